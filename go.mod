@@ -1,0 +1,3 @@
+module github.com/tram-exchange/tram
+
+go 1.26
