@@ -31,8 +31,8 @@ type Package interface {
 
 // Sealed is what an append is answered with once the events are durable and under a signed head.
 type Sealed struct {
-	Events []Event  // as recorded, in order
-	Head   Head     // a signed head that includes them
+	Events []Event    // as recorded, in order
+	Head   Head       // a signed head that includes them
 	Proofs [][]Digest // inclusion proof of each event in Head
 }
 
