@@ -1,0 +1,113 @@
+package gateway
+
+// Codes of refusals. A number is given once and never again, not even when its refusal is no longer used: callers
+// and archives keep them. The catalogue has the text; testdata/gateway has one vector for each.
+const (
+	// 1000–1999: the request and who asks.
+	CodeUnauthenticated    = 1001 // no credential
+	CodeTokenUnknown       = 1002 // token unknown, expired or revoked
+	CodeCertificateUnknown = 1003 // client certificate not in the directory, expired or revoked
+	CodeForbidden          = 1004 // known caller, but its capacity does not allow this
+	CodeNotFound           = 1005 // does not exist, or not the caller's to see
+	CodeMethodNotAllowed   = 1006
+	CodeMediaType          = 1007
+	CodeParameter          = 1008 // a path or query parameter cannot be read
+	CodeTooLarge           = 1009 // body over the limit
+	CodeTooSlow            = 1010 // body arrived below the minimum rate
+	CodeCutShort           = 1011 // body ended before the announced length, or the client went away
+	CodeEmpty              = 1012
+	CodeRate               = 1013 // too many requests
+	CodeConcurrency        = 1014 // too many at once from one client
+	CodeRange              = 1015 // byte range not satisfiable
+	CodeCredentials        = 1016 // two credentials of different owners
+	CodeDigest             = 1017 // announced digest differs from the digest of what arrived
+	CodeNotAcceptable      = 1018
+
+	// 2000–2999: XML, schema and form.
+	CodeMalformed          = 2001
+	CodeTruncated          = 2002
+	CodeEncoding           = 2003
+	CodeDTD                = 2004
+	CodeDepth              = 2005
+	CodeAttributeSize      = 2006
+	CodeDuplicateAttribute = 2007
+	CodeXMLLimit           = 2008
+	CodeNamespace          = 2009
+	CodeSchema             = 2010
+	CodeRequired           = 2011
+	CodeLength             = 2012
+	CodeDate               = 2013
+	CodeFutureDate         = 2014
+	CodeValue              = 2015
+	CodeRecipientTwice     = 2016
+	CodeKindUnknown        = 2017
+	CodeAttachment         = 2018
+	CodeZipBomb            = 2019
+	CodeEntryName          = 2020
+	CodeReferenceUnmatched = 2021
+	CodeOrganisationCode   = 2022
+	CodeTextSize           = 2023
+	CodeDuplicateID        = 2024
+	CodeUnknownKey         = 2025
+	CodeSubmissionNested   = 2026
+
+	// 3000–3999: signature and trust.
+	CodeUnsigned             = 3001
+	CodeSignatureInvalid     = 3002
+	CodeSignaturePartial     = 3003
+	CodeFurtherSignature     = 3004
+	CodeAlgorithm            = 3005
+	CodeUntrusted            = 3006
+	CodeExpired              = 3007
+	CodeNotYetValid          = 3008
+	CodeWrongOrganisation    = 3009
+	CodeWrongPurpose         = 3010
+	CodeTrialCertificate     = 3011
+	CodeAssurance            = 3012
+	CodeSignatureForm        = 3013
+	CodePeerReceipt          = 3014
+	CodeVoucher              = 3015
+	CodeRevoked              = 3016
+	CodeDigestMismatch       = 3017
+	CodeKeyTooSmall          = 3018
+	CodeAdministratorUnknown = 3019
+
+	// 4000–4999: rules of the exchange.
+	CodeSecret            = 4001
+	CodeNotSender         = 4002
+	CodeSenderUnknown     = 4003
+	CodeRecipientsUnknown = 4004
+	CodeSenderClosed      = 4005
+	CodePeerSpace         = 4006
+	CodeDirectoryRule     = 4007
+	CodeRecipientClosed   = 4008
+	CodeStatusSender      = 4009
+	CodeStatusOrder       = 4010
+	CodeRecallSender      = 4011
+	CodeReferenceUnknown  = 4012
+	CodeNoRecipients      = 4013
+	CodeClockDrift        = 4014
+	CodePolicy            = 4015
+	CodeNotServedHere     = 4016
+
+	// 5000–5999: state and identity.
+	CodeDocumentTaken   = 5001
+	CodeHeaderTaken     = 5002
+	CodeStatusTaken     = 5003
+	CodeDocumentUnknown = 5004
+	CodeRecalled        = 5005
+	CodeDeliveryState   = 5006
+	CodeLease           = 5007
+	CodeConflict        = 5008
+	CodeDestroyed       = 5009
+	CodeReplaced        = 5010
+
+	// 6000–6999: capacity and state of the node.
+	CodeDiskFull = 6001
+	CodeBusy     = 6002
+	CodeDraining = 6003
+	CodeStarting = 6004
+	CodeClock    = 6005
+	CodeInternal = 6006
+	CodeBehind   = 6007
+)
