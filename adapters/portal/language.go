@@ -1,0 +1,7 @@
+package portal
+
+// Languages of the portal.
+const (
+	Vietnamese = "vi"
+	English    = "en"
+)

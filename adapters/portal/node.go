@@ -1,0 +1,191 @@
+package portal
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/tram-exchange/tram/internal/view"
+)
+
+// Views is what the pages ask of the read side. view.Views satisfies it.
+// Every question carries the reader; view.ErrNotFound means "does not exist" and "not yours" alike.
+type Views interface {
+	Register(ctx context.Context, q view.RegisterQuery) (view.Page[view.RegisterRow], error)
+	Document(ctx context.Context, r view.Reader, key string) (view.Document, error)
+	NotTaken(ctx context.Context, r view.Reader, org string, limit int) ([]view.Pending, error)
+	MayRead(ctx context.Context, r view.Reader, packageSHA256 string) (document string, err error)
+	Health(ctx context.Context) (view.Health, error)
+}
+
+// Node is what the pages ask of the rest of the node. cmd satisfies it. All methods may be called
+// concurrently. Whatever is unknown (or destroyed) is view.ErrNotFound. None of them judges who may
+// read: the portal asks Views.MayRead or Views.Document first.
+type Node interface {
+	// OpenPackage gives the stored bytes of a package, unchanged. The portal closes it.
+	OpenPackage(ctx context.Context, sha256 string) (Package, error)
+	// Receipt is the receipt file (C2SP tlog-proof text) of the event at a log position.
+	Receipt(ctx context.Context, position uint64) ([]byte, error)
+	// Verdict is what was found about the signatures of a stored package when it was accepted.
+	Verdict(ctx context.Context, sha256 string) (Verdict, error)
+	// Attachment opens the decoded attachment of a package; index as in view.Attachment. The portal closes Body.
+	Attachment(ctx context.Context, sha256 string, index int) (Attachment, error)
+	// Health lists the node's named checks, the worst ones need not come first.
+	Health(ctx context.Context) ([]Check, error)
+	// Head is the latest signed head of the log.
+	Head(ctx context.Context) (Head, error)
+	// Organisation is what the directory knows of an organisation identity.
+	Organisation(ctx context.Context, org string) (Organisation, error)
+	// Organisations whose name or any code contains words (without regard to case and diacritics), at most limit,
+	// in order of name. Empty words: all.
+	Organisations(ctx context.Context, words string, limit int) ([]Organisation, error)
+	// ReadingRight is the recorded right an auditor's account refers to, as of a time.
+	// view.ErrNotFound if there is none or it is not in force then.
+	ReadingRight(ctx context.Context, id string, at time.Time) (ReadingRight, error)
+	// Now is the node's time.
+	Now() time.Time
+}
+
+// Package is the bytes of a stored package.
+type Package interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Organisation as the directory knows it.
+type Organisation struct {
+	Org        string   // identity
+	Code       string   // code in force, e.g. "H02.15"
+	Name       string   // full name
+	Identities []string // every identity whose documents it may read: its own, then those it succeeds
+	Local      bool     // served by this node
+	Closed     bool     // its code is closed
+}
+
+// ReadingRight lets an auditor read; it was recorded in the directory by a signed change.
+type ReadingRight struct {
+	ID       string
+	Orgs     []string // identities it covers; none together with All: every agency
+	All      bool     // an auditor's right over all agencies
+	From, To time.Time
+	Decision string // under which decision it was given
+}
+
+// Head of the log.
+type Head struct {
+	Origin string
+	Size   uint64
+	Root   string // base64
+	Time   time.Time
+}
+
+// Attachment of a package, decoded. Name and ContentType are the sender's words and are not trusted.
+type Attachment struct {
+	Name        string
+	ContentType string
+	Size        int64 // decoded bytes, -1 if unknown
+	Body        io.ReadCloser
+}
+
+// Verdict on all signatures of one package, as judged when it was accepted.
+type Verdict struct {
+	At         time.Time // as of when it was judged
+	Signatures []Signature
+	Refusal    string // numbered refusal if the package as a whole would not pass (an inner package of a submission), else ""
+}
+
+// Signature is one signature and what was found.
+type Signature struct {
+	Kind         string // Kind* constants
+	Signer       string // person or system named in the certificate (CN)
+	Organisation string // organisation it was bound to, by name
+	Subject      string // certificate subject, RFC 4514
+	Issuer       string // certificate issuer, RFC 4514
+	Serial       string // hex
+	NotBefore    time.Time
+	NotAfter     time.Time
+	Algorithm    string    // e.g. "RSA-2048, SHA-256"
+	Whole        bool      // covers the whole document
+	Parts        []string  // what it covers when not Whole: "header", "manifest", attachment names
+	Valid        bool      // counts as a valid signature
+	Results      []string  // Result* constants, in the order they were checked
+	Refusal      string    // numbered refusal code if not valid, e.g. "TRAM-2107", else ""
+	Claimed      time.Time // signing time the signer claims, zero if none
+	Proved       time.Time // earliest proved time, zero if none
+}
+
+// Kinds of signature.
+const (
+	KindOrganisation = "organisation" // the agency's own
+	KindPerson       = "person"       // a person's
+	KindCustody      = "custody"      // made by the node with the agency's key on a person's click
+	KindAgency       = "agency"       // an agency vouches for what it could not have signed itself
+	KindChannel      = "channel"      // the receiving channel vouches
+	KindForeign      = "foreign"      // outside the signature namespace: shown, counts as none
+)
+
+// What was found about a signature. The portal has a sentence for each in both languages; another text
+// is shown as it is.
+const (
+	ResultIntact               = "intact"                 // not one byte it covers has changed
+	ResultChanged              = "changed"                // the content is not what was signed
+	ResultWhole                = "whole"                  // covers everything that is used
+	ResultPartial              = "partial"                // covers a part only
+	ResultChain                = "chain"                  // certificate leads to a trusted authority
+	ResultUntrusted            = "untrusted"              // it does not
+	ResultInValidity           = "in-validity"            // certificate was valid at the time
+	ResultExpired              = "expired"                // it was not
+	ResultBound                = "bound"                  // certificate belongs to the sender in the directory
+	ResultNotBound             = "not-bound"              // it does not
+	ResultNotRevoked           = "not-revoked"            // revocation looked up: good
+	ResultRevoked              = "revoked"                // revoked
+	ResultRevocationNotChecked = "revocation-not-checked" // nobody looked
+	ResultTimeProved           = "time-proved"            // a time-stamp proves when
+	ResultTimeReceived         = "time-received"          // judged at the time the node received it
+	ResultNotCounted           = "not-counted"            // outside the signature namespace
+)
+
+// States of a check.
+const (
+	StateOK   = "ok"
+	StateWarn = "warn"
+	StateBad  = "bad"
+)
+
+// Names of checks that the portal has words for; others are shown by their name.
+const (
+	CheckPeerQueue   = "peer-queue"  // Subject: peer; Number: entries waiting
+	CheckDisk        = "disk"        // Number: bytes free; Share: used
+	CheckCertificate = "certificate" // Subject: whose; At: when it ends
+	CheckViewLag     = "view-lag"    // Number: seconds
+	CheckHead        = "head"        // Number: log size; At: when signed
+	CheckClock       = "clock"       // Number: seconds off
+	CheckPackages    = "packages"    // Number: bytes stored
+	CheckEvents      = "events"      // Number: events
+	CheckReady       = "ready"       // accepting or not
+	CheckBackup      = "backup"      // At: last copy
+)
+
+// Units of a check's number.
+const (
+	UnitNone    = ""
+	UnitCount   = "count"
+	UnitBytes   = "bytes"
+	UnitSeconds = "seconds"
+	UnitDays    = "days"
+	UnitTime    = "time" // At is the value
+)
+
+// Check is one line of the node's health.
+type Check struct {
+	Name    string // Check* constant or another word
+	Subject string // what it is about when there are several of the name (a peer, a certificate)
+	State   string // StateOK, StateWarn, StateBad
+	Number  float64
+	Unit    string    // Unit*
+	Share   float64   // 0..1 of what is possible, for a bar; 0: no bar
+	At      time.Time // a point in time the check speaks of
+	Since   time.Time // in this state since
+	Detail  string    // for the operator, e.g. the last error of a peer; never document content
+}

