@@ -1,0 +1,257 @@
+package ledger
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/tram-exchange/tram/events"
+)
+
+const (
+	proofVersion = "c2sp.org/tlog-proof@v1"
+	maxReceipt   = 4 << 20 // bytes; a statement of the greatest size and a chain, in base64
+	maxProof     = 63      // hashes
+)
+
+// Receipt proves one statement: what a sender keeps, and all that a checker without network needs.
+type Receipt struct {
+	Statement  events.Statement
+	Bytes      []byte // of the statement, as recorded
+	Position   uint64
+	Proof      []events.Digest
+	Checkpoint []byte
+	Chain      []*x509.Certificate // of the node, its own certificate first; not trusted by being here
+}
+
+// NewReceipt writes the receipt of event i of an append. chain is the node's certificate chain, its own first.
+func NewReceipt(sealed events.Sealed, i int, chain []*x509.Certificate) ([]byte, error) {
+	if i < 0 || i >= len(sealed.Events) || len(sealed.Proofs) != len(sealed.Events) {
+		return nil, fmt.Errorf("couldn't write receipt: event %d of %d with %d proofs", i, len(sealed.Events), len(sealed.Proofs))
+	}
+	r := Receipt{
+		Bytes: sealed.Events[i].Bytes, Position: sealed.Events[i].Position,
+		Proof: sealed.Proofs[i], Checkpoint: sealed.Head.Checkpoint, Chain: chain,
+	}
+	return r.Encode(), nil
+}
+
+// Encode writes the receipt file (see the package comment). Statement is not looked at, Bytes is.
+func (r *Receipt) Encode() []byte {
+	extra := append(bytes.Clone(r.Bytes), '\n')
+	for _, c := range r.Chain {
+		extra = append(extra, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+	}
+	b := make([]byte, 0, len(extra)*4/3+len(r.Proof)*46+len(r.Checkpoint)+128)
+	b = append(b, proofVersion+"\nextra "...)
+	b = base64.StdEncoding.AppendEncode(b, extra)
+	b = append(b, "\nindex "...)
+	b = strconv.AppendUint(b, r.Position, 10)
+	b = append(b, '\n')
+	for i := range r.Proof {
+		b = base64.StdEncoding.AppendEncode(b, r.Proof[i][:])
+		b = append(b, '\n')
+	}
+	b = append(b, '\n')
+	return append(b, r.Checkpoint...)
+}
+
+// ParseReceipt reads a receipt file strictly. Nothing in it is verified: see CheckReceipt.
+func ParseReceipt(file []byte) (*Receipt, error) {
+	r, err := parseReceipt(file)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't parse receipt: %w", err)
+	}
+	return r, nil
+}
+
+func parseReceipt(file []byte) (*Receipt, error) {
+	if len(file) > maxReceipt {
+		return nil, fmt.Errorf("%d bytes, limit %d", len(file), maxReceipt)
+	}
+	head, checkpoint, ok := strings.Cut(string(file), "\n\n")
+	if !ok {
+		return nil, errors.New("no empty line before a checkpoint")
+	}
+	lines := strings.Split(head, "\n")
+	if len(lines) < 3 || lines[0] != proofVersion {
+		return nil, fmt.Errorf("first line %.40q, expected %q", lines[0], proofVersion)
+	}
+	b64 := base64.StdEncoding.Strict()
+	extraText, ok := strings.CutPrefix(lines[1], "extra ")
+	extra, err := b64.DecodeString(extraText)
+	if !ok || err != nil || base64.StdEncoding.EncodeToString(extra) != extraText {
+		return nil, errors.New("second line is not extra and base64")
+	}
+	indexText, ok := strings.CutPrefix(lines[2], "index ")
+	r := &Receipt{Checkpoint: []byte(checkpoint)}
+	r.Position, err = strconv.ParseUint(indexText, 10, 63)
+	if !ok || err != nil || strconv.FormatUint(r.Position, 10) != indexText {
+		return nil, errors.New("third line is not index and a decimal number")
+	}
+	if len(lines)-3 > maxProof {
+		return nil, fmt.Errorf("%d proof lines, limit %d", len(lines)-3, maxProof)
+	}
+	for _, line := range lines[3:] {
+		h, err := b64.DecodeString(line)
+		if err != nil || len(h) != len(events.Digest{}) || len(line) != 44 {
+			return nil, fmt.Errorf("proof line %q is not a hash", line)
+		}
+		r.Proof = append(r.Proof, events.Digest(h))
+	}
+	statement, chain, ok := bytes.Cut(extra, []byte("\n"))
+	if !ok {
+		return nil, errors.New("no newline after the statement")
+	}
+	r.Bytes = statement
+	if r.Statement, err = events.DecodeStatement(statement); err != nil {
+		return nil, err
+	}
+	if r.Chain, err = parseChain(chain); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func parseChain(b []byte) (chain []*x509.Certificate, err error) {
+	again := []byte{}
+	for rest := b; len(rest) > 0; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, errors.New("something other than certificates follows the statement")
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %d of the chain: %w", len(chain), err)
+		}
+		chain = append(chain, c)
+		again = append(again, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+	}
+	if !bytes.Equal(again, b) {
+		return nil, errors.New("certificates are not in the one PEM form")
+	}
+	return chain, nil
+}
+
+// Key is what a checker trusts: the Ed25519 verifier key of a log, or certificates (a node's own, or those of
+// authorities that a node's certificate must lead to).
+type Key struct {
+	log          note.Verifier
+	certificates []*x509.Certificate
+}
+
+// ParseKey reads a verifier key line (origin+id+base64) or a PEM file of certificates.
+func ParseKey(b []byte) (Key, error) {
+	if !bytes.Contains(b, []byte("-----BEGIN")) {
+		v, err := note.NewVerifier(strings.TrimSpace(string(b)))
+		if err != nil {
+			return Key{}, fmt.Errorf("couldn't read key: neither certificates in PEM nor a verifier key: %w", err)
+		}
+		return Key{log: v}, nil
+	}
+	var k Key
+	for rest := b; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			return Key{}, fmt.Errorf("couldn't read key: PEM block %q, expected CERTIFICATE", block.Type)
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return Key{}, fmt.Errorf("couldn't read key: %w", err)
+		}
+		k.certificates = append(k.certificates, c)
+	}
+	if len(k.certificates) == 0 {
+		return Key{}, errors.New("couldn't read key: no certificate in the PEM file")
+	}
+	return k, nil
+}
+
+// CertificateKey trusts the given certificates.
+func CertificateKey(c ...*x509.Certificate) Key { return Key{certificates: c} }
+
+// VerifierKey trusts a log's verifier.
+func VerifierKey(v note.Verifier) Key { return Key{log: v} }
+
+// CheckReceipt parses a receipt and proves it with a key: the statement is the entry at its position, under the
+// root of the checkpoint, which the key's owner signed for the statement's own origin.
+func CheckReceipt(file []byte, key Key) (*Receipt, Head, error) {
+	r, err := ParseReceipt(file)
+	if err != nil {
+		return nil, Head{}, err
+	}
+	v := key.log
+	if v == nil {
+		if v, err = key.nodeVerifier(r); err != nil {
+			return nil, Head{}, err
+		}
+	}
+	head, _, err := OpenCheckpoint(r.Checkpoint, r.Statement.Origin, v)
+	if err != nil {
+		return nil, Head{}, err
+	}
+	if err := CheckInclusion(r.Proof, r.Position, Entry(r.Bytes), head.Size, head.Root); err != nil {
+		return nil, Head{}, err
+	}
+	return r, head, nil
+}
+
+// nodeVerifier finds the receipt's node certificate and says whether the key vouches for it: it is one of the
+// given certificates, or it leads to one of them as of the statement's time and names the host of the origin
+// (any other holder of a certificate of the same authority could else sign for this log).
+func (k Key) nodeVerifier(r *Receipt) (note.Verifier, error) {
+	if len(r.Chain) == 0 {
+		return nil, errors.New("couldn't check receipt: it holds no certificate")
+	}
+	leaf := r.Chain[0]
+	roots, own := x509.NewCertPool(), false
+	for _, c := range k.certificates {
+		own = own || c.Equal(leaf)
+		roots.AddCert(c)
+	}
+	if !own {
+		between := x509.NewCertPool()
+		for _, c := range r.Chain[1:] {
+			between.AddCert(c)
+		}
+		host, _, _ := strings.Cut(r.Statement.Origin, "/")
+		_, err := leaf.Verify(x509.VerifyOptions{
+			Roots: roots, Intermediates: between, CurrentTime: r.Statement.Time, DNSName: host,
+			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		})
+		if err != nil {
+			return nil, fmt.Errorf("couldn't trust the node certificate %q: %w", leaf.Subject, err)
+		}
+	}
+	return newNodeVerifier(r.Statement.Origin, leaf.PublicKey)
+}
+
+// Verifiers gives the note verifiers that a key means for checkpoints of origin: for use with OpenCheckpoint
+// where there is no receipt to bring a chain. Certificates of authorities cannot be used alone.
+func (k Key) Verifiers(origin string) ([]note.Verifier, error) {
+	if k.log != nil {
+		return []note.Verifier{k.log}, nil
+	}
+	var out []note.Verifier
+	for _, c := range k.certificates {
+		if c.IsCA {
+			continue
+		}
+		v, err := newNodeVerifier(origin, c.PublicKey)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
