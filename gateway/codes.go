@@ -48,8 +48,20 @@ const (
 	CodeOrganisationCode   = 2022
 	CodeTextSize           = 2023
 	CodeDuplicateID        = 2024
-	CodeUnknownKey         = 2025
+	CodeUnknownElement     = 2025
 	CodeSubmissionNested   = 2026
+	CodePrefix             = 2027
+	CodeInstance           = 2028
+	CodeRepeated           = 2029
+	CodeTooMany            = 2030
+	CodeHeaderMismatch     = 2031
+	CodeAttachmentTwice    = 2032
+	CodeArchive            = 2033
+	CodeArchiveEncrypted   = 2034
+	CodeAttachmentDigest   = 2035
+	CodeMissing            = 2036
+	CodeStrayText          = 2037
+	CodeAttribute          = 2038
 
 	// 3000–3999: signature and trust.
 	CodeUnsigned             = 3001
