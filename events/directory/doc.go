@@ -1,0 +1,25 @@
+// Package directory is who takes part: organisations with all their codes and successors, certificates, clients, other
+// nodes, rights to read, and the policy items that depend on a sender. It changes only by signed DirectoryChange packages,
+// from a genesis change on that is signed by an administrator certificate pinned in the configuration.
+//
+// # Who may change what
+//
+//   - A genesis change (the first one) may do everything; it must be signed by a pinned certificate, which it enrols as an
+//     administrator's if it does not do so itself, so that nobody can lock himself out.
+//   - An administrator (a valid certificate of an operator, with PurposeSign) may do everything.
+//   - An agency (a valid PurposeSign certificate of an organisation served by this node) may always revoke or suspend its own
+//     certificates, because a lost key cannot wait. It may enrol certificates for itself and register and remove its own clients
+//     where the node's policy allows (Change.SelfService). Nothing else.
+//   - A peer (a valid certificate of a known peer, with PurposeSign or PurposePeer) may add, change and close organisations and
+//     their codes, enrol and revoke their certificates: only codes inside the peer's identifier space (PeerSet.Prefixes), only
+//     organisations that the directory says it serves, only purposes that sign packages. Successors too must be inside.
+//
+// A change takes effect as a whole or not at all; a refusal names every bad operation. Later operations see what earlier ones
+// of the same change did.
+//
+// # Identity
+//
+// An organisation is named for ever by its first code. Further codes, old and new, are aliases with days of validity, and a code
+// that an organisation ever had never goes to another. A closed organisation may have a successor from a day on: documents for it
+// then go to the successor, who may also act on the documents of those it succeeds (Identities). Chains never form a ring.
+package directory
