@@ -1,0 +1,220 @@
+// Package trialca makes certificates for trying Trạm out: a certificate authority that anybody can see is none, and
+// leaf certificates for organisations, nodes and clients. A node takes such an authority only with `trial: true` (see IsTrial).
+package trialca
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"time"
+)
+
+// Mark is the organisational unit in the subject of every trial certificate.
+const Mark = "THỬ NGHIỆM / TRIAL"
+
+// markOID is the extension of trial certificates: a UUID-based arc (ITU-T X.667), so nobody else's.
+var markOID = asn1.ObjectIdentifier{2, 25, 1947231, 710, 1}
+
+// IsTrial tells trial certificates, authority or leaf, by extension or by subject.
+func IsTrial(c *x509.Certificate) bool {
+	for _, e := range c.Extensions {
+		if e.Id.Equal(markOID) {
+			return true
+		}
+	}
+	for _, ou := range append(c.Subject.OrganizationalUnit, c.Issuer.OrganizationalUnit...) {
+		if ou == Mark {
+			return true
+		}
+	}
+	return false
+}
+
+// Use is what a leaf certificate is for.
+type Use int
+
+const (
+	Sign   Use = iota // an organisation's or person's signature: digitalSignature, nonRepudiation
+	Node              // TLS server and client, and the node's line on checkpoints
+	Client            // TLS client
+)
+
+// KeyType of a new leaf.
+type KeyType int
+
+const (
+	P256 KeyType = iota
+	P384
+	RSA2048
+	RSA3072
+)
+
+// Authority is a trial certificate authority. Not safe for concurrent use.
+type Authority struct {
+	Certificate *x509.Certificate
+	key         crypto.Signer
+	rand        io.Reader
+	now         func() time.Time
+}
+
+// New makes an authority that is valid for ten years from now.
+func New(name string, rand io.Reader, now func() time.Time) (*Authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't make authority key: %w", err)
+	}
+	t := now().UTC().Truncate(time.Second)
+	tmpl := &x509.Certificate{
+		Subject:               subject(name, ""),
+		NotBefore:             t.Add(-24 * time.Hour),
+		NotAfter:              t.AddDate(10, 0, 0),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		MaxPathLenZero:        true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	a := &Authority{key: key, rand: rand, now: now}
+	if a.Certificate, err = a.create(tmpl, tmpl, key.Public()); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Open continues an authority whose certificate and key were kept.
+func Open(cert *x509.Certificate, key crypto.Signer, rand io.Reader, now func() time.Time) (*Authority, error) {
+	if !IsTrial(cert) || !cert.IsCA {
+		return nil, fmt.Errorf("couldn't open trial authority: %s is none", cert.Subject)
+	}
+	type equaler interface{ Equal(crypto.PublicKey) bool }
+	if pub, ok := key.Public().(equaler); !ok || !pub.Equal(cert.PublicKey) {
+		return nil, fmt.Errorf("couldn't open trial authority: the key isn't that of %s", cert.Subject)
+	}
+	return &Authority{Certificate: cert, key: key, rand: rand, now: now}, nil
+}
+
+// Key is the authority's key, for keeping.
+func (a *Authority) Key() crypto.Signer { return a.key }
+
+// Leaf is a request for a certificate.
+type Leaf struct {
+	Name      string // common name
+	OrgCode   string // organisation identifier, as organizationIdentifier-like serial in the subject; may be empty
+	Use       Use
+	Key       KeyType
+	Hosts     []string      // names and addresses of a Node certificate
+	NotBefore time.Time     // zero: an hour ago
+	Lifetime  time.Duration // zero: two years
+}
+
+// Issue makes a key and its certificate.
+func (a *Authority) Issue(l Leaf) (crypto.Signer, *x509.Certificate, error) {
+	key, err := newKey(l.Key, a.rand)
+	if err != nil {
+		return nil, nil, err
+	}
+	cert, err := a.IssueFor(l, key.Public())
+	if err != nil {
+		return nil, nil, err
+	}
+	return key, cert, nil
+}
+
+// IssueFor certifies a key made elsewhere; l.Key is ignored.
+func (a *Authority) IssueFor(l Leaf, pub crypto.PublicKey) (*x509.Certificate, error) {
+	from, life := l.NotBefore, l.Lifetime
+	if from.IsZero() {
+		from = a.now().Add(-time.Hour)
+	}
+	if life == 0 {
+		life = 2 * 365 * 24 * time.Hour
+	}
+	from = from.UTC().Truncate(time.Second)
+	tmpl := &x509.Certificate{
+		Subject:               subject(l.Name, l.OrgCode),
+		NotBefore:             from,
+		NotAfter:              from.Add(life),
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+	}
+	switch l.Use {
+	case Sign:
+		tmpl.KeyUsage |= x509.KeyUsageContentCommitment
+	case Node:
+		tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	case Client:
+		tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	}
+	for _, h := range l.Hosts {
+		if ip := net.ParseIP(h); ip != nil {
+			tmpl.IPAddresses = append(tmpl.IPAddresses, ip)
+		} else {
+			tmpl.DNSNames = append(tmpl.DNSNames, h)
+		}
+	}
+	return a.create(tmpl, a.Certificate, pub)
+}
+
+func (a *Authority) create(tmpl, parent *x509.Certificate, pub crypto.PublicKey) (*x509.Certificate, error) {
+	var serial [16]byte
+	if _, err := io.ReadFull(a.rand, serial[:]); err != nil {
+		return nil, fmt.Errorf("couldn't make serial number: %w", err)
+	}
+	serial[0] &= 0x7f
+	serial[0] |= 0x40 // never zero, always 16 bytes
+	tmpl.SerialNumber = new(big.Int).SetBytes(serial[:])
+	spki, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't encode public key: %w", err)
+	}
+	id := sha1.Sum(spki) // an identifier (RFC 5280 §4.2.1.2), not a security property
+	tmpl.SubjectKeyId = id[:]
+	mark, err := asn1.Marshal(Mark)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't encode trial mark: %w", err)
+	}
+	tmpl.ExtraExtensions = []pkix.Extension{{Id: markOID, Value: mark}}
+	der, err := x509.CreateCertificate(a.rand, tmpl, parent, pub, a.key)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't sign certificate of %s: %w", tmpl.Subject.CommonName, err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read back certificate: %w", err)
+	}
+	return cert, nil
+}
+
+func subject(name, code string) pkix.Name {
+	return pkix.Name{Country: []string{"VN"}, OrganizationalUnit: []string{Mark}, CommonName: name, SerialNumber: code}
+}
+
+func newKey(t KeyType, rand io.Reader) (crypto.Signer, error) {
+	var key crypto.Signer
+	var err error
+	switch t {
+	case P256:
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand)
+	case P384:
+		key, err = ecdsa.GenerateKey(elliptic.P384(), rand)
+	case RSA2048:
+		key, err = rsa.GenerateKey(rand, 2048)
+	case RSA3072:
+		key, err = rsa.GenerateKey(rand, 3072)
+	default:
+		return nil, fmt.Errorf("couldn't make key: unknown type %d", t)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("couldn't make key: %w", err)
+	}
+	return key, nil
+}
+
