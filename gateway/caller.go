@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/internal/view"
 )
 
@@ -30,6 +31,9 @@ type Caller struct {
 	Peer   string   // origin of the peer node, for KindPeer
 	Right  string   // id of a recorded reading right, or ""
 	Name   string   // for logs of the node: label of the credential, no personal data
+
+	holder directory.Holder // whose credential it is
+	client string           // id in the directory, "" when the certificate itself is enrolled
 }
 
 // StandsFor says whether the caller acts for the organisation with this identity.

@@ -1,0 +1,88 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+)
+
+// keyed is a mutex by name. The zero value is ready. Names not held cost nothing.
+type keyed struct {
+	mu    sync.Mutex
+	locks map[string]*keyedLock
+}
+
+type keyedLock struct {
+	mu    sync.Mutex
+	users int
+}
+
+// lock waits for the name and returns its unlock.
+func (k *keyed) lock(name string) (unlock func()) {
+	k.mu.Lock()
+	if k.locks == nil {
+		k.locks = make(map[string]*keyedLock)
+	}
+	l := k.locks[name]
+	if l == nil {
+		l = new(keyedLock)
+		k.locks[name] = l
+	}
+	l.users++
+	k.mu.Unlock()
+	l.mu.Lock()
+	return func() {
+		l.mu.Unlock()
+		k.mu.Lock()
+		if l.users--; l.users == 0 {
+			delete(k.locks, name)
+		}
+		k.mu.Unlock()
+	}
+}
+
+// counters counts what is under way by name, up to a limit. The zero value is ready.
+type counters struct {
+	mu sync.Mutex
+	m  map[string]int
+}
+
+// enter says whether one more may begin; if so, leave ends it.
+func (c *counters) enter(name string, limit int) (leave func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil {
+		c.m = make(map[string]int)
+	}
+	if c.m[name] >= limit {
+		return nil, false
+	}
+	c.m[name]++
+	return func() {
+		c.mu.Lock()
+		if c.m[name]--; c.m[name] == 0 {
+			delete(c.m, name)
+		}
+		c.mu.Unlock()
+	}, true
+}
+
+// windows allows so many of something per name and minute. It remembers only the running minute, so its size is bounded
+// by the names seen in one.
+type windows struct {
+	mu     sync.Mutex
+	minute int64
+	m      map[string]int
+}
+
+func (w *windows) allow(name string, now time.Time, limit int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m := now.Unix() / 60; m != w.minute || w.m == nil {
+		w.minute, w.m = m, make(map[string]int)
+	}
+	if w.m[name] >= limit {
+		return false
+	}
+	w.m[name]++
+	return true
+}

@@ -1,0 +1,253 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/directory"
+	"github.com/tram-exchange/tram/events/policy"
+)
+
+// Config of a Node. Store, Views, Chain and SpoolDir are required; the rest has the defaults named.
+type Config struct {
+	Origin   string              // origin line of the log, equal to that of Store's heads
+	Store    events.Store        //
+	Views    Views               //
+	Chain    []*x509.Certificate // of the node certificate, its own first: goes into receipts
+	Roots    []*x509.Certificate // trusted authorities for signing certificates
+	Policy   policy.Policy       // acceptance policy as configured; Start records it when it differs from the one in force
+	Pinned   []events.Digest     // SHA-256 of administrator certificates that may sign a genesis change
+	Local    []LocalClient       // operators and monitors that the configuration names; no rights over documents
+	SpoolDir string              // on the same disk as the store or another
+	DataDir  string              // whose free space is watched; default SpoolDir
+	Limits   Limits              //
+
+	Now     func() time.Time                 // default time.Now
+	Rand    io.Reader                        // default crypto/rand
+	Log     *slog.Logger                     // default: discard
+	Metrics prometheus.Registerer            // default: a registry of its own
+	Free    func(dir string) (uint64, error) // free bytes of a disk; default asks the system
+	ClockOK func(context.Context) error      // nil: always; an error stops accepting (CodeClock)
+}
+
+// LocalClient is a credential from the configuration, for people who run the node. It can be an operator or an
+// administrator, nothing that opens documents.
+type LocalClient struct {
+	Name   string
+	Kind   Kind          // KindOperator or KindAdministrator
+	SHA256 events.Digest // of the 32-byte token's text form, or of the TLS certificate's DER
+}
+
+// Node is the gateway's core. All methods may be called concurrently.
+type Node struct {
+	c       Config
+	l       Limits
+	spool   *spool
+	metrics *metrics
+
+	snapshot atomic.Pointer[Snapshot]
+	catching sync.Mutex // one CatchUp at a time
+	draining atomic.Bool
+	started  atomic.Bool
+	inflight sync.WaitGroup
+
+	accepting chan struct{} // slots for hand-ins
+	verifiers chan struct{} // slots for parsing and verifying
+	waiters   chan struct{} // slots for long polls
+	perClient counters      // hand-ins at once, by client
+	packages  keyed         // one hand-in of the same bytes at a time
+	streams   keyed         // one decision on a stream at a time
+	refusals  windows       // refusal events by client and minute
+}
+
+// Snapshot is the directory and policy as of sealed positions. It is never changed.
+type Snapshot struct {
+	Directory directory.State
+	Policy    policy.State
+	Basis     events.Basis // what a decision by this snapshot names
+	Size      uint64       // log size up to which it has read
+}
+
+// New makes a node. It reads nothing yet: call Start before accepting.
+func New(c Config) (*Node, error) {
+	switch {
+	case c.Store == nil || c.Views == nil:
+		return nil, errors.New("couldn't make node: store and views are needed")
+	case c.Origin == "":
+		return nil, errors.New("couldn't make node: no origin")
+	case len(c.Chain) == 0:
+		return nil, errors.New("couldn't make node: no certificate chain for receipts")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.DataDir == "" {
+		c.DataDir = c.SpoolDir
+	}
+	if c.Free == nil {
+		c.Free = freeBytes
+	}
+	for _, l := range c.Local {
+		if l.Kind != KindOperator && l.Kind != KindAdministrator {
+			return nil, fmt.Errorf("couldn't make node: local client %q is a %q, only operator and administrator may be local", l.Name, l.Kind)
+		}
+	}
+	l := c.Limits.withDefaults(runtime.GOMAXPROCS(0))
+	sp, err := newSpool(c.SpoolDir, c.Rand, l)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		c: c, l: l, spool: sp,
+		accepting: make(chan struct{}, l.Accepting),
+		verifiers: make(chan struct{}, l.Verifiers),
+		waiters:   make(chan struct{}, l.Waiters),
+	}
+	if n.metrics, err = newMetrics(c.Metrics, n); err != nil {
+		return nil, err
+	}
+	n.snapshot.Store(&Snapshot{})
+	return n, nil
+}
+
+// Origin is the origin line of the node's log.
+func (n *Node) Origin() string { return n.c.Origin }
+
+// Now is the node's time, UTC.
+func (n *Node) Now() time.Time { return n.c.Now().UTC() }
+
+// Store is the node's record.
+func (n *Node) Store() events.Store { return n.c.Store }
+
+// Limits are the limits in force, defaults filled in.
+func (n *Node) Limits() Limits { return n.l }
+
+// Snapshot is the latest directory and policy that the node has read. It costs one atomic load.
+func (n *Node) Snapshot() *Snapshot { return n.snapshot.Load() }
+
+// Start reads the log, records the configured policy if it differs from the one in force, and opens the door.
+func (n *Node) Start(ctx context.Context) error {
+	if err := n.CatchUp(ctx); err != nil {
+		return err
+	}
+	if err := n.recordPolicy(ctx); err != nil {
+		return err
+	}
+	n.started.Store(true)
+	return nil
+}
+
+// Run follows the log until ctx ends, so that changes made by other paths (a peer's directory change recorded by the
+// router) take effect. Hand-ins on this node take effect at once without it.
+func (n *Node) Run(ctx context.Context) error {
+	for {
+		if err := n.CatchUp(ctx); err != nil {
+			return err
+		}
+		if _, err := n.c.Store.Wait(ctx, n.Snapshot().Size); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("couldn't wait for the log: %w", err)
+		}
+	}
+}
+
+// CatchUp folds every sealed event of directory and policy that the snapshot has not read. An event of those streams
+// that this version does not know ends in an error: deciding with half the rules is worse than stopping.
+func (n *Node) CatchUp(ctx context.Context) error {
+	n.catching.Lock()
+	defer n.catching.Unlock()
+	old := n.Snapshot()
+	s := *old
+	err := n.c.Store.All(ctx, old.Size, func(e events.Event) error {
+		var err error
+		switch e.Statement.Stream {
+		case directory.Stream:
+			if s.Directory, err = directory.Fold(s.Directory, e); err != nil {
+				return fmt.Errorf("couldn't fold event %d: %w", e.Position, err)
+			}
+			s.Basis.Directory = e.Position + 1
+		case policy.Stream:
+			if s.Policy, err = policy.Fold(s.Policy, e); err != nil {
+				return fmt.Errorf("couldn't fold event %d: %w", e.Position, err)
+			}
+			s.Basis.Policy = e.Position + 1
+		}
+		s.Size = e.Position + 1
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't read directory and policy: %w", err)
+	}
+	if s.Size != old.Size {
+		n.snapshot.Store(&s)
+	}
+	return nil
+}
+
+// Ready says whether the node takes packages in now: a *Refusal says why not. It looks at draining, start-up, clock
+// and disk; nothing is written.
+func (n *Node) Ready(ctx context.Context) error {
+	switch {
+	case n.draining.Load():
+		return Refuse(CodeDraining)
+	case !n.started.Load():
+		return Refuse(CodeStarting)
+	}
+	if n.c.ClockOK != nil {
+		if err := n.c.ClockOK(ctx); err != nil {
+			return Refuse(CodeClock).Because(err)
+		}
+	}
+	free, err := n.free()
+	if err != nil {
+		return fmt.Errorf("couldn't see the free space of the disk: %w", err)
+	}
+	if free < n.l.MinFree {
+		return Refuse(CodeDiskFull).Because(fmt.Errorf("%d bytes free, %d wanted", free, n.l.MinFree))
+	}
+	return nil
+}
+
+// free is the least free space of the disks that a hand-in is written to.
+func (n *Node) free() (uint64, error) {
+	free, err := n.c.Free(n.c.DataDir)
+	if err != nil || n.c.DataDir == n.c.SpoolDir {
+		return free, err
+	}
+	spool, err := n.c.Free(n.c.SpoolDir)
+	return min(free, spool), err
+}
+
+// Drain closes the door: hand-ins under way end normally, new ones get CodeDraining, long polls end. It returns when
+// none is left or ctx ends.
+func (n *Node) Drain(ctx context.Context) error {
+	n.draining.Store(true)
+	done := make(chan struct{})
+	go func() { n.inflight.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("couldn't drain: %w", ctx.Err())
+	}
+}

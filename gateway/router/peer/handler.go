@@ -1,0 +1,210 @@
+package peer
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/gateway"
+)
+
+// Inbound is a hand-over as it arrives. Package must be read before the function it was given to returns.
+type Inbound struct {
+	Handed   []string
+	Receipt  []byte
+	Evidence []byte
+	Package  io.Reader
+	Size     int64 // announced bytes, -1 unknown
+	SHA256   events.Digest
+	Announce bool // SHA256 was announced
+}
+
+// Door is the gateway's way in for peers.
+type Door interface {
+	// Accept judges and records the package, or answers a known one with its earlier receipt. The error is a
+	// *gateway.Refusal for everything that is not this node's own fault.
+	Accept(ctx context.Context, caller gateway.Caller, in Inbound) (gateway.Accepted, error)
+}
+
+// Publisher gives the signed directory changes that this node publishes for its peers.
+type Publisher interface {
+	// Next is the first published change after the one with the given id ("" for the first), and its id.
+	// Without one it returns nil bytes.
+	Next(ctx context.Context, after string) (id string, change []byte, err error)
+}
+
+// HandlerOptions say what the handler needs. All fields but Heard are required.
+type HandlerOptions struct {
+	// Authenticate knows the caller by the client certificate of the connection.
+	Authenticate func(*http.Request) (gateway.Caller, error)
+	Door         Door
+	Directory    Publisher
+	// Heard is told that a peer has called: it is there.
+	Heard func(origin string)
+	// Refuse writes the one shape of refusals.
+	Refuse func(http.ResponseWriter, *http.Request, *gateway.Refusal)
+}
+
+// NewHandler serves PathPackages and PathDirectory. Mount it on the mTLS listener.
+func NewHandler(o HandlerOptions) (http.Handler, error) {
+	if o.Authenticate == nil || o.Door == nil || o.Directory == nil {
+		return nil, errors.New("couldn't make peer handler: authentication, door and directory are required")
+	}
+	if o.Heard == nil {
+		o.Heard = func(string) {}
+	}
+	if o.Refuse == nil {
+		o.Refuse = WriteRefusal
+	}
+	h := &handler{o}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+PathPackages, h.peerOnly(h.packages))
+	mux.HandleFunc("GET "+PathDirectory, h.peerOnly(h.directory))
+	return mux, nil
+}
+
+type handler struct{ HandlerOptions }
+
+func (h *handler) peerOnly(next func(http.ResponseWriter, *http.Request, gateway.Caller) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		caller, err := h.Authenticate(r)
+		if err == nil && (caller.Kind != gateway.KindPeer || caller.Peer == "") {
+			err = gateway.Refuse(gateway.CodeForbidden)
+		}
+		if err == nil {
+			h.Heard(caller.Peer)
+			err = next(w, r, caller)
+		}
+		if err != nil {
+			h.Refuse(w, r, gateway.AsRefusal(err))
+		}
+	}
+}
+
+// packages takes one hand-over. The parts come in fixed order, so that everything small is there before the package
+// streams through the door.
+func (h *handler) packages(w http.ResponseWriter, r *http.Request, caller gateway.Caller) error {
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "multipart/form-data" || params["boundary"] == "" {
+		return gateway.Refuse(gateway.CodeMediaType)
+	}
+	in, err := readInbound(multipart.NewReader(r.Body, params["boundary"]))
+	if err != nil {
+		return err
+	}
+	accepted, err := h.Door.Accept(r.Context(), caller, in)
+	if err != nil {
+		return err
+	}
+	status := http.StatusCreated
+	if accepted.Duplicate {
+		status = http.StatusOK
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(accepted.Receipt)))
+	w.WriteHeader(status)
+	_, _ = w.Write(accepted.Receipt) // a peer that has gone asks again
+	return nil
+}
+
+func readInbound(parts *multipart.Reader) (Inbound, error) {
+	in := Inbound{Size: -1}
+	seen := ""
+	for {
+		// Raw: no Content-Transfer-Encoding is undone, bytes stay bytes.
+		p, err := parts.NextRawPart()
+		if err != nil {
+			return in, gateway.Refuse(gateway.CodeCutShort).Because(fmt.Errorf("couldn't read hand-over after part %q: %w", seen, err))
+		}
+		name := p.FormName()
+		switch {
+		case name == partHanded && seen == "":
+			b, err := readPart(p, maxHanded)
+			if err != nil {
+				return in, err
+			}
+			if err := json.Unmarshal(b, &in.Handed); err != nil {
+				return in, gateway.Refuse(gateway.CodeParameter).At(partHanded).Because(err)
+			}
+		case name == partReceipt && seen == partHanded:
+			if in.Receipt, err = readPart(p, maxReceipt); err != nil {
+				return in, err
+			}
+		case name == partEvidence && seen == partReceipt:
+			if in.Evidence, err = readPart(p, maxEvidence); err != nil {
+				return in, err
+			}
+		case name == partPackage && (seen == partReceipt || seen == partEvidence):
+			in.Package = p
+			if v := p.Header.Get("Content-Length"); v != "" {
+				if in.Size, err = strconv.ParseInt(v, 10, 64); err != nil || in.Size < 0 {
+					return in, gateway.Refuse(gateway.CodeParameter).At(partPackage + "/Content-Length")
+				}
+			}
+			if v := p.Header.Get("Tram-SHA256"); v != "" {
+				n, err := hex.Decode(in.SHA256[:], []byte(v))
+				if len(v) != 2*len(in.SHA256) || err != nil || n != len(in.SHA256) {
+					return in, gateway.Refuse(gateway.CodeParameter).At(partPackage + "/Tram-SHA256")
+				}
+				in.Announce = true
+			}
+			return in, nil
+		default:
+			return in, gateway.Refuse(gateway.CodeParameter).At(name).
+				Because(fmt.Errorf("part %q after %q, expected handed, receipt, evidence (may be missing), package", name, seen))
+		}
+		seen = name
+	}
+}
+
+func readPart(p *multipart.Part, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(p, limit+1))
+	if err != nil {
+		return nil, gateway.Refuse(gateway.CodeCutShort).Because(err)
+	}
+	if int64(len(b)) > limit {
+		return nil, gateway.Refuse(gateway.CodeTooLarge).At(p.FormName())
+	}
+	return b, nil
+}
+
+// directory answers with the first published change after the one named, 204 when the caller has them all.
+func (h *handler) directory(w http.ResponseWriter, r *http.Request, _ gateway.Caller) error {
+	id, change, err := h.Directory.Next(r.Context(), r.URL.Query().Get("after"))
+	if err != nil {
+		return err
+	}
+	if change == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(change)))
+	w.Header().Set("Tram-Change", id)
+	_, _ = w.Write(change)
+	return nil
+}
+
+// WriteRefusal writes a refusal in the one JSON shape, as the rest of the node does.
+func WriteRefusal(w http.ResponseWriter, _ *http.Request, f *gateway.Refusal) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(f.HTTP)
+	_ = json.NewEncoder(w).Encode(struct {
+		Code      int      `json:"code"`
+		ID        string   `json:"id"`
+		Status    int      `json:"status"`
+		Field     string   `json:"field,omitempty"`
+		Vi        string   `json:"message_vi"`
+		En        string   `json:"message_en"`
+		Retryable bool     `json:"retryable"`
+		Details   []string `json:"details,omitempty"`
+	}{f.Code, f.ID, f.HTTP, f.Field, f.Vi, f.En, f.Retryable, f.Details})
+}
