@@ -217,4 +217,3 @@ func newKey(t KeyType, rand io.Reader) (crypto.Signer, error) {
 	}
 	return key, nil
 }
-
