@@ -56,6 +56,7 @@ type State struct {
 	Address   events.Address // of the first delivery.offered
 	OfferedAt time.Time      // node time of the latest offer
 	Offers    int            // 1 + number of revivals
+	Cause     events.Address // of the latest offer
 
 	Takes   int    // how often it was handed out
 	Client  string // who has or had the latest lease
@@ -111,7 +112,8 @@ func (s State) Waiting() bool {
 // Offer is the command of the router. Offering what is offered already changes nothing; offering what has failed revives it.
 type Offer struct {
 	Offered
-	// Cause is the event that asks for it. An offer whose cause was seen before does not revive.
+	// Cause is the event of this node's log that asks for it, and the cause of the append. Only a later one than that of the
+	// latest offer revives, so a router that starts over does no harm.
 	Cause events.Address
 }
 
@@ -144,7 +146,8 @@ type RecordForwarded struct {
 	Forwarded
 }
 
-// RecordAttempt is the command of the forwarder after an attempt that did not succeed.
+// RecordAttempt is the command of the forwarder after an attempt that did not succeed, and of the router for an entry of a
+// local recipient that nobody has taken: that is recorded only as failed, once GiveUp has passed, and stays takeable.
 type RecordAttempt struct {
 	At       time.Time
 	Reason   string        // code, no text
@@ -184,8 +187,8 @@ const (
 	ReasonNotTaken     Reason = "not-taken"    // acknowledged before it was taken
 	ReasonElsewhere    Reason = "elsewhere"    // the recipient is served by another node
 	ReasonHere         Reason = "here"         // the recipient is served by this node: nothing to forward
-	ReasonWrongNode    Reason = "wrong-node"   // receipt of a node that does not serve the recipient
 	ReasonOtherItem    Reason = "other-item"   // the command belongs to another stream
+	ReasonWrongNode    Reason = "wrong-node"   // receipt of a node that does not serve the recipient
 )
 
 // Refusal is the answer to a command that is not accepted.
