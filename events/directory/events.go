@@ -35,7 +35,8 @@ type ChangeAccepted struct {
 	Authority  Authority     `json:"authority"`  // by what right it was accepted
 	Signer     events.Digest `json:"signer"`     // SHA-256 of the signer's certificate
 	Holder     Holder        `json:"holder"`     // whose certificate it is
-	Operations int           `json:"operations"` // number of operations, each of which has led to at least one event
+	Operations int           `json:"operations"` // number of operations
+	Events     int           `json:"events"`     // number of events of the change, this one included
 }
 
 // ChangeFacts are the words of a change.

@@ -113,12 +113,12 @@ type State struct {
 	peerTLS   pmap.Map[string] // hex of certificate → origin
 	peerList  []string         // origins in order of adding
 	readings  pmap.Map[*Reading]
-	rights    pmap.Map[[]string] // reader + org → ids of rights
+	rights    pmap.Map[[]string] // reader and org ("" any) → ids of rights
 	assurance pmap.Map[string]   // sender + kind → level
 	secrecy   []SecrecyElement
 	limits    pmap.Map[int64]
 	changes   pmap.Map[change] // by change id
-	admins    int              // administrator certificates ever enrolled
+	admins    []events.Digest  // certificates ever enrolled for an administrator
 }
 
 type change struct {
