@@ -1,0 +1,331 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/tram-exchange/tram/events"
+)
+
+// readChunk is the number of events read in one query: readers do not hold a snapshot of the database while
+// someone works on what they read.
+const readChunk = 512
+
+const selectEvents = `SELECT position, statement, facts, segment, offset FROM events WHERE position >= ? AND position < ? ORDER BY position`
+
+// readEvents reads the events from position from to position to, without gaps.
+func readEvents(ctx context.Context, c *conn, origin string, from, to uint64, f func(*events.Event, *place) error) error {
+	var v [5]driver.Value
+	for next := from; next < to; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		end := min(next+readChunk, to)
+		err := c.query(v[:], func() error {
+			e, at, err := scanEvent(v[:])
+			if err != nil {
+				return err
+			}
+			if e.Position != next {
+				return fmt.Errorf("event at position %d is missing: %d follows", next, e.Position)
+			}
+			if e.Statement.Origin != origin {
+				return fmt.Errorf("event %d has origin %q, expected %q", e.Position, e.Statement.Origin, origin)
+			}
+			next++
+			return f(&e, at)
+		}, selectEvents, next, end)
+		if err != nil {
+			return err
+		}
+		if next != end {
+			return fmt.Errorf("event at position %d is missing", next)
+		}
+	}
+	return nil
+}
+
+// scanEvent reads the columns of selectEvents.
+func scanEvent(v []driver.Value) (e events.Event, at *place, err error) {
+	e.Position = uint64(v[0].(int64))
+	e.Bytes, _ = v[1].([]byte)
+	e.Facts, _ = v[2].([]byte)
+	if e.Statement, err = events.DecodeStatement(e.Bytes); err != nil {
+		return e, nil, fmt.Errorf("event %d: %w", e.Position, err)
+	}
+	e.Destroyed = e.Statement.Facts != nil && e.Facts == nil
+	segment, ok1 := v[3].(int64)
+	offset, ok2 := v[4].(int64)
+	if ok1 && ok2 {
+		at = &place{segment, offset}
+	}
+	return e, at, nil
+}
+
+// Head implements events.Store.
+func (s *Store) Head() events.Head { return s.state.Load().head }
+
+// Wait implements events.Store.
+func (s *Store) Wait(ctx context.Context, size uint64) (events.Head, error) {
+	for {
+		st := s.state.Load()
+		if st.head.Size > size {
+			return st.head, nil
+		}
+		select {
+		case <-st.next:
+		case <-s.failed:
+			return events.Head{}, s.Err()
+		case <-ctx.Done():
+			return events.Head{}, ctx.Err()
+		}
+	}
+}
+
+// All implements events.Store.
+func (s *Store) All(ctx context.Context, from uint64, f func(events.Event) error) error {
+	to := s.Head().Size
+	chunk := make([]events.Event, 0, readChunk)
+	for next := from; next < to; {
+		end := min(next+readChunk, to)
+		chunk = chunk[:0]
+		err := s.readers.with(ctx, func(c *conn) error {
+			return readEvents(ctx, c, s.opts.Origin, next, end, func(e *events.Event, _ *place) error {
+				chunk = append(chunk, *e)
+				return nil
+			})
+		})
+		if err != nil {
+			return fmt.Errorf("couldn't read events from %d: %w", next, err)
+		}
+		for _, e := range chunk {
+			if err := f(e); err != nil {
+				return err
+			}
+		}
+		next = end
+	}
+	return nil
+}
+
+// Event implements events.Store.
+func (s *Store) Event(ctx context.Context, position uint64) (e events.Event, err error) {
+	if position >= s.Head().Size {
+		return e, fmt.Errorf("couldn't read event %d: %w", position, events.ErrNotFound)
+	}
+	err = s.readers.with(ctx, func(c *conn) error {
+		return readEvents(ctx, c, s.opts.Origin, position, position+1, func(r *events.Event, _ *place) error {
+			e = *r
+			return nil
+		})
+	})
+	if err != nil {
+		return e, fmt.Errorf("couldn't read event %d: %w", position, err)
+	}
+	return e, nil
+}
+
+// Stream implements events.Store.
+func (s *Store) Stream(ctx context.Context, stream string, from uint64, f func(events.Event) error) error {
+	// Memory first: what is merged out of it meanwhile is then in the B-tree, at worst in both.
+	fresh := s.recent.stream(stream, from)
+	var list []events.Event
+	err := s.readers.with(ctx, func(c *conn) error {
+		var positions []uint64
+		var v [2]driver.Value
+		next := from
+		err := c.query(v[:], func() error {
+			if v[0] != int64(next) {
+				return fmt.Errorf("version %d is missing: %d follows", next, v[0])
+			}
+			next++
+			positions = append(positions, uint64(v[1].(int64)))
+			return nil
+		}, `SELECT version, position FROM streams WHERE stream = ? AND version >= ? ORDER BY version`, stream, from)
+		if err != nil {
+			return err
+		}
+		for _, e := range fresh {
+			if e.version < next {
+				continue
+			}
+			if e.version != next {
+				return fmt.Errorf("version %d is missing: %d follows", next, e.version)
+			}
+			next++
+			positions = append(positions, e.position)
+		}
+		for i, p := range positions {
+			err := readEvents(ctx, c, s.opts.Origin, p, p+1, func(e *events.Event, _ *place) error {
+				if e.Statement.Stream != stream || e.Statement.Version != from+uint64(i) {
+					return fmt.Errorf("event %d is version %d of %s, the index says version %d", p, e.Statement.Version, e.Statement.Stream, from+uint64(i))
+				}
+				list = append(list, *e)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't read stream %s: %w", stream, err)
+	}
+	for _, e := range list {
+		if err := f(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Proof implements events.Store.
+func (s *Store) Proof(ctx context.Context, position, size uint64) (proof []events.Digest, head events.Head, err error) {
+	st := s.state.Load()
+	head = st.head
+	if size == 0 {
+		size = head.Size
+	}
+	if size != head.Size {
+		// Heads of other sizes are not kept signed: the root is computed, the checkpoint stays empty.
+		head = events.Head{Origin: head.Origin, Size: size}
+	}
+	err = s.readers.with(ctx, func(c *conn) error {
+		tiles := tilesOf(c)
+		if proof, err = st.snapshot.Prove(position, size, tiles); err != nil {
+			return err
+		}
+		if head.Checkpoint == nil {
+			head.Root, err = st.snapshot.RootAt(size, tiles)
+		}
+		return err
+	})
+	return proof, head, err
+}
+
+// FindPackage implements events.Store.
+func (s *Store) FindPackage(ctx context.Context, sha256 events.Digest) (positions []uint64, err error) {
+	fresh := s.recent.pkg(sha256)
+	sealed := s.Head().Size
+	err = s.readers.with(ctx, func(c *conn) (err error) {
+		positions, err = packagePositions(c, sha256)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("couldn't look for package %s: %w", sha256, err)
+	}
+	for _, p := range fresh {
+		if n := len(positions); n == 0 || p > positions[n-1] {
+			positions = append(positions, p)
+		}
+	}
+	for len(positions) > 0 && positions[len(positions)-1] >= sealed {
+		positions = positions[:len(positions)-1]
+	}
+	return positions, nil
+}
+
+func packagePositions(c *conn, sha256 events.Digest) (positions []uint64, err error) {
+	var v [1]driver.Value
+	err = c.query(v[:], func() error {
+		positions = append(positions, uint64(v[0].(int64)))
+		return nil
+	}, `SELECT position FROM packages WHERE sha256 = ? ORDER BY position`, sha256[:])
+	return positions, err
+}
+
+// findPlace says where the bytes of a package lie.
+func (s *Store) findPlace(ctx context.Context, sha256 events.Digest) (at place, found bool, err error) {
+	err = s.readers.with(ctx, func(c *conn) error {
+		at, found, err = s.findPlaceIn(c, sha256)
+		return err
+	})
+	return at, found, err
+}
+
+func (s *Store) findPlaceIn(c *conn, sha256 events.Digest) (place, bool, error) {
+	positions := s.recent.pkg(sha256)
+	old, err := packagePositions(c, sha256)
+	if err != nil {
+		return place{}, false, fmt.Errorf("couldn't look for package %s: %w", sha256, err)
+	}
+	var v [2]driver.Value
+	for _, p := range append(old, positions...) {
+		if _, err := c.one(v[:], `SELECT segment, offset FROM events WHERE position = ?`, p); err != nil {
+			return place{}, false, fmt.Errorf("couldn't look for package %s: %w", sha256, err)
+		}
+		segment, ok1 := v[0].(int64)
+		offset, ok2 := v[1].(int64)
+		if ok1 && ok2 {
+			return place{segment, offset}, true, nil
+		}
+	}
+	return place{}, false, nil
+}
+
+// OpenPackage implements events.Store.
+func (s *Store) OpenPackage(ctx context.Context, sha256 events.Digest) (events.PackageReader, error) {
+	at, found, err := s.findPlace(ctx, sha256)
+	if err == nil && !found {
+		err = events.ErrNotFound
+	}
+	var r *packageReader
+	if err == nil {
+		r, err = openRecord(filepath.Join(s.dir, segmentDir), at, sha256)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open package %s: %w", sha256, err)
+	}
+	return r, nil
+}
+
+// packageReader reads the package inside its segment record.
+type packageReader struct {
+	*io.SectionReader
+	f *os.File
+}
+
+func (r *packageReader) Close() error { return r.f.Close() }
+
+// openRecord opens the record at a place; the header must name the package.
+func openRecord(dir string, at place, sha256 events.Digest) (*packageReader, error) {
+	f, err := os.Open(filepath.Join(dir, segmentName(at.segment)))
+	if err != nil {
+		return nil, err
+	}
+	var header [recordHeader]byte
+	if _, err := f.ReadAt(header[:], at.offset); err != nil {
+		return nil, errors.Join(fmt.Errorf("segment %d, offset %d: %w", at.segment, at.offset, err), f.Close())
+	}
+	length, err := headerLength(header[:], sha256)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("segment %d, offset %d: %w", at.segment, at.offset, err), f.Close())
+	}
+	return &packageReader{io.NewSectionReader(f, at.offset+recordHeader, length), f}, nil
+}
+
+// Evidence implements events.Store.
+func (s *Store) Evidence(ctx context.Context, sha256 events.Digest) (b []byte, err error) {
+	err = s.readers.with(ctx, func(c *conn) error {
+		var v [1]driver.Value
+		found, err := c.one(v[:], `SELECT bytes FROM evidence WHERE sha256 = ?`, sha256[:])
+		if err == nil && !found {
+			err = events.ErrNotFound
+		}
+		b, _ = v[0].([]byte)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read evidence %s: %w", sha256, err)
+	}
+	if got := events.Sum(b); got != sha256 {
+		return nil, fmt.Errorf("couldn't read evidence %s: stored bytes hash to %s", sha256, got)
+	}
+	return b, nil
+}

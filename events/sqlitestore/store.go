@@ -1,0 +1,462 @@
+package sqlitestore
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/ledger"
+)
+
+// Options say whose record it is and what it is sealed with. Origin, LogKey and NodeKey are required.
+type Options struct {
+	Origin    string              // origin line of the log; fixed when the store is created
+	LogKey    crypto.Signer       // Ed25519, signs heads for log tools
+	NodeKey   crypto.Signer       // key of the node certificate (P-256 or RSA), signs heads for everyone else
+	NodeChain []*x509.Certificate // of the node, its own first; goes into receipts
+
+	Now  func() time.Time // nil: time.Now
+	Rand io.Reader        // nil: crypto/rand.Reader
+
+	MinFree     int64 // bytes that must stay free on the disk; 0: 256 MiB, negative: no check
+	SegmentSize int64 // bytes after which a new package segment is begun; 0: 1 GiB
+	Readers     int   // read connections; 0: 8
+
+	files fileSystem // nil: the operating system's
+	vfs   string     // SQLite's, for tests
+}
+
+const (
+	formatLine = "tram store 1\n"
+	dbName     = "events.db"
+	segmentDir = "packages"
+)
+
+// ErrLocked: another process has the store open.
+var ErrLocked = errors.New("store is in use by another process")
+
+// Store is an events.Store in one folder.
+type Store struct {
+	dir     string
+	opts    Options
+	signer  *ledger.Signer
+	lock    *os.File
+	db      *conn // the writer's
+	readers *readers
+	seg     *segments
+	recent  *recent
+	pages   sync.Pool // buffers of streamPiece bytes for large packages
+
+	// Owned by the writer goroutine.
+	tree      *ledger.Tree
+	lastTime  time.Time
+	known     map[events.Digest]bool // evidence digests that are certainly stored
+	groupBuf  []byte                 // aligned, for the packages of one group
+	sinceTrim int                    // events since the write-ahead log was trimmed
+
+	mu       sync.RWMutex // held for reading while a request is handed to the writer
+	closed   bool
+	requests chan *request
+	sealing  chan *sealJob
+	sealedCh chan struct{} // tells the writer that a new signed head can be stored
+	stopped  sync.WaitGroup
+
+	state  atomic.Pointer[sealedState]
+	failMu sync.Mutex
+	failed chan struct{}
+	err    error
+}
+
+var _ events.Store = (*Store)(nil)
+
+// sealedState is what readers see: never changed, replaced as a whole.
+type sealedState struct {
+	head     events.Head
+	snapshot ledger.Snapshot
+	next     chan struct{} // closed when a later state stands
+}
+
+// Open opens the store in dir, or creates it there. Before it returns it has checked that the last durable head is
+// the root over what is stored, that the last stored checkpoint was signed by LogKey for a head of this log, and has
+// signed the last durable head again. The directory is locked until Close.
+func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
+	s, err := open(ctx, dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open store %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
+	opts.fill()
+	signer, err := ledger.NewSigner(opts.Origin, opts.LogKey, opts.NodeKey, opts.Rand)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		dir: dir, opts: opts, signer: signer,
+		known:    map[events.Digest]bool{},
+		requests: make(chan *request, maxGroup),
+		sealing:  make(chan *sealJob, 1),
+		sealedCh: make(chan struct{}, 1),
+		failed:   make(chan struct{}),
+	}
+	s.pages.New = func() any { b := aligned(streamPiece); return &b }
+	if err := os.MkdirAll(filepath.Join(dir, segmentDir), 0o700); err != nil {
+		return nil, err
+	}
+	if s.lock, err = lockDir(dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if err := s.openFormat(); err != nil {
+		return nil, err
+	}
+	if s.db, err = openConn(s.dbPath(), "rwc", opts.vfs, "journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)",
+		"cache_size(-65536)", "wal_autocheckpoint(0)", "secure_delete(on)", "trusted_schema(off)"); err != nil {
+		return nil, err
+	}
+	if err := s.create(); err != nil {
+		return nil, err
+	}
+	s.readers = newReaders(opts.Readers, func() (*conn, error) {
+		return openConn(s.dbPath(), "ro", opts.vfs, "busy_timeout(10000)", "cache_size(-16384)", "query_only(on)")
+	})
+	if err := s.load(ctx); err != nil {
+		return nil, err
+	}
+	s.stopped.Add(2)
+	go s.write()
+	go s.seal()
+	return s, nil
+}
+
+func (o *Options) fill() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.MinFree == 0 {
+		o.MinFree = 256 << 20
+	}
+	if o.SegmentSize == 0 {
+		o.SegmentSize = 1 << 30
+	}
+	if o.Readers == 0 {
+		o.Readers = 8
+	}
+	if o.files == nil {
+		o.files = osFiles{}
+	}
+}
+
+func (s *Store) dbPath() string { return filepath.Join(s.dir, dbName) }
+
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%w (%v)", ErrLocked, err)
+	}
+	return f, nil
+}
+
+// openFormat keeps a program of one format from touching a store of another.
+func (s *Store) openFormat() error {
+	path := filepath.Join(s.dir, "format")
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if _, err := os.Stat(s.dbPath()); err == nil {
+			return fmt.Errorf("%s stands without its format file", dbName)
+		}
+		return writeSynced(path, []byte(formatLine))
+	case err != nil:
+		return err
+	case len(b) == 0: // cut off while it was created: the database cannot have been there yet
+		if _, err := os.Stat(s.dbPath()); err == nil {
+			return fmt.Errorf("format file is empty")
+		}
+		return writeSynced(path, []byte(formatLine))
+	case string(b) != formatLine:
+		return fmt.Errorf("format %q, this program knows %q", strings.TrimSpace(string(b)), strings.TrimSpace(formatLine))
+	}
+	return nil
+}
+
+func writeSynced(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// create makes the tables of a new store.
+func (s *Store) create() error {
+	var v [1]driver.Value
+	if _, err := s.db.one(v[:], `SELECT count(*) FROM sqlite_schema`); err != nil {
+		return err
+	}
+	if v[0] != int64(0) {
+		return checkFormat(s.db)
+	}
+	root := events.Sum(nil)
+	if err := s.db.script("BEGIN IMMEDIATE;" + schema); err != nil {
+		return err
+	}
+	if _, err := s.db.exec(`INSERT INTO log VALUES (1, ?, 0, ?, 0, 1, 0, 0, NULL)`, s.opts.Origin, root[:]); err != nil {
+		return err
+	}
+	if _, err := s.db.exec(`COMMIT`); err != nil {
+		return err
+	}
+	return s.opts.files.SyncDir(s.dir)
+}
+
+// checkFormat says whether the database is one of ours and of format 1.
+func checkFormat(c *conn) error {
+	var v [1]driver.Value
+	for pragma, want := range map[string]int64{"application_id": applicationID, "user_version": 1} {
+		if _, err := c.one(v[:], "PRAGMA "+pragma); err != nil {
+			return err
+		}
+		if v[0] != want {
+			return fmt.Errorf("%s of %s is %v, expected %d", pragma, dbName, v[0], want)
+		}
+	}
+	return nil
+}
+
+// logRow is the one row of table log.
+type logRow struct {
+	origin     string
+	size       uint64
+	root       events.Digest
+	time       time.Time
+	end        place // first free byte of the last segment
+	indexed    uint64
+	checkpoint []byte
+}
+
+func readLog(c *conn) (logRow, error) {
+	var v [8]driver.Value
+	found, err := c.one(v[:], `SELECT origin, size, root, time, segment, segment_end, indexed, checkpoint FROM log WHERE id = 1`)
+	if err != nil {
+		return logRow{}, err
+	}
+	if !found {
+		return logRow{}, errors.New("table log is empty")
+	}
+	root, _ := v[2].([]byte)
+	if len(root) != 32 {
+		return logRow{}, fmt.Errorf("stored root has %d bytes, expected 32", len(root))
+	}
+	r := logRow{
+		origin: v[0].(string), size: uint64(v[1].(int64)), root: events.Digest(root),
+		time: time.UnixMicro(v[3].(int64)).UTC(), end: place{v[4].(int64), v[5].(int64)}, indexed: uint64(v[6].(int64)),
+	}
+	r.checkpoint, _ = v[7].([]byte)
+	if r.size > 1<<62 || r.indexed > r.size || r.end.segment < 0 || r.end.offset < 0 {
+		return logRow{}, fmt.Errorf("stored log row makes no sense: size %d, indexed %d, segment %d end %d", r.size, r.indexed, r.end.segment, r.end.offset)
+	}
+	return r, nil
+}
+
+// load brings everything that the store keeps in memory back, checks it and signs the last durable head.
+func (s *Store) load(ctx context.Context) error {
+	row, err := readLog(s.db)
+	if err != nil {
+		return err
+	}
+	if row.origin != s.opts.Origin {
+		return fmt.Errorf("origin is %q, expected %q", row.origin, s.opts.Origin)
+	}
+	s.lastTime = row.time
+	if s.tree, err = s.loadTree(row); err != nil {
+		return err
+	}
+	if err := s.checkStored(row); err != nil {
+		return err
+	}
+	s.recent = newRecent(row.indexed)
+	end := row.end
+	err = readEvents(ctx, s.db, row.origin, row.indexed, row.size, func(e *events.Event, at *place) error {
+		s.recent.add(e)
+		if e.Statement.Package != nil && at != nil {
+			if at.segment > end.segment || at.segment == end.segment && at.offset+recordSize(e.Statement.Package.Length) > end.offset {
+				return fmt.Errorf("package of event %d ends behind the recorded end of the segments", e.Position)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	checkpoint, err := s.signer.Sign(row.size, row.root)
+	if err != nil {
+		return err
+	}
+	if _, err := s.db.exec(`UPDATE log SET checkpoint = ? WHERE id = 1`, checkpoint); err != nil {
+		return err
+	}
+	s.publish(events.Head{Origin: row.origin, Size: row.size, Root: row.root, Time: row.time, Checkpoint: checkpoint}, s.tree.Snapshot())
+	s.seg, err = openSegments(filepath.Join(s.dir, segmentDir), s.opts.files, s.opts.SegmentSize, row.end)
+	if err != nil {
+		return err
+	}
+	return s.opts.files.SyncDir(filepath.Join(s.dir, segmentDir))
+}
+
+// loadTree restores the tree from the last statements and the full tiles; its root must be the stored one.
+func (s *Store) loadTree(row logRow) (*ledger.Tree, error) {
+	var v [2]driver.Value
+	if _, err := s.db.one(v[:1], `SELECT coalesce(max(position) + 1, 0) FROM events`); err != nil {
+		return nil, err
+	}
+	if v[0] != int64(row.size) {
+		return nil, fmt.Errorf("last event is at position %d, the head has size %d", v[0].(int64)-1, row.size)
+	}
+	var tail []events.Digest
+	err := s.db.query(v[:], func() error {
+		statement, _ := v[1].([]byte)
+		tail = append(tail, ledger.Entry(statement))
+		return nil
+	}, `SELECT position, statement FROM events WHERE position >= ? ORDER BY position`, row.size&^255)
+	if err != nil {
+		return nil, err
+	}
+	t, err := ledger.Restore(row.size, tail, tilesOf(s.db))
+	if err != nil {
+		return nil, err
+	}
+	if t.Root() != row.root {
+		return nil, fmt.Errorf("root over the stored events is %s, the stored head of size %d says %s", t.Root(), row.size, row.root)
+	}
+	return t, nil
+}
+
+// checkStored refuses to go on with a log that another key signed, or that is not the one that was signed.
+func (s *Store) checkStored(row logRow) error {
+	if row.checkpoint == nil {
+		return nil // the process ended before the first head was signed
+	}
+	head, _, err := ledger.OpenCheckpoint(row.checkpoint, row.origin, s.signer.LogVerifier())
+	if err != nil {
+		return fmt.Errorf("stored checkpoint is not of this log key: %w", err)
+	}
+	if head.Size > row.size {
+		return fmt.Errorf("the stored checkpoint was signed for size %d, the log has %d: events are missing", head.Size, row.size)
+	}
+	root, err := s.tree.Snapshot().RootAt(head.Size, tilesOf(s.db))
+	if err != nil {
+		return err
+	}
+	if root != head.Root {
+		return fmt.Errorf("root of size %d is %s, it was signed as %s", head.Size, root, head.Root)
+	}
+	return nil
+}
+
+// tilesOf reads full tiles through one connection.
+func tilesOf(c *conn) ledger.TileSource {
+	return func(level int, number uint64) ([]byte, error) {
+		var v [1]driver.Value
+		found, err := c.one(v[:], `SELECT hashes FROM tiles WHERE level = ? AND number = ?`, level, number)
+		if err != nil {
+			return nil, fmt.Errorf("couldn't read tile %d of level %d: %w", number, level, err)
+		}
+		b, _ := v[0].([]byte)
+		if !found || len(b) != 256*32 {
+			return nil, fmt.Errorf("couldn't read tile %d of level %d: %d bytes stored, expected %d", number, level, len(b), 256*32)
+		}
+		return b, nil
+	}
+}
+
+// publish lets everyone see a signed head.
+func (s *Store) publish(h events.Head, snapshot ledger.Snapshot) {
+	old := s.state.Swap(&sealedState{head: h, snapshot: snapshot, next: make(chan struct{})})
+	if old != nil {
+		close(old.next)
+	}
+}
+
+// fail ends the store: nothing is accepted any more.
+func (s *Store) fail(err error) {
+	s.failMu.Lock()
+	defer s.failMu.Unlock()
+	if s.err == nil {
+		s.err = fmt.Errorf("store has ended and must be opened again: %w", err)
+		close(s.failed)
+	}
+}
+
+// Failed is closed when the store has ended by itself, e.g. after a failed sync: the process should stop. Err says why.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
+
+// Err is why the store has ended by itself, or nil.
+func (s *Store) Err() error {
+	s.failMu.Lock()
+	defer s.failMu.Unlock()
+	return s.err
+}
+
+// Close finishes the appends that were handed in, stores the last signed head and releases the folder.
+// Afterwards the folder can be copied as a backup.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.requests)
+	s.mu.Unlock()
+	s.stopped.Wait()
+	if err := s.release(); err != nil {
+		return fmt.Errorf("couldn't close store %s: %w", s.dir, err)
+	}
+	return s.Err()
+}
+
+func (s *Store) release() error {
+	var errs []error
+	if s.readers != nil {
+		errs = append(errs, s.readers.close())
+	}
+	if s.seg != nil {
+		errs = append(errs, s.seg.close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.close()) // the last connection to close brings the write-ahead log into the database
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+// Receipt writes the receipt file of event i of an append, with the node's certificate chain.
+func (s *Store) Receipt(sealed events.Sealed, i int) ([]byte, error) {
+	return ledger.NewReceipt(sealed, i, s.opts.NodeChain)
+}
