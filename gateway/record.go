@@ -22,6 +22,8 @@ type Step struct {
 	Client string          // "" = ClientNode
 	Cause  *events.Address // event it follows from
 	Basis  *events.Basis   // nil: the node's snapshot at each round
+	// Evidence is stored beside the first event, which names its digest: a peer's receipt, for instance. nil: none.
+	Evidence []byte
 	// Decide gets the stream's events, unsealed ones of this node included, and says what to append; nothing means
 	// there is nothing to record. It may be called several times and must not have effects of its own.
 	Decide func(history []events.Event) ([]events.New, error)
@@ -45,7 +47,9 @@ func (n *Node) Record(ctx context.Context, s Step) (sealed events.Sealed, record
 		if s.Basis != nil {
 			basis = *s.Basis
 		}
-		return events.Append{Actor: s.Actor, Client: s.Client, Cause: s.Cause, Basis: basis, Events: news}, nil
+		return events.Append{
+			Actor: s.Actor, Client: s.Client, Cause: s.Cause, Basis: basis, Evidence: s.Evidence, Events: news,
+		}, nil
 	})
 }
 
