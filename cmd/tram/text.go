@@ -1,0 +1,19 @@
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// vietnam is +07:00: dates without a zone are in it, and people read times in it.
+var vietnam = time.FixedZone("+07", 7*3600)
+
+func local(t time.Time) string { return t.In(vietnam).Format("02/01/2006 15:04:05") }
+
+func isTerminal(v io.Reader) bool {
+	f, ok := v.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
