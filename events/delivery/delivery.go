@@ -78,7 +78,12 @@ type State struct {
 	Withdrawn   string // By of the withdrawal
 	WithdrawnAt events.Address
 	Marks       []MarkBy
+
+	Events int64 // number of events folded
 }
+
+// Version is the version of the last event folded, -1 if none: what events.Append.Expected wants.
+func (s State) Version() int64 { return s.Events - 1 }
 
 // MarkBy is one mark and what made it.
 type MarkBy struct {

@@ -58,6 +58,7 @@ func Fold(s State, e events.Event) (State, error) {
 	if !ok {
 		return s, fmt.Errorf("couldn't fold delivery: %s at position %d cannot follow in phase %q", e.Statement.Name, e.Position, s.Phase)
 	}
+	s.Events++
 	return s, nil
 }
 

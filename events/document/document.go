@@ -19,11 +19,8 @@ package document
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/tram-exchange/tram/events"
 )
 
 // StreamPrefix begins the name of every document stream.
@@ -47,31 +44,3 @@ func Keys(identities []string, documentID string) []string {
 
 // Stream is the stream of a document.
 func Stream(org, documentID string) string { return StreamPrefix + Key(org, documentID) }
-
-// Fold gives the state after one more event of a document stream. It never changes s. An unknown event name, or an event that
-// cannot follow, is an error.
-func Fold(s State, e events.Event) (State, error) { return s, errors.New("not built yet") }
-
-// DecideReceive judges a document on the stream Stream(sender identity, DocumentId). A refusal is a *Refusal.
-func DecideReceive(s State, c Receive) (Decision, error) {
-	return Decision{}, errors.New("not built yet")
-}
-
-// DecideStatus judges a status message on the stream of the document it answers. A refusal is a *Refusal.
-func DecideStatus(s State, c ReportStatus) (Decision, error) {
-	return Decision{}, errors.New("not built yet")
-}
-
-// DecideEffect records what one document does to another, on the other's stream. A refusal is a *Refusal.
-func DecideEffect(s State, c RecordEffect) (Decision, error) {
-	return Decision{}, errors.New("not built yet")
-}
-
-// Progress of a recipient (identity).
-func (s State) Progress(org string) Progress { p, _ := s.progress.Get(org); return p }
-
-// Recipient by identity.
-func (s State) Recipient(org string) (Recipient, bool) { return Recipient{}, false }
-
-// Recalled says whether the document is recalled for the recipient, and by what.
-func (s State) Recalled(org string) (by string, ok bool) { return "", false }

@@ -34,7 +34,7 @@ type Received struct {
 // Recipient is one organisation that the document is for, counted once whatever aliases it was named by.
 type Recipient struct {
 	Org       string   `json:"org"`                 // identity that receives
-	Codes     []string `json:"codes"`               // as written
+	Codes     []string `json:"codes"`               // as written, each once
 	Via       []string `json:"via,omitempty"`       // closed organisations whose successor Org is, in order
 	Node      string   `json:"node,omitempty"`      // origin of the node that serves it, "" this one
 	Elsewhere bool     `json:"elsewhere,omitempty"` // another node's affair: the document came from a peer, and not for it
@@ -99,6 +99,7 @@ type StatusReported struct {
 type Recalled struct {
 	Document   string   `json:"document"`
 	By         string   `json:"by"`                   // hex key of the recalling document, or "status:" + hex SHA-256 of the package
+	Sender     string   `json:"sender"`               // identity that did it: the document's sender, or who succeeds it
 	Recipients []string `json:"recipients,omitempty"` // identities concerned; none: all
 }
 
@@ -106,6 +107,7 @@ type Recalled struct {
 type Updated struct {
 	Document string      `json:"document"`
 	By       string      `json:"by"`
+	Sender   string      `json:"sender"` // identity that did it: the document's sender, or who succeeds it
 	Content  bool        `json:"content,omitempty"`
 	Added    []Recipient `json:"added,omitempty"`
 	Removed  []string    `json:"removed,omitempty"`
@@ -115,6 +117,7 @@ type Updated struct {
 type Replaced struct {
 	Document   string   `json:"document"`
 	By         string   `json:"by"`
+	Sender     string   `json:"sender"` // identity that did it: the document's sender, or who succeeds it
 	Recipients []string `json:"recipients,omitempty"`
 }
 

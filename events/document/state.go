@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tram-exchange/tram/events"
@@ -25,7 +26,8 @@ type State struct {
 	Packages   []Carried   // every package that carried the document, the first one first
 	Effects    []Effect    // what later documents and take-back requests did to it, in order
 
-	progress pmap.Map[Progress] // by recipient identity
+	events   int64              // number of events folded
+	progress pmap.Map[progress] // by recipient identity
 	statuses pmap.Map[seen]     // by status key
 }
 
@@ -42,6 +44,7 @@ type Effect struct {
 	Recipients []string // identities concerned; nil: all
 	Added      []Recipient
 	Removed    []string
+	Sender     string // identity that did it
 	Address    events.Address
 }
 
@@ -65,14 +68,80 @@ type Progress struct {
 	Stage   Stage
 	Last    string         // code of the latest status from it, "" none
 	Address events.Address // of that status
-	// Asked is the latest request not yet answered with 15 or 16: EffectRecall, EffectUpdate, EffectReplace or "".
+	// Asked is the request not yet answered with 15 or 16: EffectRecall, if any of them is one, else the latest, else "".
 	Asked EffectKind
-	// Answered is "15" or "16", the answer to the latest request, "" if there is none.
+	// Answered is "15" or "16", the latest answer, "" if there was none.
 	Answered string
+}
+
+// progress is what is kept of a recipient. What it is asked follows from the effects after those it has answered.
+type progress struct {
+	stage    Stage
+	last     string
+	answer   string
+	answered int    // number of effects known when it answered
+	reported uint32 // bit n: status code n was reported
+	address  events.Address
 }
 
 type seen struct {
 	content events.Digest
-	pkg     events.Digest
 	address events.Address
+}
+
+// Version is the version of the last event folded, -1 if none: what events.Append.Expected wants.
+func (s State) Version() int64 { return s.events - 1 }
+
+// Progress of a recipient (identity).
+func (s State) Progress(org string) Progress {
+	p, _ := s.progress.Get(org)
+	return Progress{Stage: p.stage, Last: p.last, Address: p.address, Asked: s.asked(org, p), Answered: p.answer}
+}
+
+func (s State) asked(org string, p progress) EffectKind {
+	var kind EffectKind
+	for _, e := range s.Effects[p.answered:] {
+		if e.concerns(org) && kind != EffectRecall {
+			kind = e.Kind
+		}
+	}
+	return kind
+}
+
+func (e Effect) concerns(org string) bool {
+	return len(e.Recipients) == 0 || slices.Contains(e.Recipients, org) || slices.Contains(e.Removed, org)
+}
+
+// Recipient by identity.
+func (s State) Recipient(org string) (Recipient, bool) {
+	for _, r := range s.Recipients {
+		if r.Org == org {
+			return r, true
+		}
+	}
+	return Recipient{}, false
+}
+
+// Recalled says whether the document is taken back from the recipient, by a recall or by an update that removes it, and by
+// what (see Effect.By).
+func (s State) Recalled(org string) (by string, ok bool) {
+	for _, e := range s.Effects {
+		switch {
+		case e.Kind == EffectRecall && e.concerns(org), slices.Contains(e.Removed, org):
+			by, ok = e.By, true
+		case slices.ContainsFunc(e.Added, func(r Recipient) bool { return r.Org == org }):
+			by, ok = "", false
+		}
+	}
+	return by, ok
+}
+
+// effect finds a recorded effect.
+func (s State) effect(kind EffectKind, by string) (Effect, bool) {
+	for _, e := range s.Effects {
+		if e.Kind == kind && e.By == by {
+			return e, true
+		}
+	}
+	return Effect{}, false
 }

@@ -75,6 +75,9 @@ type State struct {
 	Basis   uint64         // position of that event, plus one
 }
 
+// Version is the version of the last event folded, -1 if none: what events.Append.Expected wants.
+func (s State) Version() int64 { return int64(s.Number) - 1 }
+
 // Refusal is the answer to a policy that cannot be.
 type Refusal struct {
 	Reason Reason
