@@ -13,6 +13,12 @@ import (
 // ErrNotFound is the one answer for "does not exist" and "not yours to see".
 var ErrNotFound = errors.New("not found")
 
+// ErrQuery says that a question cannot be read: a cursor, date, state or direction that is none. The asker must change it.
+var ErrQuery = errors.New("question cannot be read")
+
+// DestroyedByUnrecorded stands for the decision under which words were destroyed when no event names it.
+const DestroyedByUnrecorded = "quyết định chưa ghi trong nhật ký (decision not recorded)"
+
 // Reader is who asks. Orgs are organisation identities (not codes).
 type Reader struct {
 	Orgs  []string  // reads documents that one of these sent or received
@@ -220,6 +226,35 @@ type Pending struct {
 	State    string // waiting|queued|failed
 	Since    time.Time
 	Priority int
+}
+
+// Outstanding is one delivery that still has to be handed to a peer node.
+type Outstanding struct {
+	Seq       uint64 // position of its first offer: order and cursor
+	ID        string // hex part of the delivery stream
+	Cause     uint64 // log position of the event that it follows from, 0 if that lies in another log
+	Document  string // document key it belongs to
+	Kind      string // "document" or "status"
+	Org       string // recipient identity
+	Peer      string // origin of the recipient's node
+	Package   string // hex SHA-256
+	Size      int64  // bytes
+	Priority  int
+	OfferedAt time.Time // latest offer
+	Attempts  int
+	Reason    string // of the latest attempt that did not succeed
+}
+
+// Certificate as enrolled in the directory, for the list of those about to expire.
+type Certificate struct {
+	SHA256     string // of the DER
+	HolderKind string // organisation, peer, node, …
+	Holder     string // identity, origin, …
+	Name       string // of the organisation, "" if it is none
+	Purposes   []string
+	From       time.Time
+	Until      time.Time // not after
+	Revoked    bool
 }
 
 // Health of the read side.

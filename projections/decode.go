@@ -1,0 +1,103 @@
+package projections
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/directory"
+	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/policy"
+	"github.com/tram-exchange/tram/events/refusal"
+)
+
+// decoded is an event with all the work done that needs no other event. It is made by several goroutines at once.
+type decoded struct {
+	events.Event
+	key    key // of a document or delivery stream
+	data   any // *document.Received, …; nil for kinds that have no rows
+	search searchable
+}
+
+// decode reads an event's data. An unknown event is an error: views that skip what they do not know would be wrong, and
+// nobody would notice.
+func decode(e events.Event) (decoded, error) {
+	d := decoded{Event: e}
+	kind, rest, _ := strings.Cut(e.Statement.Stream, "/")
+	switch kind {
+	case "document", "delivery":
+		if len(rest) != 2*len(d.key) {
+			return d, fmt.Errorf("couldn't read event %d: stream %q has no key", e.Position, e.Statement.Stream)
+		}
+		if _, err := hex.Decode(d.key[:], []byte(rest)); err != nil {
+			return d, fmt.Errorf("couldn't read event %d: key of stream %q: %w", e.Position, e.Statement.Stream, err)
+		}
+	}
+	switch e.Statement.Name {
+	case document.NameReceived:
+		d.data = new(document.Received)
+	case document.NameResent:
+		d.data = new(document.Resent)
+	case document.NameStatusReported:
+		d.data = new(document.StatusReported)
+	case document.NameRecalled:
+		d.data = new(document.Recalled)
+	case document.NameUpdated:
+		d.data = new(document.Updated)
+	case document.NameReplaced:
+		d.data = new(document.Replaced)
+	case delivery.NameOffered:
+		d.data = new(delivery.Offered)
+	case delivery.NameTaken:
+		d.data = new(delivery.Taken)
+	case delivery.NameAcknowledged:
+		d.data = new(delivery.Acknowledged)
+	case delivery.NameWithdrawn:
+		d.data = new(delivery.Withdrawn)
+	case delivery.NameMarked:
+		d.data = new(delivery.Marked)
+	case delivery.NameForwarded:
+		d.data = new(delivery.Forwarded)
+	case delivery.NameRetrying:
+		d.data = new(delivery.Retrying)
+	case delivery.NameFailed:
+		d.data = new(delivery.Failed)
+	case refusal.NameRecorded:
+		d.data = new(refusal.Recorded)
+	case policy.NameSet:
+		return d, nil
+	default:
+		if kind == directory.Stream {
+			return d, nil // folded by package directory, which knows its names
+		}
+		return d, fmt.Errorf("couldn't read event %d: unknown event %q of stream %q", e.Position, e.Statement.Name, e.Statement.Stream)
+	}
+	if err := json.Unmarshal(e.Statement.Data, d.data); err != nil {
+		return d, fmt.Errorf("couldn't read data of event %d (%s): %w", e.Position, e.Statement.Name, err)
+	}
+	switch e.Statement.Name {
+	case document.NameReceived, document.NameResent:
+		if e.Facts != nil {
+			var f document.Facts
+			if err := json.Unmarshal(e.Facts, &f); err != nil {
+				return d, fmt.Errorf("couldn't read facts of event %d: %w", e.Position, err)
+			}
+			d.search = makeSearchable(&f)
+		}
+	}
+	return d, nil
+}
+
+func searchableOf(facts []byte) (searchable, error) {
+	if facts == nil {
+		return searchable{}, nil
+	}
+	var f document.Facts
+	if err := json.Unmarshal(facts, &f); err != nil {
+		return searchable{}, fmt.Errorf("couldn't read facts: %w", err)
+	}
+	return makeSearchable(&f), nil
+}

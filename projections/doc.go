@@ -1,0 +1,38 @@
+// Package projections is what the record means to people: registers, mailboxes, document pages, "who has not taken
+// it", search. It folds the log into views.db and answers the questions of internal/view.
+//
+// Rules it keeps:
+//
+//   - Views are disposable. views.db can be deleted at any time; replay rebuilds it, with the same answers on every node
+//     that reads the same log. Nothing in it is invented: every number and every time comes from an event.
+//   - The position moves in the same transaction as the rows. A crash at any moment continues with the next event.
+//   - A log that is not the one views.db was made of (other origin, or another statement at the last position read), and
+//     another schema version, throw the file away and start at 0. A damaged file does the same.
+//   - A read error of the log is an error, never the end of the log.
+//   - Whoever may not see something gets the answer for "does not exist".
+//
+// views.db is SQLite in WAL mode with synchronous=NORMAL. It is disposable, so losing the last transactions in a power
+// failure costs nothing (they are read again); but with synchronous=OFF a power failure could leave pages of different
+// ages, that is wrong answers which nobody notices. NORMAL syncs only at checkpoints, which are made rare.
+//
+// # How an event becomes rows
+//
+// One goroutine reads the log, others decode event data, one writer folds events into documents and deliveries that it
+// holds in memory and writes each one that changed once per transaction. A delivery that was offered, taken and
+// acknowledged within one transaction is one INSERT. Under load from live traffic a transaction holds up to 1,000
+// events; when far behind, up to 16,384.
+//
+// # Search
+//
+// One contentless FTS5 column holds everything by which documents are found, as tokens of our own making, so that any
+// combination of filters is one intersection of token lists, newest first:
+//
+//   - every word without diacritics (đ as d), and with its diacritics if it has any. A word typed without diacritics
+//     finds every spelling; a word typed with diacritics finds only that spelling (composed or decomposed, and with
+//     either placement of the tone mark: hoà, hòa). The last word matches as a prefix.
+//   - every three consecutive characters of number and notation, so that any part of "7816/VPCP-TTĐT" finds it. Case,
+//     spaces and diacritics do not count in numbers (QĐ and QD are the same: systems write both).
+//   - sender, recipients, type name, and day, month and year of the document's date.
+//
+// Text that has neither letters nor digits is no filter. There is no query syntax: no user text is ever an error.
+package projections

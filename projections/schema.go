@@ -1,0 +1,190 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// schemaVersion names the layout of views.db and the meaning of its rows. Any change of either raises it; an older or
+// newer file is thrown away and read anew from the log.
+const schemaVersion = 1
+
+// Layout. Keys of documents and deliveries are the 32 bytes of their stream; the indexes hold only the first eight as
+// an integer (k), and whoever looks one up compares the whole key. Organisations, clients, codes and other strings that
+// repeat are numbers of dict.
+const schemaSQL = `
+CREATE TABLE meta (
+	one      INTEGER PRIMARY KEY CHECK (one = 1),
+	schema   INTEGER NOT NULL,
+	origin   TEXT NOT NULL,
+	position INTEGER NOT NULL, -- events read
+	last     BLOB NOT NULL     -- SHA-256 of the statement at position-1, empty at 0
+);
+CREATE TABLE dict (id INTEGER PRIMARY KEY, s TEXT NOT NULL);
+CREATE TABLE counter (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE cursor (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE directory (id INTEGER PRIMARY KEY, statement BLOB NOT NULL, facts BLOB, destroyed INTEGER NOT NULL); -- events as recorded
+
+CREATE TABLE doc (
+	id       INTEGER PRIMARY KEY, -- position of the stream's first event
+	k        INTEGER NOT NULL,
+	key      BLOB NOT NULL,
+	org      INTEGER NOT NULL,    -- sender, 0 while only effects have come in
+	state    INTEGER NOT NULL,    -- of the outgoing side, from its deliveries
+	business INTEGER NOT NULL,
+	date     TEXT NOT NULL,       -- yyyy-MM-dd
+	number   TEXT NOT NULL,       -- as compared, see foldNumber
+	type     TEXT NOT NULL,       -- as compared, see foldText
+	body     BLOB NOT NULL        -- see docState
+);
+CREATE INDEX doc_k ON doc (k);
+CREATE INDEX doc_org ON doc (org);
+CREATE TABLE paper (id INTEGER PRIMARY KEY, data BLOB NOT NULL, facts BLOB); -- of document.received and resent, as recorded
+
+CREATE TABLE delivery (
+	id     INTEGER PRIMARY KEY, -- position of the first delivery.offered: order and cursor of mailboxes
+	k      INTEGER NOT NULL,
+	key    BLOB NOT NULL,
+	doc    INTEGER NOT NULL,
+	org    INTEGER NOT NULL,    -- recipient
+	sender INTEGER NOT NULL,    -- whom the item comes from
+	kind   INTEGER NOT NULL,    -- 0 document, 1 status
+	state  INTEGER NOT NULL,
+	marks  INTEGER NOT NULL,
+	peer   INTEGER NOT NULL,    -- node that serves the recipient, 0 if local
+	body   BLOB NOT NULL        -- see deliveryState
+);
+CREATE INDEX delivery_k ON delivery (k);
+CREATE INDEX delivery_doc ON delivery (doc);
+CREATE INDEX delivery_org ON delivery (org);
+CREATE INDEX delivery_open ON delivery (org) WHERE peer = 0 AND state IN (1, 2, 5);
+CREATE INDEX delivery_untaken ON delivery (sender) WHERE kind = 0 AND state IN (1, 3, 4, 5);
+CREATE INDEX delivery_outstanding ON delivery (peer) WHERE peer <> 0 AND state IN (3, 4);
+
+CREATE TABLE history (doc INTEGER NOT NULL, id INTEGER NOT NULL, entries BLOB NOT NULL, PRIMARY KEY (doc, id)) WITHOUT ROWID;
+CREATE TABLE status (doc INTEGER NOT NULL, id INTEGER NOT NULL, body BLOB NOT NULL, data BLOB NOT NULL, facts BLOB,
+	PRIMARY KEY (doc, id)) WITHOUT ROWID;
+CREATE TABLE package (k INTEGER NOT NULL, id INTEGER NOT NULL, sha256 BLOB NOT NULL, doc INTEGER NOT NULL, kind INTEGER NOT NULL,
+	PRIMARY KEY (k, id)) WITHOUT ROWID;
+
+-- words: rowid is doc.id, or late.id for recipients that the document did not name at first.
+CREATE VIRTUAL TABLE words USING fts5 (t, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '!#$%&()*+,-./:;<=>?@[]^_{|}~'");
+CREATE TABLE late (id INTEGER PRIMARY KEY, doc INTEGER NOT NULL);
+CREATE INDEX late_doc ON late (doc);
+`
+
+// pragmas for every connection: see the package comment for synchronous.
+const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=temp_store(MEMORY)"
+
+// database is one open views.db: one connection that writes, some that read.
+type database struct {
+	path  string
+	write *sql.DB
+	read  *sql.DB
+}
+
+// openDatabase opens the file, making it anew if there is none, if it has another schema version or if it is damaged.
+func openDatabase(ctx context.Context, path string, readers int) (*database, error) {
+	db, err := tryOpen(ctx, path, readers)
+	if err == nil || !(errors.Is(err, errOtherSchema) || isDamaged(err)) {
+		return db, err
+	}
+	if err := removeDatabase(path); err != nil {
+		return nil, err
+	}
+	return tryOpen(ctx, path, readers)
+}
+
+var errOtherSchema = errors.New("views.db has another schema version")
+
+func tryOpen(ctx context.Context, path string, readers int) (_ *database, err error) {
+	db := &database{path: path}
+	defer func() {
+		if err != nil {
+			db.close()
+		}
+	}()
+	if db.write, err = sql.Open("sqlite", "file:"+path+pragmas+"&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(8192)&_txlock=immediate"); err != nil {
+		return nil, fmt.Errorf("couldn't open %s: %w", path, err)
+	}
+	db.write.SetMaxOpenConns(1)
+	var n int
+	if err = db.write.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").Scan(&n); err != nil {
+		return nil, fmt.Errorf("couldn't open %s: %w", path, err)
+	}
+	if n == 0 {
+		if err = createSchema(ctx, db.write); err != nil {
+			return nil, fmt.Errorf("couldn't create %s: %w", path, err)
+		}
+	}
+	var version int
+	if err = db.write.QueryRowContext(ctx, "SELECT schema FROM meta").Scan(&version); err != nil {
+		return nil, fmt.Errorf("couldn't read schema version of %s: %w", path, err)
+	}
+	if version != schemaVersion {
+		return nil, fmt.Errorf("couldn't use %s: version %d, expected %d: %w", path, version, schemaVersion, errOtherSchema)
+	}
+	if db.read, err = sql.Open("sqlite", "file:"+path+pragmas+"&_pragma=cache_size(-16384)&_pragma=query_only(1)"); err != nil {
+		return nil, fmt.Errorf("couldn't open %s for reading: %w", path, err)
+	}
+	db.read.SetMaxOpenConns(readers)
+	db.read.SetMaxIdleConns(readers)
+	return db, nil
+}
+
+func createSchema(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, schemaSQL); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES (1, ?, '', 0, x'')", schemaVersion); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func (db *database) close() error {
+	var errs []error
+	if db.read != nil {
+		errs = append(errs, db.read.Close())
+	}
+	if db.write != nil {
+		errs = append(errs, db.write.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("couldn't close %s: %w", db.path, err)
+	}
+	return nil
+}
+
+func removeDatabase(path string) error {
+	for _, p := range []string{path, path + "-wal", path + "-shm", path + "-journal"} {
+		if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("couldn't remove %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// isDamaged says that the file is not a usable database: throw it away and read the log anew.
+func isDamaged(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
