@@ -141,8 +141,8 @@ func (s *Scanner) ResetFragment(part []byte, base int64, context []Binding, l Li
 	s.ResetBytes(part, l)
 	s.base, s.fragment = base, true
 	for _, b := range context {
-		if b.Prefix == "" && b.URI == "" || b.Prefix == "xml" {
-			continue
+		if b.Prev < 0 && (b.Prefix == "" && b.URI == "" || b.Prefix == "xml") {
+			continue // the two that are always there
 		}
 		s.binds = append(s.binds, Binding{Prefix: b.Prefix, URI: b.URI, Prev: s.find(b.Prefix)})
 	}

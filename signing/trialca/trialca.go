@@ -4,9 +4,6 @@ package trialca
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -16,28 +13,15 @@ import (
 	"math/big"
 	"net"
 	"time"
+
+	"github.com/tram-exchange/tram/signing"
 )
 
 // Mark is the organisational unit in the subject of every trial certificate.
-const Mark = "THỬ NGHIỆM / TRIAL"
-
-// markOID is the extension of trial certificates: a UUID-based arc (ITU-T X.667), so nobody else's.
-var markOID = asn1.ObjectIdentifier{2, 25, 1947231, 710, 1}
+const Mark = signing.TrialMark
 
 // IsTrial tells trial certificates, authority or leaf, by extension or by subject.
-func IsTrial(c *x509.Certificate) bool {
-	for _, e := range c.Extensions {
-		if e.Id.Equal(markOID) {
-			return true
-		}
-	}
-	for _, ou := range append(c.Subject.OrganizationalUnit, c.Issuer.OrganizationalUnit...) {
-		if ou == Mark {
-			return true
-		}
-	}
-	return false
-}
+func IsTrial(c *x509.Certificate) bool { return signing.IsTrial(c) }
 
 // Use is what a leaf certificate is for.
 type Use int
@@ -56,6 +40,7 @@ const (
 	P384
 	RSA2048
 	RSA3072
+	RSA4096
 )
 
 // Authority is a trial certificate authority. Not safe for concurrent use.
@@ -66,11 +51,12 @@ type Authority struct {
 	now         func() time.Time
 }
 
-// New makes an authority that is valid for ten years from now.
+// New makes an authority that is valid for ten years from now. With a source other than crypto/rand.Reader keys, serial
+// numbers and certificates follow from its bytes alone, so that tests and demonstrations can repeat them.
 func New(name string, rand io.Reader, now func() time.Time) (*Authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand)
+	key, err := newKey(P256, rand)
 	if err != nil {
-		return nil, fmt.Errorf("couldn't make authority key: %w", err)
+		return nil, err
 	}
 	t := now().UTC().Truncate(time.Second)
 	tmpl := &x509.Certificate{
@@ -181,8 +167,12 @@ func (a *Authority) create(tmpl, parent *x509.Certificate, pub crypto.PublicKey)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode trial mark: %w", err)
 	}
-	tmpl.ExtraExtensions = []pkix.Extension{{Id: markOID, Value: mark}}
-	der, err := x509.CreateCertificate(a.rand, tmpl, parent, pub, a.key)
+	tmpl.ExtraExtensions = []pkix.Extension{{Id: signing.TrialExtension(), Value: mark}}
+	source := a.rand
+	if !isSystem(source) {
+		source = nil // then ECDSA signs deterministically (RFC 6979), which a source would not make it do
+	}
+	der, err := x509.CreateCertificate(source, tmpl, parent, pub, a.key)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't sign certificate of %s: %w", tmpl.Subject.CommonName, err)
 	}
@@ -195,25 +185,4 @@ func (a *Authority) create(tmpl, parent *x509.Certificate, pub crypto.PublicKey)
 
 func subject(name, code string) pkix.Name {
 	return pkix.Name{Country: []string{"VN"}, OrganizationalUnit: []string{Mark}, CommonName: name, SerialNumber: code}
-}
-
-func newKey(t KeyType, rand io.Reader) (crypto.Signer, error) {
-	var key crypto.Signer
-	var err error
-	switch t {
-	case P256:
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand)
-	case P384:
-		key, err = ecdsa.GenerateKey(elliptic.P384(), rand)
-	case RSA2048:
-		key, err = rsa.GenerateKey(rand, 2048)
-	case RSA3072:
-		key, err = rsa.GenerateKey(rand, 3072)
-	default:
-		return nil, fmt.Errorf("couldn't make key: unknown type %d", t)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("couldn't make key: %w", err)
-	}
-	return key, nil
 }

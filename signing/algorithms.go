@@ -1,0 +1,216 @@
+package signing
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	_ "crypto/sha256" // the digests of the tables below
+	_ "crypto/sha512"
+	"crypto/x509"
+	"encoding/asn1"
+	"fmt"
+	"io"
+	"math/big"
+)
+
+// Namespaces.
+const (
+	dsNamespace  = "http://www.w3.org/2000/09/xmldsig#"
+	excNamespace = "http://www.w3.org/2001/10/xml-exc-c14n#"
+)
+
+// Identifiers of the canonicalisations.
+const (
+	C14N10             = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+	C14N10WithComments = C14N10 + "#WithComments"
+	C14N11             = "http://www.w3.org/2006/12/xml-c14n11"
+	C14N11WithComments = C14N11 + "#WithComments"
+	ExcC14N            = "http://www.w3.org/2001/10/xml-exc-c14n#"
+	ExcC14NComments    = ExcC14N + "WithComments"
+)
+
+// Identifiers of the digests.
+const (
+	DigestSHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+	DigestSHA384 = "http://www.w3.org/2001/04/xmldsig-more#sha384"
+	DigestSHA512 = "http://www.w3.org/2001/04/xmlenc#sha512"
+)
+
+// Identifiers of the signature algorithms.
+const (
+	RSASHA256   = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+	RSASHA384   = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384"
+	RSASHA512   = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"
+	PSSSHA256   = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
+	PSSSHA384   = "http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1"
+	PSSSHA512   = "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1"
+	ECDSASHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+	ECDSASHA384 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"
+	ECDSASHA512 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512"
+)
+
+const transformEnveloped = dsNamespace + "enveloped-signature"
+
+var canonicalizations = map[string]c14nMethod{
+	C14N10:             {},
+	C14N10WithComments: {comments: true},
+	C14N11:             {v11: true},
+	C14N11WithComments: {v11: true, comments: true},
+	ExcC14N:            {exclusive: true},
+	ExcC14NComments:    {exclusive: true, comments: true},
+}
+
+var digests = map[string]crypto.Hash{
+	DigestSHA256: crypto.SHA256,
+	DigestSHA384: crypto.SHA384,
+	DigestSHA512: crypto.SHA512,
+}
+
+type keyKind uint8
+
+const (
+	rsaPKCS1 keyKind = iota + 1
+	rsaPSS
+	ecdsaRaw
+)
+
+type signatureAlgorithm struct {
+	kind keyKind
+	hash crypto.Hash
+}
+
+var signatureAlgorithms = map[string]signatureAlgorithm{
+	RSASHA256: {rsaPKCS1, crypto.SHA256}, RSASHA384: {rsaPKCS1, crypto.SHA384}, RSASHA512: {rsaPKCS1, crypto.SHA512},
+	PSSSHA256: {rsaPSS, crypto.SHA256}, PSSSHA384: {rsaPSS, crypto.SHA384}, PSSSHA512: {rsaPSS, crypto.SHA512},
+	ECDSASHA256: {ecdsaRaw, crypto.SHA256}, ECDSASHA384: {ecdsaRaw, crypto.SHA384}, ECDSASHA512: {ecdsaRaw, crypto.SHA512},
+}
+
+// laboratory switches on what policy refuses, so that tests can check the mathematics against the public vectors, most
+// of which use SHA-1. Nothing outside the tests of this package can make one.
+type laboratory struct {
+	digests    map[string]crypto.Hash
+	algorithms map[string]signatureAlgorithm
+	minRSA     int
+	key        crypto.PublicKey // instead of a certificate
+	xpointer   bool             // #xpointer(/) and #xpointer(id('x'))
+}
+
+func (o *VerifyOptions) digest(uri string) (crypto.Hash, bool) {
+	if h, ok := digests[uri]; ok {
+		return h, true
+	}
+	if o.lab != nil {
+		h, ok := o.lab.digests[uri]
+		return h, ok
+	}
+	return 0, false
+}
+
+func (o *VerifyOptions) algorithm(uri string) (signatureAlgorithm, bool) {
+	if a, ok := signatureAlgorithms[uri]; ok {
+		return a, true
+	}
+	if o.lab != nil {
+		a, ok := o.lab.algorithms[uri]
+		return a, ok
+	}
+	return signatureAlgorithm{}, false
+}
+
+// Bounds of RSA keys, in bits.
+const minRSABits, maxRSABits = 2048, 4096
+
+// checkKey says whether policy allows pub with a.
+func (o *VerifyOptions) checkKey(a signatureAlgorithm, pub crypto.PublicKey) *RefusedError {
+	least := minRSABits
+	if o.lab != nil && o.lab.minRSA > 0 {
+		least = o.lab.minRSA
+	}
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		if a.kind != rsaPKCS1 && a.kind != rsaPSS {
+			return refusef(AlgorithmRefused, "the certificate has an RSA key, the algorithm needs another")
+		}
+		if n := k.N.BitLen(); n < least || n > maxRSABits {
+			return refusef(AlgorithmRefused, "RSA key of %d bits, accepted are %d to %d", n, least, maxRSABits)
+		}
+		return nil
+	case *ecdsa.PublicKey:
+		if a.kind != ecdsaRaw {
+			return refusef(AlgorithmRefused, "the certificate has an ECDSA key, the algorithm needs another")
+		}
+		if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() {
+			return refusef(AlgorithmRefused, "curve %s, accepted are P-256 and P-384", k.Curve.Params().Name)
+		}
+		return nil
+	}
+	return refusef(AlgorithmRefused, "key of type %T, accepted are RSA and ECDSA", pub)
+}
+
+// checkValue verifies a signature value. digest is that of the canonical SignedInfo. The key was allowed by checkKey.
+func checkValue(a signatureAlgorithm, pub crypto.PublicKey, digest, value []byte) *RefusedError {
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		var err error
+		if a.kind == rsaPSS {
+			err = rsa.VerifyPSS(k, a.hash, digest, value, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		} else {
+			err = rsa.VerifyPKCS1v15(k, a.hash, digest, value)
+		}
+		if err != nil {
+			return refusef(ValueMismatch, "%v", err)
+		}
+		return nil
+	case *ecdsa.PublicKey:
+		n := curveBytes(k)
+		if len(value) != 2*n {
+			return refusef(MalformedSignature, "ECDSA value of %d bytes, want r and s of %d each (not DER)", len(value), n)
+		}
+		r, s := new(big.Int).SetBytes(value[:n]), new(big.Int).SetBytes(value[n:])
+		if !ecdsa.Verify(k, digest, r, s) {
+			return refusef(ValueMismatch, "ECDSA verification failed")
+		}
+		return nil
+	}
+	return refusef(AlgorithmRefused, "key of type %T", pub)
+}
+
+// makeValue signs a digest and returns the value in the form of XML Signature.
+func makeValue(key crypto.Signer, a signatureAlgorithm, digest []byte, rnd io.Reader) ([]byte, error) {
+	var opts crypto.SignerOpts = a.hash
+	if a.kind == rsaPSS {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.hash}
+	}
+	value, err := key.Sign(rnd, digest, opts)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't sign: %w", err)
+	}
+	pub, ok := key.Public().(*ecdsa.PublicKey)
+	if !ok {
+		return value, nil
+	}
+	var rs struct{ R, S *big.Int }
+	if rest, err := asn1.Unmarshal(value, &rs); err != nil || len(rest) > 0 {
+		return nil, fmt.Errorf("couldn't read the ECDSA signature of the key: %w", err)
+	}
+	n := curveBytes(pub)
+	raw := make([]byte, 2*n)
+	rs.R.FillBytes(raw[:n])
+	rs.S.FillBytes(raw[n:])
+	return raw, nil
+}
+
+// defaultAlgorithm is what a key signs with unless told otherwise.
+func defaultAlgorithm(c *x509.Certificate) (string, error) {
+	switch k := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return RSASHA256, nil
+	case *ecdsa.PublicKey:
+		if k.Curve == elliptic.P384() {
+			return ECDSASHA384, nil
+		}
+		return ECDSASHA256, nil
+	}
+	return "", fmt.Errorf("couldn't choose an algorithm for a key of type %T", c.PublicKey)
+}

@@ -1,0 +1,318 @@
+package signing
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+
+	"github.com/tram-exchange/tram/internal/xmlstream"
+)
+
+// SignOptions say what is signed and how. The zero value makes an organisation's signature: over the whole document,
+// with the usual algorithm of the key.
+type SignOptions struct {
+	// IDs makes a person's signature instead: over the elements with these Ids, each by a reference of its own.
+	IDs []string
+
+	Algorithm string // of the signature; default by key: RSA PKCS#1 v1.5 or ECDSA, SHA-256 (SHA-384 for P-384)
+	Digest    string // default SHA-256
+	C14N      string // of SignedInfo and of what is referred to; default exclusive
+
+	// At is the byte offset to insert the signature at. 0 lets the document decide: in edXML behind TraceHeaderList and the
+	// signatures after it, or, without one, at the end of edXMLHeader; in other packages as last child of the root.
+	At int64
+
+	ID string // Id attribute of the Signature element
+
+	Rand io.Reader        // default crypto/rand
+	XML  xmlstream.Limits // bounds of the document
+}
+
+func (o SignOptions) withDefaults(leaf *x509.Certificate) (SignOptions, error) {
+	if o.Algorithm == "" {
+		alg, err := defaultAlgorithm(leaf)
+		if err != nil {
+			return o, err
+		}
+		o.Algorithm = alg
+	}
+	if o.Digest == "" {
+		o.Digest = DigestSHA256
+	}
+	if o.C14N == "" {
+		o.C14N = ExcC14N
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	alg, ok := signatureAlgorithms[o.Algorithm]
+	if !ok {
+		return o, fmt.Errorf("couldn't sign with algorithm %q: not accepted", o.Algorithm)
+	}
+	if bad := new(VerifyOptions).checkKey(alg, leaf.PublicKey); bad != nil {
+		return o, fmt.Errorf("couldn't sign: %w", bad)
+	}
+	if _, ok := digests[o.Digest]; !ok {
+		return o, fmt.Errorf("couldn't sign with digest %q: not accepted", o.Digest)
+	}
+	if m, ok := canonicalizations[o.C14N]; !ok || m.comments {
+		return o, fmt.Errorf("couldn't sign with canonicalisation %q: not accepted", o.C14N)
+	}
+	return o, nil
+}
+
+// Sign returns the document with a signature in it. chain starts with the certificate of key, and may go on with
+// intermediates; all of it is put into KeyInfo.
+func Sign(doc []byte, key crypto.Signer, chain []*x509.Certificate, o SignOptions) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(len(doc) + 4096)
+	if err := SignTo(context.Background(), &b, BytesSource(doc), key, chain, o); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// SignTo is Sign for documents of any size: it reads src twice and writes the signed document to w.
+func SignTo(ctx context.Context, w io.Writer, src Source, key crypto.Signer, chain []*x509.Certificate, o SignOptions) error {
+	if len(chain) == 0 {
+		return errors.New("couldn't sign: no certificate")
+	}
+	if !KeyFits(key, chain[0]) {
+		return fmt.Errorf("couldn't sign: the key is not that of the certificate of %q", chain[0].Subject)
+	}
+	o, err := o.withDefaults(chain[0])
+	if err != nil {
+		return err
+	}
+	p := placing{o: o}
+	if err := p.run(ctx, src); err != nil {
+		return fmt.Errorf("couldn't sign: %w", err)
+	}
+	sig, err := p.signature(key, chain)
+	if err != nil {
+		return err
+	}
+	for _, part := range []io.Reader{io.NewSectionReader(src, 0, p.at), bytes.NewReader(sig), io.NewSectionReader(src, p.at, src.Size()-p.at)} {
+		if _, err := io.Copy(w, part); err != nil {
+			return fmt.Errorf("couldn't write signed document: %w", err)
+		}
+	}
+	return nil
+}
+
+// placing is the one reading that signing needs: it finds the place for the signature, what is in force there,
+// and the digests of what is to be signed.
+type placing struct {
+	o SignOptions
+	reading
+	scanner xmlstream.Scanner
+
+	at       int64 // where the signature goes; -1 until found
+	firm     bool  // behind TraceHeaderList: better than the end of the header
+	context  []xmlstream.Binding
+	inherit  []ancestor
+	sums     [][]byte
+	rootOnly bool // the root is an empty-element tag
+}
+
+func (p *placing) run(ctx context.Context, src Source) error {
+	hash := digests[p.o.Digest]
+	method := canonicalizations[p.o.C14N]
+	s := &p.scanner
+	resetScanner(s, src, p.o.XML)
+	p.reading = reading{s: s}
+	p.at = -1
+	var jobs []*job
+	if len(p.o.IDs) == 0 {
+		j := &job{whole: true, exclude: -1, method: method, hash: hash}
+		j.open(s, nil, 0, 0)
+		jobs = append(jobs, j)
+	}
+	for _, id := range p.o.IDs {
+		jobs = append(jobs, &job{id: id, exclude: -1, method: method, hash: hash})
+	}
+	s.OnSlide(func() {
+		for _, j := range jobs {
+			if j.h != nil && !j.finished {
+				j.c.flush()
+			}
+		}
+	})
+	for n := 0; ; n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		t, err := s.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		p.place(t)
+		p.feed(jobs, t)
+	}
+	for _, j := range jobs {
+		if j.whole {
+			j.close(src.Size())
+		} else if bad := j.outcome("#" + j.id); bad != nil {
+			return bad
+		}
+		if j.refused != nil {
+			return j.refused
+		}
+		p.sums = append(p.sums, j.sum)
+	}
+	if p.at < 0 {
+		return errors.New("no place for a signature: edXML needs an edXMLHeader, other packages a root with an end tag, a given offset must lie between two tags or texts inside the root")
+	}
+	return nil
+}
+
+// feed hands a token to the digests.
+func (p *placing) feed(jobs []*job, t *xmlstream.Token) {
+	if t.Kind == xmlstream.StartElement {
+		for i := range t.Attrs {
+			a := &t.Attrs[i]
+			if !isID(a) {
+				continue
+			}
+			for _, j := range jobs {
+				if !j.whole && a.ValueIs(j.id) {
+					if j.found++; j.found == 1 {
+						j.open(p.s, append([]ancestor(nil), p.ancestors...), t.Start, t.Depth)
+					}
+				}
+			}
+		}
+	}
+	for _, j := range jobs {
+		if j.h != nil && !j.finished && j.token(t) {
+			j.close(t.End)
+		}
+	}
+}
+
+// place looks whether the signature belongs before or behind this token.
+func (p *placing) place(t *xmlstream.Token) {
+	if p.o.At > 0 {
+		// Before a token inside the root; not at the empty end token of an empty-element tag, which is inside its tag.
+		if t.Start == p.o.At && t.Depth > 0 && t.End > t.Start && !(t.Kind == xmlstream.StartElement && t.Depth == 1) {
+			p.here(t.Start, t, t.Kind == xmlstream.StartElement)
+		}
+		p.track(t)
+		return
+	}
+	if t.Kind == xmlstream.EndElement {
+		n := len(headerNames)
+		inHeader := p.header.edxml && p.header.matched == n
+		switch {
+		case !p.header.edxml && t.Depth == 1 && !t.Empty, inHeader && t.Depth == n && !t.Empty && !p.firm:
+			p.here(t.Start, t, false)
+		case inHeader && t.Depth == n+1 && (string(t.Local) == "TraceHeaderList" || string(t.Local) == "Signature" && p.firm):
+			p.here(t.End, t, true)
+			p.firm = true
+		}
+	}
+	p.track(t)
+}
+
+// here notes a place beside the element of t (outside), or inside it.
+func (p *placing) here(at int64, t *xmlstream.Token, outside bool) {
+	p.at = at
+	depth := t.Depth
+	if outside {
+		depth--
+	}
+	p.context = p.context[:0]
+	for i := range p.s.Bindings() {
+		if b := p.s.Binding(i); b.Depth <= depth {
+			p.context = append(p.context, *b)
+		}
+	}
+	p.inherit = p.inherit[:0]
+	for _, a := range p.ancestors {
+		if a.depth <= depth {
+			p.inherit = append(p.inherit, ancestor{0, a.local, a.value})
+		}
+	}
+}
+
+// signature returns the Signature element.
+func (p *placing) signature(key crypto.Signer, chain []*x509.Certificate) ([]byte, error) {
+	alg := signatureAlgorithms[p.o.Algorithm]
+	info := p.signedInfo()
+	h := alg.hash.New()
+	if err := p.canonicalInfo(info, h); err != nil {
+		return nil, err
+	}
+	value, err := makeValue(key, alg, h.Sum(nil), p.o.Rand)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	b.WriteString(`<Signature xmlns="` + dsNamespace + `"`)
+	if p.o.ID != "" {
+		b.WriteString(` Id="` + escaped(p.o.ID) + `"`)
+	}
+	b.WriteString(">" + info + "<SignatureValue>" + base64.StdEncoding.EncodeToString(value) + "</SignatureValue><KeyInfo><X509Data>")
+	for _, c := range chain {
+		b.WriteString("<X509Certificate>" + base64.StdEncoding.EncodeToString(c.Raw) + "</X509Certificate>")
+	}
+	b.WriteString("</X509Data></KeyInfo></Signature>")
+	return []byte(b.String()), nil
+}
+
+// signedInfo returns the SignedInfo element as it will stand in the document.
+func (p *placing) signedInfo() string {
+	var b strings.Builder
+	b.WriteString(`<SignedInfo><CanonicalizationMethod Algorithm="` + p.o.C14N + `"></CanonicalizationMethod>`)
+	b.WriteString(`<SignatureMethod Algorithm="` + p.o.Algorithm + `"></SignatureMethod>`)
+	for i, sum := range p.sums {
+		uri := ""
+		if len(p.o.IDs) > 0 {
+			uri = "#" + escaped(p.o.IDs[i])
+		}
+		b.WriteString(`<Reference URI="` + uri + `"><Transforms>`)
+		if uri == "" {
+			b.WriteString(`<Transform Algorithm="` + transformEnveloped + `"></Transform>`)
+		}
+		b.WriteString(`<Transform Algorithm="` + p.o.C14N + `"></Transform></Transforms>`)
+		b.WriteString(`<DigestMethod Algorithm="` + p.o.Digest + `"></DigestMethod>`)
+		b.WriteString(`<DigestValue>` + base64.StdEncoding.EncodeToString(sum) + `</DigestValue></Reference>`)
+	}
+	b.WriteString(`</SignedInfo>`)
+	return b.String()
+}
+
+// canonicalInfo hashes the canonical form of SignedInfo at its place in the document.
+func (p *placing) canonicalInfo(info string, h hash.Hash) error {
+	context := append(p.context, xmlstream.Binding{Prefix: "", URI: dsNamespace})
+	var s xmlstream.Scanner
+	s.ResetFragment([]byte(info), 0, context, xmlstream.Limits{MaxTokens: 1 << 20})
+	var c canonicalizer
+	c.reset(&s, canonicalizations[p.o.C14N], false, h)
+	c.inherit = p.inherit
+	for {
+		t, err := s.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("couldn't read own SignedInfo: %w", err)
+		}
+		c.token(t)
+	}
+	c.flush()
+	return nil
+}
+
+func escaped(s string) string { return string(appendValueString(nil, s)) }

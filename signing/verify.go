@@ -1,0 +1,298 @@
+package signing
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/tram-exchange/tram/internal/xmlstream"
+)
+
+// verifier holds the memory of one verification; it is reused.
+type verifier struct {
+	doc  xmlstream.Scanner // over the document
+	part xmlstream.Scanner // over a SignedInfo
+	survey
+	info canonicalizer
+}
+
+var verifiers = sync.Pool{New: func() any { return new(verifier) }}
+
+// Verify reads a document and judges every XML signature in it. It returns an error only if the document could not be
+// read (*xmlstream.SyntaxError, wrapped, where it is not well-formed) or ctx ended; whatever is wrong with signatures is
+// in the Report. It is safe for concurrent use. Memory does not grow with the document.
+func Verify(ctx context.Context, src Source, o VerifyOptions) (*Report, error) {
+	if o.Trust == nil {
+		return nil, errors.New("couldn't verify signatures: no trust directory")
+	}
+	if o.At.IsZero() {
+		return nil, errors.New("couldn't verify signatures: no time to judge certificates at")
+	}
+	o = o.withDefaults()
+	v := verifiers.Get().(*verifier)
+	defer verifiers.Put(v)
+	rep, err := v.verify(ctx, src, &o)
+	v.doc.ResetBytes(nil, xmlstream.Limits{}) // let go of the document
+	v.part.ResetBytes(nil, xmlstream.Limits{})
+	v.raws = nil
+	if err != nil {
+		return nil, fmt.Errorf("couldn't verify signatures: %w", err)
+	}
+	return rep, nil
+}
+
+// found is one signature on its way through the checks.
+type found struct {
+	raw  *rawSignature
+	info *signedInfo
+	jobs []*job // one per reference
+	sum  []byte // digest of the canonical SignedInfo
+}
+
+func (v *verifier) verify(ctx context.Context, src Source, o *VerifyOptions) (*Report, error) {
+	if err := v.run(ctx, &v.doc, src, o); err != nil {
+		return nil, err
+	}
+	rep := &Report{Size: src.Size(), At: o.At, Unnamespaced: v.unnamespaced}
+	v.sum.Sum(rep.SignedContent[:0])
+	all := make([]found, len(v.raws))
+	rep.Signatures = make([]SignatureResult, len(v.raws))
+	refs := 0
+	for i, raw := range v.raws {
+		all[i].raw = raw
+		res := &rep.Signatures[i]
+		res.Range, res.ID, res.InHeader = raw.rng, raw.id, raw.inHeader
+		if err := v.describe(src, &all[i], res, o); err != nil {
+			return nil, err
+		}
+		if all[i].info != nil {
+			if refs += len(all[i].info.refs); refs > o.MaxReferences && res.Refusal == Accepted {
+				res.refuse(refusef(TooManyReferences, "more than %d references in the document", o.MaxReferences))
+			}
+		}
+	}
+	if err := v.digest(ctx, src, all, rep, o); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].jobs != nil {
+			compare(&all[i], &rep.Signatures[i], rep.Size)
+			v.judge(&all[i], &rep.Signatures[i], o)
+		}
+	}
+	if v.tooMany {
+		res := SignatureResult{}
+		res.refuse(refusef(TooManySignatures, "more than %d", o.MaxSignatures))
+		rep.Signatures = append(rep.Signatures, res)
+	}
+	return rep, nil
+}
+
+// refuse records the first thing wrong with a signature.
+func (res *SignatureResult) refuse(r *RefusedError) {
+	if r != nil && res.Refusal == Accepted {
+		res.Refusal, res.Err = r.Refusal, r
+	}
+}
+
+// describe reads SignedInfo and the certificates. Where f.info stays nil nothing further can be said.
+func (v *verifier) describe(src Source, f *found, res *SignatureResult, o *VerifyOptions) error {
+	if f.raw.refused != nil {
+		res.refuse(f.raw.refused)
+		return nil
+	}
+	part, err := readSignedInfo(src, f.raw)
+	if err == nil {
+		f.info, err = parseSignedInfo(&v.part, part, f.raw, o)
+	}
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		res.refuse(refused)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info := f.info
+	res.Algorithm, res.Canonicalization, res.Digests = info.algorithmURI, info.methodURI, info.digestsOf()
+	for i := range info.refs {
+		res.References = append(res.References, info.refs[i].ReferenceResult)
+	}
+	res.refuse(info.first)
+	for _, text := range f.raw.certs {
+		der, err := decodeBase64(text)
+		if err != nil {
+			res.refuse(refusef(BadCertificate, "%v", err))
+			return nil
+		}
+		res.Embedded = append(res.Embedded, der)
+	}
+	if info.first != nil {
+		return nil
+	}
+	return v.canonicalInfo(part, f)
+}
+
+// canonicalInfo hashes the canonical form of SignedInfo.
+func (v *verifier) canonicalInfo(part []byte, f *found) error {
+	h := f.info.algorithm.hash.New()
+	v.part.ResetFragment(part, f.raw.signedInfo.Start, f.raw.context, xmlstream.Limits{MaxToken: maxSignedInfo})
+	v.info.reset(&v.part, f.info.method, false, h)
+	v.info.inherit = f.raw.inherit
+	for i := range v.info.inherit { // depths count from the fragment's root
+		v.info.inherit[i].depth = 0
+	}
+	for {
+		t, err := v.part.Next()
+		if err != nil {
+			if err == io.EOF {
+				break
+			}
+			return err
+		}
+		v.info.token(t)
+	}
+	v.info.flush()
+	f.sum = h.Sum(nil)
+	return nil
+}
+
+// digest plans the digests of all references and computes those that the survey has not.
+func (v *verifier) digest(ctx context.Context, src Source, all []found, rep *Report, o *VerifyOptions) error {
+	var jobs []*job
+	for i := range all {
+		f := &all[i]
+		if f.info == nil || rep.Signatures[i].Refusal != Accepted {
+			continue
+		}
+		for k := range f.info.refs {
+			j := planJob(&f.info.refs[k], f.raw.rng.Start)
+			if j.isContent() && v.excluded == 1 && f.raw.inHeader && j.exclude >= 0 {
+				j.finished, j.sum, j.rng = true, rep.SignedContent[:], Range{0, rep.Size}
+				f.jobs = append(f.jobs, j)
+				continue
+			}
+			if at := slices.IndexFunc(jobs, j.same); at >= 0 {
+				j = jobs[at]
+			} else {
+				jobs = append(jobs, j)
+			}
+			f.jobs = append(f.jobs, j)
+		}
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	return runJobs(ctx, &v.doc, src, jobs, o)
+}
+
+// compare holds the digests against those of the references.
+func compare(f *found, res *SignatureResult, size int64) {
+	res.DigestsOK = true
+	for i, j := range f.jobs {
+		ref := &res.References[i]
+		ref.Range = j.rng
+		if j.whole {
+			ref.Range = Range{0, size}
+		}
+		if bad := j.outcome(ref.URI); bad != nil {
+			res.refuse(bad)
+			res.DigestsOK = false
+			continue
+		}
+		if subtle.ConstantTimeCompare(j.sum, f.info.refs[i].want) != 1 {
+			res.refuse(refusef(DigestMismatch, "reference %d (URI %q)", i+1, ref.URI))
+			res.DigestsOK = false
+			continue
+		}
+		ref.OK = true
+		if j.whole && ref.Enveloped {
+			res.WholeDocument = true
+		}
+		part := []Range{ref.Range}
+		if ref.Enveloped {
+			part = without(part, res.Range)
+		}
+		res.Covered = append(res.Covered, part...)
+	}
+	res.Covered = merge(res.Covered)
+}
+
+// judge checks value, certificate and chain.
+func (v *verifier) judge(f *found, res *SignatureResult, o *VerifyOptions) {
+	value, err := decodeBase64(f.raw.value)
+	if err != nil {
+		res.refuse(refusef(MalformedSignature, "SignatureValue: %v", err))
+		return
+	}
+	if o.lab != nil && o.lab.key != nil {
+		bad := o.checkKey(f.info.algorithm, o.lab.key)
+		if bad == nil {
+			bad = checkValue(f.info.algorithm, o.lab.key, f.sum, value)
+		}
+		res.refuse(bad)
+		res.ValueOK = bad == nil
+		return
+	}
+	certs, bad := parseAll(res.Embedded, o.Trust)
+	if bad != nil {
+		res.refuse(bad)
+		return
+	}
+	signer, bad := v.signer(f, certs, value, o)
+	if signer != nil {
+		res.Certificate, res.Fingerprint = signer, sha256.Sum256(signer.Raw)
+	}
+	if bad != nil {
+		res.refuse(bad)
+		return
+	}
+	res.ValueOK = true
+	chain := o.Trust.Check(signer, certs, o.At)
+	res.Chain, res.ChainOK, res.ValidityOK = chain.Chain, chain.ChainOK, chain.ValidityOK
+	if chain.Refusal != Accepted {
+		res.refuse(refusef(chain.Refusal, "%v", chain.Err))
+	}
+}
+
+func parseAll(ders [][]byte, t *Trust) ([]*x509.Certificate, *RefusedError) {
+	if len(ders) == 0 {
+		return nil, refusef(NoCertificate, "KeyInfo holds no X509Certificate")
+	}
+	certs := make([]*x509.Certificate, len(ders))
+	for i, der := range ders {
+		c, err := t.parse(der)
+		if err != nil {
+			return nil, refusef(BadCertificate, "certificate %d: %v", i+1, err)
+		}
+		certs[i] = c
+	}
+	return certs, nil
+}
+
+// signer finds the certificate whose key made the value. Which of several certificates is the signer's is not said
+// by KeyInfo in a way that the signature protects, so each is tried in order; with none fitting, the first that is
+// no authority is told with what is wrong with it.
+func (v *verifier) signer(f *found, certs []*x509.Certificate, value []byte, o *VerifyOptions) (*x509.Certificate, *RefusedError) {
+	var first *x509.Certificate
+	var why *RefusedError
+	for _, c := range certs {
+		bad := o.checkKey(f.info.algorithm, c.PublicKey)
+		if bad == nil {
+			bad = checkValue(f.info.algorithm, c.PublicKey, f.sum, value)
+		}
+		if bad == nil {
+			return c, nil
+		}
+		if first == nil || first.IsCA && !c.IsCA {
+			first, why = c, bad
+		}
+	}
+	return first, why
+}
