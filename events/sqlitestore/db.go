@@ -22,7 +22,8 @@ CREATE TABLE log (
   segment INTEGER NOT NULL,
   segment_end INTEGER NOT NULL,
   indexed INTEGER NOT NULL,
-  checkpoint BLOB
+  checkpoint BLOB,
+  sum BLOB NOT NULL
 ) STRICT;
 CREATE TABLE events (
   position INTEGER PRIMARY KEY,
@@ -164,17 +165,20 @@ func (c *conn) one(dest []driver.Value, sql string, args ...any) (found bool, er
 
 // readers is a bounded pool of read-only connections, opened as needed.
 type readers struct {
-	open func() (*conn, error)
-	free chan *conn // nil entries stand for connections not opened yet
+	open   func() (*conn, error)
+	free   chan *conn // nil entries stand for connections not opened yet
+	closed chan struct{}
 }
 
 func newReaders(n int, open func() (*conn, error)) *readers {
-	r := &readers{open: open, free: make(chan *conn, n)}
+	r := &readers{open: open, free: make(chan *conn, n), closed: make(chan struct{})}
 	for range n {
 		r.free <- nil
 	}
 	return r
 }
+
+var errClosedForReading = errors.New("store is closed")
 
 // with lends a connection to f.
 func (r *readers) with(ctx context.Context, f func(*conn) error) error {
@@ -184,6 +188,8 @@ func (r *readers) with(ctx context.Context, f func(*conn) error) error {
 	var c *conn
 	select {
 	case c = <-r.free:
+	case <-r.closed:
+		return errClosedForReading
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -199,6 +205,7 @@ func (r *readers) with(ctx context.Context, f func(*conn) error) error {
 
 // close waits for lent connections and closes all.
 func (r *readers) close() error {
+	close(r.closed)
 	var errs []error
 	for range cap(r.free) {
 		if c := <-r.free; c != nil {

@@ -105,23 +105,27 @@ func (r *recent) freeze() {
 	}()
 }
 
-// step writes up to n entries of each index within the caller's transaction. When the run is complete it also
-// moves log.indexed and says so: after the commit the caller calls merged.
-func (r *recent) step(c *conn, n int) (complete bool, err error) {
+// step writes up to n entries of each index within the caller's transaction. It gives the position up to which the
+// B-trees are complete then, and says if that has changed: after the commit the caller calls merged.
+func (r *recent) step(c *conn, n int) (indexed uint64, complete bool, err error) {
+	indexed = r.active.from
+	if r.frozen != nil {
+		indexed = r.frozen.from
+	}
 	m := r.merge
 	if m == nil {
-		return false, nil
+		return indexed, false, nil
 	}
 	select {
 	case <-m.ready:
 	default:
-		return false, nil
+		return indexed, false, nil
 	}
 	k := min(n, len(m.streams))
 	for _, e := range m.streams[:k] {
 		// An entry can be there already: from before a restart in the middle of a merge.
 		if _, err := c.exec(`INSERT OR IGNORE INTO streams VALUES (?,?,?)`, e.stream, e.version, e.position); err != nil {
-			return false, err
+			return 0, false, err
 		}
 	}
 	m.streams = m.streams[k:]
@@ -129,15 +133,14 @@ func (r *recent) step(c *conn, n int) (complete bool, err error) {
 	for i := range m.packages[:k] {
 		e := &m.packages[i]
 		if _, err := c.exec(`INSERT OR IGNORE INTO packages VALUES (?,?)`, e.sha256[:], e.position); err != nil {
-			return false, err
+			return 0, false, err
 		}
 	}
 	m.packages = m.packages[k:]
 	if len(m.streams)+len(m.packages) > 0 {
-		return false, nil
+		return indexed, false, nil
 	}
-	_, err = c.exec(`UPDATE log SET indexed = ? WHERE id = 1`, r.frozen.to)
-	return err == nil, err
+	return r.frozen.to, true, nil
 }
 
 // merged forgets the frozen run, which the B-trees now have.

@@ -61,7 +61,7 @@ type Store struct {
 
 	// Owned by the writer goroutine.
 	tree      *ledger.Tree
-	lastTime  time.Time
+	row       logRow                 // as it stands in the database
 	known     map[events.Digest]bool // evidence digests that are certainly stored
 	groupBuf  []byte                 // aligned, for the packages of one group
 	sinceTrim int                    // events since the write-ahead log was trimmed
@@ -227,7 +227,10 @@ func (s *Store) create() error {
 	if err := s.db.script("BEGIN IMMEDIATE;" + schema); err != nil {
 		return err
 	}
-	if _, err := s.db.exec(`INSERT INTO log VALUES (1, ?, 0, ?, 0, 1, 0, 0, NULL)`, s.opts.Origin, root[:]); err != nil {
+	row := logRow{origin: s.opts.Origin, root: root, time: time.UnixMicro(0).UTC(), end: place{segment: 1}}
+	sum := row.sum()
+	_, err := s.db.exec(`INSERT INTO log VALUES (1, ?, 0, ?, 0, 1, 0, 0, NULL, ?)`, row.origin, row.root[:], sum[:])
+	if err != nil {
 		return err
 	}
 	if _, err := s.db.exec(`COMMIT`); err != nil {
@@ -261,9 +264,15 @@ type logRow struct {
 	checkpoint []byte
 }
 
+// sum covers the whole row: parts of it follow from nothing else, and a changed byte shall be seen.
+func (r *logRow) sum() events.Digest {
+	return events.Sum(fmt.Appendf(nil, "tram log row v1\n%s\n%d\n%s\n%d\n%d\n%d\n%d\n%s",
+		r.origin, r.size, r.root, r.time.UnixMicro(), r.end.segment, r.end.offset, r.indexed, r.checkpoint))
+}
+
 func readLog(c *conn) (logRow, error) {
-	var v [8]driver.Value
-	found, err := c.one(v[:], `SELECT origin, size, root, time, segment, segment_end, indexed, checkpoint FROM log WHERE id = 1`)
+	var v [9]driver.Value
+	found, err := c.one(v[:], `SELECT origin, size, root, time, segment, segment_end, indexed, checkpoint, sum FROM log WHERE id = 1`)
 	if err != nil {
 		return logRow{}, err
 	}
@@ -279,6 +288,9 @@ func readLog(c *conn) (logRow, error) {
 		time: time.UnixMicro(v[3].(int64)).UTC(), end: place{v[4].(int64), v[5].(int64)}, indexed: uint64(v[6].(int64)),
 	}
 	r.checkpoint, _ = v[7].([]byte)
+	if sum, _ := v[8].([]byte); len(sum) != 32 || events.Digest(sum) != r.sum() {
+		return logRow{}, fmt.Errorf("stored log row has sum %x, its values give %s", sum, r.sum())
+	}
 	if r.size > 1<<62 || r.indexed > r.size || r.end.segment < 0 || r.end.offset < 0 {
 		return logRow{}, fmt.Errorf("stored log row makes no sense: size %d, indexed %d, segment %d end %d", r.size, r.indexed, r.end.segment, r.end.offset)
 	}
@@ -294,7 +306,7 @@ func (s *Store) load(ctx context.Context) error {
 	if row.origin != s.opts.Origin {
 		return fmt.Errorf("origin is %q, expected %q", row.origin, s.opts.Origin)
 	}
-	s.lastTime = row.time
+	s.row = row
 	if s.tree, err = s.loadTree(row); err != nil {
 		return err
 	}
@@ -319,7 +331,8 @@ func (s *Store) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.db.exec(`UPDATE log SET checkpoint = ? WHERE id = 1`, checkpoint); err != nil {
+	row.checkpoint = checkpoint
+	if err := s.saveRow(row); err != nil {
 		return err
 	}
 	s.publish(events.Head{Origin: row.origin, Size: row.size, Root: row.root, Time: row.time, Checkpoint: checkpoint}, s.tree.Snapshot())
@@ -360,7 +373,7 @@ func (s *Store) loadTree(row logRow) (*ledger.Tree, error) {
 
 // checkStored refuses to go on with a log that another key signed, or that is not the one that was signed.
 func (s *Store) checkStored(row logRow) error {
-	if row.checkpoint == nil {
+	if len(row.checkpoint) == 0 {
 		return nil // the process ended before the first head was signed
 	}
 	head, _, err := ledger.OpenCheckpoint(row.checkpoint, row.origin, s.signer.LogVerifier())

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/eventstest"
 	"github.com/tram-exchange/tram/events/ledger"
 )
 
@@ -159,4 +160,11 @@ func benchAppend(b *testing.B, s *Store, senders int) {
 		worst = max(worst, l)
 	}
 	b.ReportMetric(worst.Seconds()*1e3, "worst-ms")
+}
+
+func TestConformance(t *testing.T) {
+	eventstest.Run(t, func(t *testing.T) eventstest.Open {
+		dir := t.TempDir()
+		return func() (eventstest.Store, error) { return Open(context.Background(), dir, testOptions()) }
+	})
 }

@@ -148,7 +148,6 @@ func (s *Store) record(group []*request) (job *sealJob, err error) {
 		}
 	}
 	s.recent.freeze()
-	s.lastTime = p.time
 	return job, s.trimWAL(len(p.entries))
 }
 
@@ -185,19 +184,33 @@ func (s *Store) insert(p *plan) (job *sealJob, indexed bool, err error) {
 			return nil, false, err
 		}
 	}
-	indexed, err = s.recent.step(s.db, 64+2*len(p.entries))
+	row := s.row
+	row.indexed, indexed, err = s.recent.step(s.db, 64+2*len(p.entries))
 	if err != nil {
 		return nil, false, err
 	}
 	job = &sealJob{group: p.group, growth: growth, root: s.tree.Root(), time: p.time, snapshot: s.tree.Snapshot()}
-	end := s.seg.where()
-	// Compare and swap: the log grows from the size that this process knows, or not at all.
-	n, err := s.db.exec(`UPDATE log SET size = ?, root = ?, time = ?, segment = ?, segment_end = ?, checkpoint = ? WHERE id = 1 AND size = ?`,
-		growth.Size, job.root[:], p.time.UnixMicro(), end.segment, end.offset, s.state.Load().head.Checkpoint, growth.From)
-	if err == nil && n != 1 {
-		err = fmt.Errorf("the log does not have size %d any more: another process wrote to it", growth.From)
+	row.size, row.root, row.time = growth.Size, job.root, p.time
+	row.end = s.seg.where()
+	row.checkpoint = s.state.Load().head.Checkpoint
+	return job, indexed, s.saveRow(row)
+}
+
+// saveRow writes the row of table log. It is a compare and swap: the log goes on from the size that this process
+// knows, or not at all.
+func (s *Store) saveRow(row logRow) error {
+	sum := row.sum()
+	n, err := s.db.exec(`UPDATE log SET size = ?, root = ?, time = ?, segment = ?, segment_end = ?, indexed = ?, checkpoint = ?, sum = ?
+		WHERE id = 1 AND size = ?`,
+		row.size, row.root[:], row.time.UnixMicro(), row.end.segment, row.end.offset, row.indexed, row.checkpoint, sum[:], s.row.size)
+	if err != nil {
+		return err
 	}
-	return job, indexed, err
+	if n != 1 {
+		return fmt.Errorf("the log does not have size %d any more: another process wrote to it", s.row.size)
+	}
+	s.row = row
+	return nil
 }
 
 // storeCheckpoint keeps the last signed head while the writer is idle. It need not be synced: if it is lost the
@@ -209,7 +222,9 @@ func (s *Store) storeCheckpoint() error {
 	if _, err := s.db.exec(`PRAGMA synchronous = NORMAL`); err != nil {
 		return err
 	}
-	if _, err := s.db.exec(`UPDATE log SET checkpoint = ? WHERE id = 1`, s.state.Load().head.Checkpoint); err != nil {
+	row := s.row
+	row.checkpoint = s.state.Load().head.Checkpoint
+	if err := s.saveRow(row); err != nil {
 		return fmt.Errorf("couldn't store checkpoint: %w", err)
 	}
 	_, err := s.db.exec(`PRAGMA synchronous = FULL`)
@@ -290,7 +305,7 @@ type plan struct {
 }
 
 func newPlan(s *Store) *plan {
-	return &plan{s: s, position: s.tree.Size(), time: s.lastTime, versions: map[string]int64{}, places: map[events.Digest]place{}}
+	return &plan{s: s, position: s.tree.Size(), time: s.row.time, versions: map[string]int64{}, places: map[events.Digest]place{}}
 }
 
 // add plans one request, or answers it with why it cannot be recorded. An error of add itself ends the store.
