@@ -25,11 +25,11 @@ func Decide(s State, c Change) (Decision, error) {
 		return Decision{}, refusal
 	}
 	j := &judge{c: c, authority: authority, holder: holder}
-	accepted := ChangeAccepted{
+	first := ChangeAccepted{
 		Change: c.ID, Content: c.Content, Authority: authority, Signer: c.Signer, Holder: holder, Operations: len(c.Operations),
 	}
 	var err error
-	if j.s, err = s.apply(accepted, nil, c.At, events.Address{}); err != nil {
+	if j.s, err = s.apply(first, nil, c.At, events.Address{}); err != nil {
 		return Decision{}, err
 	}
 	for i, op := range c.Operations {
@@ -44,10 +44,10 @@ func Decide(s State, c Change) (Decision, error) {
 	if len(j.bad) > 0 {
 		return Decision{}, &Refusal{Reason: ReasonBadOperations, Bad: j.bad}
 	}
-	accepted.Events = 1 + len(j.out)
+	first.Events = 1 + len(j.out)
 	return Decision{
 		Outcome: OutcomeRecord,
-		Events:  append([]events.New{{Name: NameChangeAccepted, Data: accepted, Facts: words(c.Facts)}}, j.out...),
+		Events:  append([]events.New{{Name: NameChangeAccepted, Data: first, Facts: words(c.Facts)}}, j.out...),
 	}, nil
 }
 

@@ -99,7 +99,7 @@ func (s State) apply(data, facts any, now time.Time, at events.Address) (State, 
 		if _, ok := s.changes.Get(d.Change); ok {
 			return s, fmt.Errorf("change %q came before", d.Change)
 		}
-		s.changes = s.changes.Set(d.Change, change{content: d.Content, address: at, events: d.Events})
+		s.changes = s.changes.Set(d.Change, accepted{content: d.Content, address: at, events: d.Events})
 		return s, nil
 	case OrganisationAdded:
 		f, _ := facts.(OrganisationFacts)

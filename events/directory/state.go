@@ -117,11 +117,12 @@ type State struct {
 	assurance pmap.Map[string]   // sender + kind → level
 	secrecy   []SecrecyElement
 	limits    pmap.Map[int64]
-	changes   pmap.Map[change] // by change id
-	admins    []events.Digest  // certificates ever enrolled for an administrator
+	changes   pmap.Map[accepted] // by change id
+	admins    []events.Digest    // certificates ever enrolled for an administrator
 }
 
-type change struct {
+// accepted is what is kept of a change.
+type accepted struct {
 	content events.Digest
 	address events.Address
 	events  int // how many, this one included

@@ -23,18 +23,18 @@ type node[V any] struct {
 	slots  []slot[V] // one for each bit, in order of the bit
 }
 
-// slot holds a child, or the entries of one hash (more than one only if hashes collide in all 64 bits).
+// slot holds either a child or a leaf.
 type slot[V any] struct {
-	child   *node[V]
-	hash    uint64
-	key     string
-	value   V
-	collide []entry[V]
+	child *node[V]
+	leaf  *leaf[V]
 }
 
-type entry[V any] struct {
+// leaf holds one key. next leads to another key of the same hash in all 64 bits.
+type leaf[V any] struct {
+	hash  uint64
 	key   string
 	value V
+	next  *leaf[V]
 }
 
 const (
@@ -71,15 +71,12 @@ func (m Map[V]) Get(key string) (V, bool) {
 			n = s.child
 			continue
 		}
-		if s.hash != h {
+		if s.leaf.hash != h {
 			break
 		}
-		if s.key == key {
-			return s.value, true
-		}
-		for i := range s.collide {
-			if s.collide[i].key == key {
-				return s.collide[i].value, true
+		for l := s.leaf; l != nil; l = l.next {
+			if l.key == key {
+				return l.value, true
 			}
 		}
 		break
@@ -90,7 +87,7 @@ func (m Map[V]) Get(key string) (V, bool) {
 
 // Set gives a map in which key has the value.
 func (m Map[V]) Set(key string, value V) Map[V] {
-	root, added := m.root.set(hash(key), 0, key, value)
+	root, added := m.root.set(&leaf[V]{hash: hash(key), key: key, value: value}, 0)
 	if added {
 		m.size++
 	}
@@ -98,16 +95,16 @@ func (m Map[V]) Set(key string, value V) Map[V] {
 	return m
 }
 
-func (n *node[V]) set(h uint64, shift uint, key string, value V) (*node[V], bool) {
-	bit := uint32(1) << (h >> shift & mask)
+func (n *node[V]) set(l *leaf[V], shift uint) (*node[V], bool) {
+	bit := uint32(1) << (l.hash >> shift & mask)
 	if n == nil {
-		return &node[V]{bitmap: bit, slots: []slot[V]{{hash: h, key: key, value: value}}}, true
+		return &node[V]{bitmap: bit, slots: []slot[V]{{leaf: l}}}, true
 	}
 	at := bits.OnesCount32(n.bitmap & (bit - 1))
 	if n.bitmap&bit == 0 {
 		out := &node[V]{bitmap: n.bitmap | bit, slots: make([]slot[V], len(n.slots)+1)}
 		copy(out.slots, n.slots[:at])
-		out.slots[at] = slot[V]{hash: h, key: key, value: value}
+		out.slots[at].leaf = l
 		copy(out.slots[at+1:], n.slots[at:])
 		return out, true
 	}
@@ -116,35 +113,32 @@ func (n *node[V]) set(h uint64, shift uint, key string, value V) (*node[V], bool
 	added := true
 	switch {
 	case s.child != nil:
-		s.child, added = s.child.set(h, shift+width, key, value)
-	case s.hash == h:
-		added = s.put(key, value)
+		s.child, added = s.child.set(l, shift+width)
+	case s.leaf.hash == l.hash:
+		s.leaf, added = s.leaf.with(l)
 	default:
-		child := pair(shift+width, *s, slot[V]{hash: h, key: key, value: value})
-		*s = slot[V]{child: child}
+		*s = slot[V]{child: pair(shift+width, s.leaf, l)}
 	}
 	return out, added
 }
 
-// put sets key among the entries of a slot with the same hash. The slot itself is already a copy.
-func (s *slot[V]) put(key string, value V) bool {
-	if s.key == key {
-		s.value = value
-		return false
+// with gives the list with l in the place of its key, or at the end.
+func (old *leaf[V]) with(l *leaf[V]) (*leaf[V], bool) {
+	if old == nil {
+		return l, true
 	}
-	s.collide = append([]entry[V](nil), s.collide...)
-	for i := range s.collide {
-		if s.collide[i].key == key {
-			s.collide[i].value = value
-			return false
-		}
+	if old.key == l.key {
+		l.next = old.next
+		return l, false
 	}
-	s.collide = append(s.collide, entry[V]{key, value})
-	return true
+	out := *old
+	var added bool
+	out.next, added = old.next.with(l)
+	return &out, added
 }
 
-// pair is the node that holds two slots of different hash.
-func pair[V any](shift uint, a, b slot[V]) *node[V] {
+// pair is the node that holds two leaves of different hash.
+func pair[V any](shift uint, a, b *leaf[V]) *node[V] {
 	i, j := a.hash>>shift&mask, b.hash>>shift&mask
 	switch {
 	case i == j:
@@ -152,7 +146,7 @@ func pair[V any](shift uint, a, b slot[V]) *node[V] {
 	case i > j:
 		a, b = b, a
 	}
-	return &node[V]{bitmap: 1<<i | 1<<j, slots: []slot[V]{a, b}}
+	return &node[V]{bitmap: 1<<i | 1<<j, slots: []slot[V]{{leaf: a}, {leaf: b}}}
 }
 
 // All gives every key and value, in an order that depends only on the keys.
@@ -172,11 +166,8 @@ func (n *node[V]) all(yield func(string, V) bool) bool {
 			}
 			continue
 		}
-		if !yield(s.key, s.value) {
-			return false
-		}
-		for _, e := range s.collide {
-			if !yield(e.key, e.value) {
+		for l := s.leaf; l != nil; l = l.next {
+			if !yield(l.key, l.value) {
 				return false
 			}
 		}
