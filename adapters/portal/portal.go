@@ -8,8 +8,11 @@ package portal
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 )
 
 // Config of a portal. Views, Node and Accounts are required; the rest has defaults.
@@ -22,10 +25,20 @@ type Config struct {
 	Base   string // where Handler is mounted, default "/portal"
 	Secure bool   // served over TLS (also behind a proxy that ends TLS): Secure cookies and HSTS
 	Trial  bool   // a trial node: every page says so
-	Name   string // what the node is called, shown in the header; default "Trạm"
+	Name   string // what the node is called, shown in the header
 	// ClientAddr tells the address of a request, for the lock-out; default is the TCP peer. A node behind a
 	// proxy gives a function that reads the proxy's header.
 	ClientAddr func(*http.Request) string
+}
+
+// Portal is the door for people. It keeps no state but a short cache of counts.
+type Portal struct {
+	cfg     Config
+	pages   *pages
+	assets  *assets
+	names   *nameCache
+	volumes *volumeCache
+	handler http.Handler
 }
 
 // New makes a portal. It does not serve by itself: mount Handler at Config.Base + "/".
@@ -33,16 +46,38 @@ func New(c Config) (*Portal, error) {
 	if c.Views == nil || c.Node == nil || c.Accounts == nil {
 		return nil, errors.New("couldn't make portal: views, node and accounts are needed")
 	}
-	return newPortal(c)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Base == "" {
+		c.Base = "/portal"
+	}
+	c.Base = strings.TrimRight(c.Base, "/")
+	if c.ClientAddr == nil {
+		c.ClientAddr = tcpPeer
+	}
+	p := &Portal{cfg: c, names: newNameCache(c.Node), volumes: newVolumeCache()}
+	var err error
+	if p.assets, err = loadAssets(c.Base + "/assets/"); err != nil {
+		return nil, fmt.Errorf("couldn't make portal: %w", err)
+	}
+	if p.pages, err = loadPages(c.Base, p.assets); err != nil {
+		return nil, fmt.Errorf("couldn't make portal: %w", err)
+	}
+	p.handler = p.secure(p.routes())
+	return p, nil
 }
 
-// Portal is the door for people. It keeps no state but a short cache of counts.
-type Portal struct{ cfg Config }
-
-func newPortal(c Config) (*Portal, error) { return &Portal{cfg: c}, nil }
-
 // Handler serves everything under Config.Base.
-func (p *Portal) Handler() http.Handler { return http.NotFoundHandler() }
+func (p *Portal) Handler() http.Handler { return p.handler }
 
-// Close stops background work. It does not close Accounts.
+// Close ends the portal. It has no background work; Accounts are the caller's to close.
 func (p *Portal) Close() error { return nil }
+
+func tcpPeer(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
