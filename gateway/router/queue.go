@@ -5,21 +5,20 @@ import (
 	"time"
 )
 
-// handover is one package that one peer has yet to receive: all offers that follow from the event at cause.
+// handover is one package that one peer has yet to receive: all open offers to it that follow from the event at cause.
 type handover struct {
 	cause    uint64    // log position of the event whose package is handed over
 	queued   time.Time // node time of that event
+	size     int64     // bytes of the package
+	priority int       // 0..4, greater first
 	keys     []string  // document streams it concerns: handovers that share one go in order of the log
-	attempts int
+	attempts int       // since the offer, as far as known
+	failures int       // in a row, in this process
 	next     time.Time // not before
 	reached  bool      // the last failure happened after the request had left
-	noted    string    // class of failure last recorded, "" none
-	notedAt  time.Time // when it was recorded
 
 	waits   int         // unfinished predecessors
 	then    []*handover // those that wait for this one
-	flying  bool
-	index   int // in the ready heap, -1 if not there
 	retired bool
 }
 
@@ -30,25 +29,27 @@ type window struct {
 	byCause  map[uint64]*handover
 	tails    map[string]*handover // last handover added for a key
 	order    []*handover          // in order of addition; retired ones are dropped from the front
-	ready    readyHeap
+	due      ordered              // may be taken now
+	delayed  ordered              // may be taken at next
 	flying   int
 }
 
 func newWindow(capacity int) *window {
-	return &window{capacity: capacity, byCause: make(map[uint64]*handover), tails: make(map[string]*handover)}
+	return &window{
+		capacity: capacity, byCause: make(map[uint64]*handover), tails: make(map[string]*handover),
+		due: ordered{less: urgent}, delayed: ordered{less: sooner},
+	}
 }
 
-func (w *window) len() int   { return len(w.byCause) }
-func (w *window) full() bool { return len(w.byCause) >= w.capacity }
+func (w *window) len() int              { return len(w.byCause) }
+func (w *window) full() bool            { return len(w.byCause) >= w.capacity }
+func (w *window) has(cause uint64) bool { return w.byCause[cause] != nil }
 
-func (w *window) has(cause uint64) bool { _, ok := w.byCause[cause]; return ok }
-
-// add puts a handover at the end. It reports false if its cause is already in the window.
+// add puts a handover at the end. It reports false if its cause is in the window already.
 func (w *window) add(h *handover) bool {
 	if w.has(h.cause) {
 		return false
 	}
-	h.index = -1
 	w.byCause[h.cause] = h
 	w.order = append(w.order, h)
 	for _, k := range h.keys {
@@ -59,40 +60,61 @@ func (w *window) add(h *handover) bool {
 		w.tails[k] = h
 	}
 	if h.waits == 0 {
-		heap.Push(&w.ready, h)
+		heap.Push(&w.due, h)
 	}
 	return true
 }
 
-// take gives the next handover that is due and waits for no other, and marks it as flying; nil if there is none.
-func (w *window) take(now time.Time) *handover {
-	if len(w.ready) == 0 || w.ready[0].next.After(now) {
-		return nil
+// wake moves what has become due.
+func (w *window) wake(now time.Time) {
+	for len(w.delayed.items) > 0 && !w.delayed.items[0].next.After(now) {
+		heap.Push(&w.due, heap.Pop(&w.delayed))
 	}
-	h := heap.Pop(&w.ready).(*handover)
-	h.flying = true
-	w.flying++
-	return h
 }
 
-// due is when the next handover may be taken; zero time and false if nothing is ready.
-func (w *window) due() (time.Time, bool) {
-	if len(w.ready) == 0 {
-		return time.Time{}, false
+// take gives the most urgent handover that is due and waits for no other, and counts it as flying. Large ones stay
+// behind unless they may be taken. nil if there is none.
+func (w *window) take(now time.Time, large func(*handover) bool) *handover {
+	w.wake(now)
+	var passed []*handover
+	var found *handover
+	for found == nil && len(w.due.items) > 0 {
+		h := heap.Pop(&w.due).(*handover)
+		if large(h) {
+			found = h
+		} else {
+			passed = append(passed, h)
+		}
 	}
-	return w.ready[0].next, true
+	for _, h := range passed {
+		heap.Push(&w.due, h)
+	}
+	if found != nil {
+		w.flying++
+	}
+	return found
+}
+
+// ready is when a handover may be taken next: a zero time means now, false that all are flying or there is none.
+func (w *window) ready(now time.Time) (time.Time, bool) {
+	w.wake(now)
+	if len(w.due.items) > 0 {
+		return time.Time{}, true
+	}
+	if len(w.delayed.items) > 0 {
+		return w.delayed.items[0].next, true
+	}
+	return time.Time{}, false
 }
 
 // putBack returns a flying handover that is to be tried again at h.next.
 func (w *window) putBack(h *handover) {
-	h.flying = false
 	w.flying--
-	heap.Push(&w.ready, h)
+	heap.Push(&w.delayed, h)
 }
 
 // retire removes a flying handover that is finished, and frees those that waited for it.
 func (w *window) retire(h *handover) {
-	h.flying = false
 	w.flying--
 	h.retired = true
 	delete(w.byCause, h.cause)
@@ -103,7 +125,7 @@ func (w *window) retire(h *handover) {
 	}
 	for _, f := range h.then {
 		if f.waits--; f.waits == 0 {
-			heap.Push(&w.ready, f)
+			heap.Push(&w.due, f)
 		}
 	}
 	h.then = nil
@@ -115,15 +137,15 @@ func (w *window) retire(h *handover) {
 	w.order = w.order[n:]
 }
 
-// hasten makes everything due now that had failed before its request left: the peer is there again.
-// With all, also what failed later.
+// hasten makes due now what had failed before its request left: the peer is there again. With all, also what
+// failed later.
 func (w *window) hasten(now time.Time, all bool) {
-	for _, h := range w.ready {
-		if (all || !h.reached) && h.next.After(now) {
+	for _, h := range w.delayed.items {
+		if all || !h.reached {
 			h.next = now
 		}
 	}
-	heap.Init(&w.ready)
+	heap.Init(&w.delayed)
 }
 
 // oldest is the first unfinished handover, nil if there is none.
@@ -134,30 +156,47 @@ func (w *window) oldest() *handover {
 	return w.order[0]
 }
 
-// readyHeap orders by due time, then by place in the log.
-type readyHeap []*handover
-
-func (r readyHeap) Len() int { return len(r) }
-func (r readyHeap) Less(i, j int) bool {
-	if !r[i].next.Equal(r[j].next) {
-		return r[i].next.Before(r[j].next)
+// lowest is the lowest cause in the window, false if it is empty.
+func (w *window) lowest() (uint64, bool) {
+	low, ok := uint64(0), false
+	for cause := range w.byCause {
+		if !ok || cause < low {
+			low, ok = cause, true
+		}
 	}
-	return r[i].cause < r[j].cause
+	return low, ok
 }
-func (r readyHeap) Swap(i, j int) {
-	r[i], r[j] = r[j], r[i]
-	r[i].index, r[j].index = i, j
+
+// urgent: by priority, then by place in the log.
+func urgent(a, b *handover) bool {
+	if a.priority != b.priority {
+		return a.priority > b.priority
+	}
+	return a.cause < b.cause
 }
-func (r *readyHeap) Push(x any) {
-	h := x.(*handover)
-	h.index = len(*r)
-	*r = append(*r, h)
+
+// sooner: by due time, then by place in the log.
+func sooner(a, b *handover) bool {
+	if !a.next.Equal(b.next) {
+		return a.next.Before(b.next)
+	}
+	return a.cause < b.cause
 }
-func (r *readyHeap) Pop() any {
-	old := *r
-	h := old[len(old)-1]
-	old[len(old)-1] = nil
-	*r = old[:len(old)-1]
-	h.index = -1
+
+// ordered is a heap of handovers.
+type ordered struct {
+	items []*handover
+	less  func(a, b *handover) bool
+}
+
+func (o *ordered) Len() int           { return len(o.items) }
+func (o *ordered) Less(i, j int) bool { return o.less(o.items[i], o.items[j]) }
+func (o *ordered) Swap(i, j int)      { o.items[i], o.items[j] = o.items[j], o.items[i] }
+func (o *ordered) Push(x any)         { o.items = append(o.items, x.(*handover)) }
+func (o *ordered) Pop() any {
+	last := len(o.items) - 1
+	h := o.items[last]
+	o.items[last] = nil
+	o.items = o.items[:last]
 	return h
 }

@@ -167,7 +167,6 @@ func frame(h Handover) (head, tail []byte, boundary string, err error) {
 	}
 	header := partHeader(partPackage, "application/xml")
 	header.Set("Content-Length", strconv.FormatInt(h.Size, 10))
-	header.Set("Tram-SHA256", h.SHA256.String())
 	if _, err := w.CreatePart(header); err != nil {
 		return nil, nil, "", fmt.Errorf("couldn't frame hand-over: %w", err)
 	}

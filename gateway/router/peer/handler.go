@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,26 +11,15 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/gateway"
 )
 
-// Inbound is a hand-over as it arrives. Package must be read before the function it was given to returns.
-type Inbound struct {
-	Handed   []string
-	Receipt  []byte
-	Evidence []byte
-	Package  io.Reader
-	Size     int64 // announced bytes, -1 unknown
-	SHA256   events.Digest
-	Announce bool // SHA256 was announced
-}
-
-// Door is the gateway's way in for peers.
+// Door is the gateway's way in for peers; *gateway.Node is one.
 type Door interface {
-	// Accept judges and records the package, or answers a known one with its earlier receipt. The error is a
-	// *gateway.Refusal for everything that is not this node's own fault.
-	Accept(ctx context.Context, caller gateway.Caller, in Inbound) (gateway.Accepted, error)
+	// Authenticate tells who calls.
+	Authenticate(gateway.Credential) (gateway.Caller, error)
+	// AcceptFromPeer judges and records a package, or answers a known one with its earlier receipt.
+	AcceptFromPeer(ctx context.Context, c gateway.Caller, r io.Reader, size int64, h gateway.Handover) (gateway.Accepted, error)
 }
 
 // Publisher gives the signed directory changes that this node publishes for its peers.
@@ -41,22 +29,20 @@ type Publisher interface {
 	Next(ctx context.Context, after string) (id string, change []byte, err error)
 }
 
-// HandlerOptions say what the handler needs. All fields but Heard are required.
+// HandlerOptions say what the handler needs. Door and Directory are required.
 type HandlerOptions struct {
-	// Authenticate knows the caller by the client certificate of the connection.
-	Authenticate func(*http.Request) (gateway.Caller, error)
-	Door         Door
-	Directory    Publisher
+	Door      Door
+	Directory Publisher
 	// Heard is told that a peer has called: it is there.
 	Heard func(origin string)
-	// Refuse writes the one shape of refusals.
+	// Refuse writes the one shape of refusals; nil: WriteRefusal.
 	Refuse func(http.ResponseWriter, *http.Request, *gateway.Refusal)
 }
 
 // NewHandler serves PathPackages and PathDirectory. Mount it on the mTLS listener.
 func NewHandler(o HandlerOptions) (http.Handler, error) {
-	if o.Authenticate == nil || o.Door == nil || o.Directory == nil {
-		return nil, errors.New("couldn't make peer handler: authentication, door and directory are required")
+	if o.Door == nil || o.Directory == nil {
+		return nil, errors.New("couldn't make peer handler: door and directory are required")
 	}
 	if o.Heard == nil {
 		o.Heard = func(string) {}
@@ -73,12 +59,21 @@ func NewHandler(o HandlerOptions) (http.Handler, error) {
 
 type handler struct{ HandlerOptions }
 
+// authenticate knows a peer by the certificate of its connection, and by nothing else.
+func (h *handler) authenticate(r *http.Request) (gateway.Caller, error) {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return gateway.Caller{}, gateway.Refuse(gateway.CodeUnauthenticated)
+	}
+	c, err := h.Door.Authenticate(gateway.Credential{Certificate: r.TLS.PeerCertificates[0]})
+	if err == nil && (c.Kind != gateway.KindPeer || c.Peer == "") {
+		err = gateway.Refuse(gateway.CodeForbidden)
+	}
+	return c, err
+}
+
 func (h *handler) peerOnly(next func(http.ResponseWriter, *http.Request, gateway.Caller) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		caller, err := h.Authenticate(r)
-		if err == nil && (caller.Kind != gateway.KindPeer || caller.Peer == "") {
-			err = gateway.Refuse(gateway.CodeForbidden)
-		}
+		caller, err := h.authenticate(r)
 		if err == nil {
 			h.Heard(caller.Peer)
 			err = next(w, r, caller)
@@ -96,11 +91,11 @@ func (h *handler) packages(w http.ResponseWriter, r *http.Request, caller gatewa
 	if err != nil || media != "multipart/form-data" || params["boundary"] == "" {
 		return gateway.Refuse(gateway.CodeMediaType)
 	}
-	in, err := readInbound(multipart.NewReader(r.Body, params["boundary"]))
+	in, body, size, err := readInbound(multipart.NewReader(r.Body, params["boundary"]))
 	if err != nil {
 		return err
 	}
-	accepted, err := h.Door.Accept(r.Context(), caller, in)
+	accepted, err := h.Door.AcceptFromPeer(r.Context(), caller, body, size, in)
 	if err != nil {
 		return err
 	}
@@ -115,51 +110,44 @@ func (h *handler) packages(w http.ResponseWriter, r *http.Request, caller gatewa
 	return nil
 }
 
-func readInbound(parts *multipart.Reader) (Inbound, error) {
-	in := Inbound{Size: -1}
+func readInbound(parts *multipart.Reader) (h gateway.Handover, body io.Reader, size int64, err error) {
+	fail := func(err error) (gateway.Handover, io.Reader, int64, error) { return gateway.Handover{}, nil, 0, err }
 	seen := ""
 	for {
 		// Raw: no Content-Transfer-Encoding is undone, bytes stay bytes.
 		p, err := parts.NextRawPart()
 		if err != nil {
-			return in, gateway.Refuse(gateway.CodeCutShort).Because(fmt.Errorf("couldn't read hand-over after part %q: %w", seen, err))
+			return fail(gateway.Refuse(gateway.CodeCutShort).Because(fmt.Errorf("couldn't read hand-over after part %q: %w", seen, err)))
 		}
 		name := p.FormName()
 		switch {
 		case name == partHanded && seen == "":
 			b, err := readPart(p, maxHanded)
 			if err != nil {
-				return in, err
+				return fail(err)
 			}
-			if err := json.Unmarshal(b, &in.Handed); err != nil {
-				return in, gateway.Refuse(gateway.CodeParameter).At(partHanded).Because(err)
+			if err := json.Unmarshal(b, &h.Handed); err != nil {
+				return fail(gateway.Refuse(gateway.CodeParameter).At(partHanded).Because(err))
 			}
 		case name == partReceipt && seen == partHanded:
-			if in.Receipt, err = readPart(p, maxReceipt); err != nil {
-				return in, err
+			if h.Receipt, err = readPart(p, maxReceipt); err != nil {
+				return fail(err)
 			}
 		case name == partEvidence && seen == partReceipt:
-			if in.Evidence, err = readPart(p, maxEvidence); err != nil {
-				return in, err
+			if h.Evidence, err = readPart(p, maxEvidence); err != nil {
+				return fail(err)
 			}
 		case name == partPackage && (seen == partReceipt || seen == partEvidence):
-			in.Package = p
+			size := int64(-1)
 			if v := p.Header.Get("Content-Length"); v != "" {
-				if in.Size, err = strconv.ParseInt(v, 10, 64); err != nil || in.Size < 0 {
-					return in, gateway.Refuse(gateway.CodeParameter).At(partPackage + "/Content-Length")
+				if size, err = strconv.ParseInt(v, 10, 64); err != nil || size < 0 {
+					return fail(gateway.Refuse(gateway.CodeParameter).At(partPackage + "/Content-Length"))
 				}
 			}
-			if v := p.Header.Get("Tram-SHA256"); v != "" {
-				n, err := hex.Decode(in.SHA256[:], []byte(v))
-				if len(v) != 2*len(in.SHA256) || err != nil || n != len(in.SHA256) {
-					return in, gateway.Refuse(gateway.CodeParameter).At(partPackage + "/Tram-SHA256")
-				}
-				in.Announce = true
-			}
-			return in, nil
+			return h, p, size, nil
 		default:
-			return in, gateway.Refuse(gateway.CodeParameter).At(name).
-				Because(fmt.Errorf("part %q after %q, expected handed, receipt, evidence (may be missing), package", name, seen))
+			return fail(gateway.Refuse(gateway.CodeParameter).At(name).
+				Because(fmt.Errorf("part %q after %q, expected handed, receipt, evidence (may be missing), package", name, seen)))
 		}
 		seen = name
 	}
