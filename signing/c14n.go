@@ -228,16 +228,10 @@ func (c *canonicalizer) start(t *xmlstream.Token) {
 			c.shown = append(c.shown, false)
 		}
 	}
-	if !c.apex && len(t.Decls) == 0 {
-		if len(t.Attrs) == 0 && (!c.m.exclusive || c.shown[t.Binding]) {
-			if len(t.Raw) == len(t.Name)+2 {
-				c.keep(t.Start, t.End)
-			} else {
-				c.tag = append(append(append(c.tag[:0], '<'), t.Name...), '>')
-				c.write(c.tag)
-			}
-			return
-		}
+	// Most tags: no declarations, nothing new to show, and written as canonical form has it.
+	if !c.apex && len(t.Decls) == 0 && (!c.m.exclusive || c.shown[t.Binding]) && isPlain(t) {
+		c.keep(t.Start, t.End)
+		return
 	}
 	c.render = c.render[:0]
 	if c.m.exclusive {
@@ -271,6 +265,23 @@ func (c *canonicalizer) start(t *xmlstream.Token) {
 	c.tag = append(c.tag, '>')
 	c.apex = false
 	c.keepOrWrite(t)
+}
+
+// isPlain reports whether a start tag without declarations is its own canonical form: sorted attributes without prefix, in
+// double quotes, with nothing to escape, each behind one space. Whether the length fits tells about the spaces.
+func isPlain(t *xmlstream.Token) bool {
+	n := len(t.Name) + 2
+	for i := range t.Attrs {
+		a := &t.Attrs[i]
+		if len(a.Prefix) > 0 || a.Escaped || a.Quote != '"' || n-1 >= len(t.Raw) || t.Raw[n-1] != ' ' {
+			return false
+		}
+		if i > 0 && string(t.Attrs[i-1].Local) >= string(a.Local) {
+			return false
+		}
+		n += len(a.Local) + len(a.Value) + 4
+	}
+	return len(t.Raw) == n
 }
 
 // exclusiveNamespaces finds the bindings that exclusive canonicalisation writes: those visibly used by the element or its

@@ -64,7 +64,11 @@ func (s *Scanner) name(v []byte, i int) (end, colon int, st status) {
 // startTag reads a start tag or an empty-element tag at s.pos.
 func (s *Scanner) startTag(t *Token) status {
 	v := s.view()
-	i, colon, st := s.name(v, 1)
+	i, colon := asciiName(v)
+	st := done
+	if i == 0 {
+		i, colon, st = s.name(v, 1)
+	}
 	if st == fail {
 		return fail
 	}
@@ -92,6 +96,28 @@ func (s *Scanner) startTag(t *Token) status {
 	return s.open(t, v[:i], name, plen, empty)
 }
 
+// asciiName is the quick way to read the name behind the '<' of v[0]: it returns its end and its colon (or -1), or 0 where
+// only name can tell.
+func asciiName(v []byte) (end, colon int) {
+	colon = -1
+	if class[v[1]]&cNameStart == 0 {
+		return 0, -1
+	}
+	i := 2
+	for i < len(v) && class[v[i]]&cName != 0 {
+		i++
+	}
+	if i+1 < len(v) && v[i] == ':' && class[v[i+1]]&cNameStart != 0 {
+		colon = i
+		for i += 2; i < len(v) && class[v[i]]&cName != 0; i++ {
+		}
+	}
+	if i >= len(v) || v[i] == ':' || v[i] >= 0x80 {
+		return 0, -1
+	}
+	return i, colon
+}
+
 // attributes reads everything of a start tag behind its name, from v[i] to behind the '>'.
 func (s *Scanner) attributes(v []byte, i int) (end int, empty bool, st status) {
 	for {
@@ -117,6 +143,13 @@ func (s *Scanner) attributes(v []byte, i int) (end int, empty bool, st status) {
 		if before == i {
 			return i, false, s.bad(Malformed, s.pos+i, "no white space before an attribute")
 		}
+		if end := s.simpleAttribute(v, i); end > 0 {
+			i = end
+			if n := len(s.attrs) + len(s.decls); n > s.lim.MaxAttrs {
+				return i, false, s.bad(TooManyAttributes, s.pos+i, "more than %d attributes on one element", s.lim.MaxAttrs)
+			}
+			continue
+		}
 		if i, st = s.attribute(v, i); st != done {
 			return i, false, st
 		}
@@ -124,6 +157,44 @@ func (s *Scanner) attributes(v []byte, i int) (end int, empty bool, st status) {
 			return i, false, s.bad(TooManyAttributes, s.pos+i, "more than %d attributes on one element", s.lim.MaxAttrs)
 		}
 	}
+}
+
+// simpleAttribute is the quick way to read the usual form of an attribute, an ASCII name without prefix and a plain value
+// in double quotes. It returns its end, or 0 where it does not apply.
+func (s *Scanner) simpleAttribute(v []byte, start int) int {
+	if class[v[start]]&cNameStart == 0 || v[start] == 'x' { // it could be a declaration
+		return 0
+	}
+	i := start + 1
+	for i < len(v) && class[v[i]]&cName != 0 {
+		i++
+	}
+	if i+2 >= len(v) || v[i] != '=' || v[i+1] != '"' {
+		return 0
+	}
+	from := i + 2
+	end := from
+	for end < len(v) && class[v[end]]&cPlainAttr != 0 {
+		end++
+	}
+	if end >= len(v) || v[end] != '"' {
+		return 0
+	}
+	a := s.nextAttr(&s.attrs)
+	a.Name, a.Local, a.Prefix = v[start:i], v[start:i], nil
+	a.Value, a.Quote, a.Escaped = v[from:end], '"', false
+	a.URI, a.Binding, a.Offset = "", 0, s.base+int64(s.pos+start)
+	return end + 1
+}
+
+// nextAttr lengthens a list by one attribute, whose fields are those of an earlier use.
+func (s *Scanner) nextAttr(list *[]Attr) *Attr {
+	if len(*list) < cap(*list) {
+		*list = (*list)[:len(*list)+1]
+	} else {
+		*list = append(*list, Attr{})
+	}
+	return &(*list)[len(*list)-1]
 }
 
 // attribute reads name="value" at v[i] and returns its end.
@@ -168,12 +239,7 @@ func (s *Scanner) attribute(v []byte, i int) (int, status) {
 	if isDecl {
 		list = &s.decls
 	}
-	if len(*list) < cap(*list) {
-		*list = (*list)[:len(*list)+1]
-	} else {
-		*list = append(*list, Attr{})
-	}
-	a := &(*list)[len(*list)-1]
+	a := s.nextAttr(list)
 	a.Name, a.Value, a.Quote, a.Escaped = name, v[from:i], quote, escaped
 	a.URI, a.Binding, a.Offset = "", 0, s.base+int64(s.pos+start)
 	if colon < 0 {
@@ -335,11 +401,9 @@ func (s *Scanner) declare() status {
 
 // resolveAttrs finds the namespaces of the attributes and refuses duplicates.
 func (s *Scanner) resolveAttrs() status {
-	prefixed := 0
 	for i := range s.attrs {
 		a := &s.attrs[i]
 		if len(a.Prefix) > 0 {
-			prefixed++
 			if a.Binding = s.resolve(a.Prefix); a.Binding < 0 {
 				return s.bad(UndeclaredPrefix, int(a.Offset-s.base), "prefix of attribute %s is not declared", a.Name)
 			}
