@@ -12,7 +12,6 @@
 package schemas
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -47,11 +46,6 @@ func NewReceived(src Source) (Received, error) {
 		return Received{}, fmt.Errorf("couldn't hash package: %w", err)
 	}
 	return Received{Source: src, SHA256: [32]byte(h.Sum(nil))}, nil
-}
-
-// ReceivedBytes is NewReceived for bytes in memory. The slice must not be changed afterwards.
-func ReceivedBytes(b []byte) Received {
-	return Received{Source: bytes.NewReader(b), SHA256: sha256.Sum256(b)}
 }
 
 // Digest is the SHA-256 of the bytes.

@@ -55,6 +55,7 @@ const (
 	BadCode            Code = "bad-code" // a value outside a code list that decides something, or a bad CodeNumber
 	BadIdentifier      Code = "bad-identifier"
 	DuplicateRecipient Code = "duplicate-recipient" // the very same code twice; aliases are the directory's matter
+	AmbiguousKind      Code = "ambiguous-kind"      // document and status at once
 	HeaderMismatch     Code = "header-mismatch"     // Trạm header and body contradict each other
 	Secret             Code = "secret"
 )
