@@ -25,14 +25,14 @@ func Fold(s State, e events.Event) (State, error) {
 			s, ok = s.taken(d, at)
 		}
 	case NameAcknowledged:
-		var client string
-		if client, err = decodeClient(e.Statement.Data); err == nil {
-			s, ok = s.acknowledged(client, at)
+		var d Acknowledged
+		if d, err = decodeAcknowledged(e.Statement.Data); err == nil {
+			s, ok = s.acknowledged(d.Client, at)
 		}
 	case NameWithdrawn:
-		var by string
-		if by, err = decodeBy(e.Statement.Data); err == nil {
-			s, ok = s.withdrawn(by, at)
+		var d Withdrawn
+		if d, err = decodeWithdrawn(e.Statement.Data); err == nil {
+			s, ok = s.withdrawn(d.By, at)
 		}
 	case NameMarked:
 		var d Marked
