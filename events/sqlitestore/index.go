@@ -41,6 +41,7 @@ func newRun(from uint64) *run {
 
 // recent is what the B-trees do not have yet. The writer alone changes it.
 type recent struct {
+	length uint64 // of a run, in events
 	mu     sync.RWMutex
 	active *run
 	frozen *run // being merged, or nil
@@ -54,7 +55,7 @@ type merge struct {
 	packages []packageEntry
 }
 
-func newRecent(from uint64) *recent { return &recent{active: newRun(from)} }
+func newRecent(from, length uint64) *recent { return &recent{length: length, active: newRun(from)} }
 
 // add notes one recorded event.
 func (r *recent) add(e *events.Event) {
@@ -73,7 +74,7 @@ func (r *recent) add(e *events.Event) {
 func (r *recent) freeze() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.frozen != nil || r.active.to-r.active.from < runLength {
+	if r.frozen != nil || r.active.to-r.active.from < r.length {
 		return
 	}
 	f := r.active

@@ -125,15 +125,16 @@ func (s *segments) reserve(size int64) (*segmentFile, int64, error) {
 		if err := s.files.SyncDir(s.dir); err != nil {
 			return nil, 0, fmt.Errorf("couldn't sync %s: %w", s.dir, err)
 		}
-		if err := s.drop(s.current); err != nil {
-			return nil, 0, err
+		// Whoever still writes there does so before the end.
+		if err := errors.Join(s.current.file.Truncate(s.end), s.drop(s.current)); err != nil {
+			return nil, 0, fmt.Errorf("couldn't leave segment %d: %w", s.current.number, err)
 		}
 		s.current, s.end = next, 0
 	}
 	at := s.end
 	f := s.current
 	if at+size > f.allocated {
-		to := align(at+size, allocateStep)
+		to := max(at+size, min(align(at+size, allocateStep), align(s.limit, blockSize)))
 		if err := f.file.Allocate(f.allocated, to-f.allocated); err != nil {
 			return nil, 0, fmt.Errorf("couldn't allocate %d bytes of segment %d: %w", to, f.number, err)
 		}

@@ -34,8 +34,9 @@ type Options struct {
 	SegmentSize int64 // bytes after which a new package segment is begun; 0: 1 GiB
 	Readers     int   // read connections; 0: 8
 
-	files fileSystem // nil: the operating system's
-	vfs   string     // SQLite's, for tests
+	files     fileSystem // nil: the operating system's
+	vfs       string     // SQLite's, for tests
+	runLength uint64     // see recent; 0: runLength
 }
 
 const (
@@ -163,6 +164,9 @@ func (o *Options) fill() {
 	if o.Readers == 0 {
 		o.Readers = 8
 	}
+	if o.runLength == 0 {
+		o.runLength = runLength
+	}
 	if o.files == nil {
 		o.files = osFiles{}
 	}
@@ -279,13 +283,15 @@ func readLog(c *conn) (logRow, error) {
 	if !found {
 		return logRow{}, errors.New("table log is empty")
 	}
+	origin, _ := v[0].(string)
 	root, _ := v[2].([]byte)
 	if len(root) != 32 {
 		return logRow{}, fmt.Errorf("stored root has %d bytes, expected 32", len(root))
 	}
+	num := func(i int) int64 { n, _ := v[i].(int64); return n } // a damaged file may give anything
 	r := logRow{
-		origin: v[0].(string), size: uint64(v[1].(int64)), root: events.Digest(root),
-		time: time.UnixMicro(v[3].(int64)).UTC(), end: place{v[4].(int64), v[5].(int64)}, indexed: uint64(v[6].(int64)),
+		origin: origin, size: uint64(num(1)), root: events.Digest(root),
+		time: time.UnixMicro(num(3)).UTC(), end: place{num(4), num(5)}, indexed: uint64(num(6)),
 	}
 	r.checkpoint, _ = v[7].([]byte)
 	if sum, _ := v[8].([]byte); len(sum) != 32 || events.Digest(sum) != r.sum() {
@@ -313,7 +319,7 @@ func (s *Store) load(ctx context.Context) error {
 	if err := s.checkStored(row); err != nil {
 		return err
 	}
-	s.recent = newRecent(row.indexed)
+	s.recent = newRecent(row.indexed, s.opts.runLength)
 	end := row.end
 	err = readEvents(ctx, s.db, row.origin, row.indexed, row.size, func(e *events.Event, at *place) error {
 		s.recent.add(e)

@@ -1,0 +1,404 @@
+package sqlitestore
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/ledger"
+)
+
+// VerifyOptions say what a verification can lean on beside the folder itself.
+type VerifyOptions struct {
+	Origin     string      // expected origin line; empty: what the store says
+	Key        *ledger.Key // whoever signs the heads: the log's verifier key or the node certificate; nil: not proved
+	Checkpoint []byte      // a checkpoint kept from earlier, which the record must contain; nil: not proved
+	Workers    int         // how many segments are read at a time; 0: GOMAXPROCS
+
+	// Event is called for each event in order of position, after everything else has been found good: the place to
+	// verify signatures as of acceptance. open gives the package (ErrNotFound if the event has none).
+	Event func(e events.Event, open func() (events.PackageReader, error)) error
+
+	// Destroyed says whether the facts or the package of an event were lawfully destroyed. nil: nothing was.
+	Destroyed func(e events.Event) bool
+
+	vfs string
+}
+
+// VerifyReport says what was found. The record is good if Problem is nil; Unproved then says what that leaves open.
+type VerifyReport struct {
+	Origin       string
+	Events       uint64
+	Packages     uint64 // distinct, each read and hashed
+	PackageBytes int64
+	Evidence     uint64 // distinct
+	Size         uint64
+	Root         events.Digest
+	SignedSize   uint64 // size of the stored signed head
+	Unreferenced []Stretch
+	Unproved     []string
+	Problem      *Problem // the first bad thing
+}
+
+// Stretch is bytes of a segment that are not zero and that no event refers to: left behind by appends that
+// were refused or cut off. They are no error.
+type Stretch struct {
+	File   string
+	Offset int64
+	Length int64
+}
+
+// Problem is one bad thing and where it is.
+type Problem struct {
+	Kind     string         // format, database, log, event, position, version, index, facts, evidence, package, segment, tree, head, checkpoint, older checkpoint, signature
+	Position *uint64        // of the event, if it is about one
+	Package  *events.Digest // if it is about one
+	File     string         // relative to the folder
+	Offset   int64          // in File, or -1
+	Reason   string
+}
+
+func (p *Problem) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", p.Kind, p.Reason)
+	if p.Position != nil {
+		fmt.Fprintf(&b, "; position %d", *p.Position)
+	}
+	if p.Package != nil {
+		fmt.Fprintf(&b, "; package %s", p.Package)
+	}
+	if p.File != "" {
+		fmt.Fprintf(&b, "; file %s", p.File)
+	}
+	if p.Offset >= 0 {
+		fmt.Fprintf(&b, ", offset %d", p.Offset)
+	}
+	return b.String()
+}
+
+func problem(kind, format string, args ...any) *Problem {
+	return &Problem{Kind: kind, Offset: -1, File: dbName, Reason: fmt.Errorf(format, args...).Error()}
+}
+
+func (p *Problem) at(position uint64) *Problem { p.Position = &position; return p }
+func (p *Problem) of(pkg events.Digest) *Problem {
+	p.Package = &pkg
+	return p
+}
+func (p *Problem) in(file string, offset int64) *Problem { p.File, p.Offset = file, offset; return p }
+
+// Verify reads everything in the folder again and compares it with everything it must agree with. It only reads,
+// takes no lock, and works while a node has the store open: it then judges the record as of its start.
+//
+// progress, if not nil, is told from one goroutine how many of about how many bytes are done.
+//
+// An error means that the verification could not be done (e.g. ctx ended), not that something is wrong: that is
+// VerifyReport.Problem.
+//
+// Memory: about 60 bytes for each package and for each distinct evidence, and one statement at a time.
+func Verify(ctx context.Context, dir string, opts VerifyOptions, progress func(done, total int64)) (VerifyReport, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return VerifyReport{}, fmt.Errorf("couldn't verify %s: %w", dir, err)
+	}
+	if opts.Workers == 0 {
+		opts.Workers = runtime.GOMAXPROCS(0)
+	}
+	v := &verifier{ctx: ctx, dir: dir, opts: opts, meter: meter{report: progress}, evidence: map[events.Digest]bool{}}
+	_, err := rand.Read(v.key[:])
+	if err == nil {
+		err = v.run()
+	}
+	var p *Problem
+	switch {
+	case errors.As(err, &p):
+		v.report.Problem = p
+	case ctx.Err() != nil:
+		return v.report, ctx.Err()
+	case err != nil:
+		return v.report, fmt.Errorf("couldn't verify %s: %w", dir, err)
+	}
+	return v.report, nil
+}
+
+// meter counts bytes done.
+type meter struct {
+	report      func(done, total int64)
+	done, total int64
+}
+
+func (m *meter) add(n int64) {
+	m.done += n
+	if m.report != nil {
+		m.report(min(m.done, m.total), m.total)
+	}
+}
+
+type verifier struct {
+	ctx    context.Context
+	dir    string
+	opts   VerifyOptions
+	report VerifyReport
+	meter  meter
+	key    [32]byte // random: nobody can make two different sets with one sum
+
+	db       *conn
+	row      logRow
+	signed   ledger.Head // the stored checkpoint, if any
+	older    ledger.Head // the one given
+	evidence map[events.Digest]bool
+	records  []record
+	dbBytes  int64 // of the meter, spread over the events
+
+	streams, packages setSum // what the indexes must hold, from the events
+	tail              map[string]uint64
+}
+
+// record is where an event says that its package lies.
+type record struct {
+	at       place
+	length   int64
+	position uint64
+	sum      events.Digest
+}
+
+func (v *verifier) run() error {
+	if err := v.openAll(); err != nil {
+		return err
+	}
+	err := v.database()
+	if e := v.db.close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	if err := v.segments(); err != nil {
+		return err
+	}
+	return v.hook()
+}
+
+// openAll opens the database and counts the bytes to read.
+func (v *verifier) openAll() error {
+	b, err := os.ReadFile(filepath.Join(v.dir, "format"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return problem("format", "file format is missing").in("format", -1)
+	}
+	if err != nil {
+		return err
+	}
+	if string(b) != formatLine {
+		return problem("format", "format %q, this program knows %q", b, formatLine).in("format", 0)
+	}
+	path := filepath.Join(v.dir, dbName)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return problem("database", "file is missing")
+	}
+	if err != nil {
+		return err
+	}
+	v.dbBytes = info.Size()
+	v.meter.total = v.dbBytes
+	segments, err := filepath.Glob(filepath.Join(v.dir, segmentDir, "*.seg"))
+	if err != nil {
+		return err
+	}
+	for _, s := range segments {
+		if info, err := os.Stat(s); err == nil {
+			v.meter.total += info.Size()
+		}
+	}
+	v.db, err = openConn(path, "ro", v.opts.vfs, "busy_timeout(10000)", "cache_size(-65536)", "query_only(on)", "trusted_schema(off)")
+	if err != nil {
+		return problem("database", "%w", err)
+	}
+	return nil
+}
+
+// database checks everything in the database, in one snapshot.
+func (v *verifier) database() error {
+	if _, err := v.db.exec(`BEGIN`); err != nil {
+		return problem("database", "couldn't begin reading: %w", err)
+	}
+	for _, step := range []func() error{
+		v.integrity, v.schema, v.logRow, v.checkpoints, v.eventRows, v.streamIndex, v.packageIndex, v.evidenceRows,
+	} {
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		if err := step(); err != nil {
+			var p *Problem
+			if !errors.As(err, &p) && v.ctx.Err() == nil && !errors.Is(err, errHook) {
+				p = problem("database", "%w", err) // SQLite says the file is damaged
+				err = p
+			}
+			return err
+		}
+	}
+	_, err := v.db.exec(`COMMIT`)
+	return err
+}
+
+var errHook = errors.New("caller's own error")
+
+func (v *verifier) integrity() error {
+	var c [1]driver.Value
+	return v.db.query(c[:], func() error {
+		if c[0] != "ok" {
+			return problem("database", "SQLite's integrity check says: %v", c[0])
+		}
+		return nil
+	}, `PRAGMA integrity_check(1)`)
+}
+
+// schema compares the tables with those this program makes: an index or trigger of another's hand is a change.
+func (v *verifier) schema() error {
+	if err := checkFormat(v.db); err != nil {
+		return problem("database", "%w", err)
+	}
+	mem, err := openConn(":memory:", "memory", "")
+	if err != nil {
+		return err
+	}
+	defer mem.close()
+	if err := mem.script(schema); err != nil {
+		return err
+	}
+	got, err := schemaText(v.db)
+	if err != nil {
+		return err
+	}
+	want, err := schemaText(mem)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(got, want) {
+		return problem("database", "tables are %q, expected %q", got, want)
+	}
+	return nil
+}
+
+func schemaText(c *conn) (out []string, err error) {
+	var v [3]driver.Value
+	err = c.query(v[:], func() error {
+		out = append(out, fmt.Sprint(v[0], " ", v[1], " ", v[2]))
+		return nil
+	}, `SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name`)
+	return out, err
+}
+
+func (v *verifier) logRow() error {
+	var n [2]driver.Value
+	if _, err := v.db.one(n[:], `SELECT count(*), sum(id) FROM log`); err != nil {
+		return err
+	}
+	if n[0] != int64(1) || n[1] != int64(1) {
+		return problem("log", "table log has %v rows, expected 1", n[0])
+	}
+	row, err := readLog(v.db)
+	if err != nil {
+		return problem("log", "%w", err)
+	}
+	v.row = row
+	v.report.Origin, v.report.Size, v.report.Root = row.origin, row.size, row.root
+	if v.opts.Origin != "" && row.origin != v.opts.Origin {
+		return problem("log", "origin %q, expected %q", row.origin, v.opts.Origin)
+	}
+	if row.end.offset != align(row.end.offset, blockSize) {
+		return problem("log", "end of segments %d is not a multiple of %d", row.end.offset, blockSize)
+	}
+	return nil
+}
+
+// checkpoints reads the stored and the given checkpoint and checks who signed them. Their roots are compared when
+// the tree has grown to their sizes.
+func (v *verifier) checkpoints() error {
+	v.signed.Size, v.older.Size = math.MaxUint64, math.MaxUint64
+	if v.opts.Key == nil {
+		v.unproved("who signed the heads: no key was given")
+	}
+	if len(v.row.checkpoint) == 0 {
+		v.unproved("that the head was ever signed: no signed head is stored yet")
+	} else {
+		h, err := v.open(v.row.checkpoint, "checkpoint")
+		if err != nil {
+			return err
+		}
+		if h.Size > v.row.size {
+			return problem("checkpoint", "signed for size %d, the log has %d: events are missing", h.Size, v.row.size)
+		}
+		if h.Size < v.row.size {
+			v.unproved(fmt.Sprintf("the last %d events by a signature: the stored signed head has size %d, the log %d", v.row.size-h.Size, h.Size, v.row.size))
+		}
+		v.signed, v.report.SignedSize = h, h.Size
+	}
+	if v.opts.Checkpoint == nil {
+		v.unproved("that no events were cut off at the end or all rewritten: no older checkpoint was given")
+		return nil
+	}
+	h, err := v.open(v.opts.Checkpoint, "older checkpoint")
+	if err != nil {
+		return err
+	}
+	if h.Size > v.row.size {
+		return problem("older checkpoint", "it was signed for size %d, the log has %d: events were cut off", h.Size, v.row.size)
+	}
+	v.older = h
+	return nil
+}
+
+func (v *verifier) open(checkpoint []byte, kind string) (ledger.Head, error) {
+	if v.opts.Key == nil {
+		h, err := ledger.ReadCheckpoint(checkpoint)
+		if err != nil {
+			return h, problem(kind, "%w", err)
+		}
+		if h.Origin != v.row.origin {
+			return h, problem(kind, "origin %q, expected %q", h.Origin, v.row.origin)
+		}
+		return h, nil
+	}
+	verifiers, err := v.opts.Key.Verifiers(v.row.origin)
+	if err != nil {
+		return ledger.Head{}, fmt.Errorf("couldn't use key: %w", errors.Join(errHook, err))
+	}
+	h, _, err := ledger.OpenCheckpoint(checkpoint, v.row.origin, verifiers...)
+	if err != nil {
+		return h, problem(kind, "%w", err)
+	}
+	return h, nil
+}
+
+func (v *verifier) unproved(what string) { v.report.Unproved = append(v.report.Unproved, what) }
+
+// setSum is a sum over a set that does not depend on the order. The random key keeps anyone from making two sets
+// with one sum.
+type setSum [4]uint64
+
+func (s *setSum) add(h [32]byte) {
+	for i := range s {
+		s[i] += binary.LittleEndian.Uint64(h[8*i:])
+	}
+}
+
+func (v *verifier) hashEntry(key []byte, a, b uint64) [32]byte {
+	buf := make([]byte, 0, 160)
+	buf = append(buf, v.key[:]...)
+	buf = binary.LittleEndian.AppendUint64(buf, a)
+	buf = binary.LittleEndian.AppendUint64(buf, b)
+	buf = append(buf, key...)
+	return sha256.Sum256(buf)
+}

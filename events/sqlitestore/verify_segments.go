@@ -1,0 +1,310 @@
+package sqlitestore
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/tram-exchange/tram/events"
+)
+
+// segments reads every segment from its first byte to its last, hashes the records that events refer to and reports
+// what else is there.
+func (v *verifier) segments() error {
+	slices.SortFunc(v.records, func(a, b record) int {
+		return cmp.Or(cmp.Compare(a.at.segment, b.at.segment), cmp.Compare(a.at.offset, b.at.offset), cmp.Compare(a.position, b.position))
+	})
+	if err := v.distinct(); err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for n := int64(1); n <= v.row.end.segment; n++ {
+		known[segmentName(n)] = true
+	}
+	entries, err := os.ReadDir(filepath.Join(v.dir, segmentDir))
+	if err != nil {
+		return problem("segment", "%w", err).in(segmentDir, -1)
+	}
+	for _, e := range entries {
+		// A segment of a later number is one that a running node has begun meanwhile, or one that was begun when a
+		// process ended: nothing refers to it.
+		if info, err := e.Info(); err == nil && !known[e.Name()] {
+			v.report.Unreferenced = append(v.report.Unreferenced, Stretch{segmentDir + "/" + e.Name(), 0, info.Size()})
+		}
+	}
+
+	ctx, cancel := context.WithCancelCause(v.ctx)
+	defer cancel(nil)
+	jobs := make(chan *segmentWalk)
+	var walks []*segmentWalk
+	progress := make(chan int64, 64)
+	var wg sync.WaitGroup
+	for range v.opts.Workers {
+		wg.Go(func() {
+			for w := range jobs {
+				if w.err = w.run(ctx, progress); w.err != nil {
+					cancel(w.err)
+				}
+			}
+		})
+	}
+	go func() {
+		rest := v.records
+		for n := int64(1); n <= v.row.end.segment; n++ {
+			k, _ := slices.BinarySearchFunc(rest, n+1, func(r record, n int64) int { return cmp.Compare(r.at.segment, n) })
+			w := &segmentWalk{dir: v.dir, number: n, records: rest[:k], end: -1}
+			if n == v.row.end.segment {
+				w.end = v.row.end.offset
+			}
+			rest = rest[k:]
+			walks = append(walks, w)
+			jobs <- w
+		}
+		close(jobs)
+		wg.Wait()
+		close(progress)
+	}()
+	for n := range progress {
+		v.meter.add(n)
+	}
+	for _, w := range walks { // the first bad thing in order of segments, whoever was fastest
+		if w.err != nil && !errors.Is(w.err, context.Canceled) {
+			return w.err
+		}
+		v.report.Unreferenced = append(v.report.Unreferenced, w.unreferenced...)
+		v.report.Packages += uint64(len(w.records))
+		v.report.PackageBytes += w.bytes
+	}
+	return v.ctx.Err()
+}
+
+// distinct drops the further events of a package already seen; records must not overlap otherwise.
+func (v *verifier) distinct() error {
+	out := v.records[:0]
+	for _, r := range v.records {
+		if len(out) > 0 {
+			last := out[len(out)-1]
+			if last.at == r.at && last.sum == r.sum && last.length == r.length {
+				continue
+			}
+			if last.at.segment == r.at.segment && last.at.offset+recordSize(last.length) > r.at.offset {
+				return problem("package", "its place overlaps that of package %s of event %d", last.sum, last.position).
+					at(r.position).of(r.sum).in(segmentDir+"/"+segmentName(r.at.segment), r.at.offset)
+			}
+		}
+		out = append(out, r)
+	}
+	v.records = out
+	return nil
+}
+
+// segmentWalk reads one segment.
+type segmentWalk struct {
+	dir     string
+	number  int64
+	records []record
+	end     int64 // first free byte of the last segment; -1: not the last
+
+	f            *os.File
+	name         string
+	buf          []byte
+	bytes        int64
+	unreferenced []Stretch
+	err          error
+	tell         func(int64)
+}
+
+func (w *segmentWalk) run(ctx context.Context, progress chan<- int64) error {
+	w.name = segmentDir + "/" + segmentName(w.number)
+	w.buf = make([]byte, 1<<20)
+	w.tell = func(n int64) { progress <- n }
+	var err error
+	w.f, err = os.Open(filepath.Join(w.dir, w.name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return w.problem("file is missing", 0)
+	}
+	if err != nil {
+		return err
+	}
+	defer w.f.Close()
+	info, err := w.f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < w.end {
+		return w.problem(fmt.Sprintf("file has %d bytes, %d were written", info.Size(), w.end), info.Size())
+	}
+	at := int64(0)
+	for i := range w.records {
+		r := &w.records[i]
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.gap(ctx, at, r.at.offset); err != nil {
+			return err
+		}
+		if err := w.record(r); err != nil {
+			return err
+		}
+		at = r.at.offset + recordSize(r.length)
+		w.bytes += r.length
+	}
+	to := info.Size()
+	if w.end >= 0 {
+		to = w.end // a running node may be writing behind it
+	}
+	if err := w.gap(ctx, at, to); err != nil {
+		return err
+	}
+	w.tell(max(0, info.Size()-max(at, to)))
+	return nil
+}
+
+func (w *segmentWalk) problem(reason string, offset int64) *Problem {
+	p := problem("segment", "%s", reason).in(w.name, offset)
+	if len(w.records) > 0 {
+		p.at(w.records[0].position)
+	}
+	return p
+}
+
+// record hashes one record, with its header and padding.
+func (w *segmentWalk) record(r *record) error {
+	bad := func(offset int64, format string, args ...any) error {
+		return problem("package", format, args...).at(r.position).of(r.sum).in(w.name, offset)
+	}
+	var header [recordHeader]byte
+	if _, err := w.f.ReadAt(header[:], r.at.offset); err != nil {
+		return bad(r.at.offset, "couldn't read its record: %w", err)
+	}
+	length, err := headerLength(header[:], r.sum)
+	if err != nil {
+		return bad(r.at.offset, "%w", err)
+	}
+	if length != r.length {
+		return bad(r.at.offset, "record length %d, the statement says %d", length, r.length)
+	}
+	h := sha256.New()
+	from := r.at.offset + recordHeader
+	for rest := r.length; rest > 0; {
+		n, err := w.f.ReadAt(w.buf[:min(rest, int64(len(w.buf)))], from)
+		h.Write(w.buf[:n])
+		from, rest = from+int64(n), rest-int64(n)
+		w.tell(int64(n))
+		if err != nil && rest > 0 {
+			return bad(from, "couldn't read it to its end: %w", err)
+		}
+	}
+	if got := events.Digest(h.Sum(nil)); got != r.sum {
+		return bad(r.at.offset+recordHeader, "its bytes hash to %s", got)
+	}
+	// The last padding may be missing in a file that ends here.
+	pad := w.buf[:r.at.offset+recordSize(r.length)-from]
+	n, err := w.f.ReadAt(pad, from)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	for i, b := range pad[:n] {
+		if b != 0 {
+			return bad(from+int64(i), "byte %#x in the padding of its record, expected 0", b)
+		}
+	}
+	w.tell(recordHeader + int64(len(pad)))
+	return nil
+}
+
+// gap reports what stands between records.
+func (w *segmentWalk) gap(ctx context.Context, from, to int64) error {
+	var open *Stretch
+	for from < to {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := w.f.ReadAt(w.buf[:min(to-from, int64(len(w.buf)))], from)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+		for i := 0; i < n; i += blockSize {
+			if allZero(w.buf[i:min(i+blockSize, n)]) {
+				open = nil
+				continue
+			}
+			if open == nil {
+				w.unreferenced = append(w.unreferenced, Stretch{w.name, from + int64(i), 0})
+				open = &w.unreferenced[len(w.unreferenced)-1]
+			}
+			open.Length += int64(min(i+blockSize, n) - i)
+		}
+		w.tell(int64(n))
+		from += int64(n)
+	}
+	return nil
+}
+
+func allZero(b []byte) bool {
+	for _, x := range b {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// hook lets the caller judge every event. Everything it reads has been found good.
+func (v *verifier) hook() error {
+	if v.opts.Event == nil {
+		return nil
+	}
+	c, err := openConn(filepath.Join(v.dir, dbName), "ro", v.opts.vfs, "busy_timeout(10000)", "query_only(on)")
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	type row struct {
+		e  events.Event
+		at *place
+	}
+	var chunk []row
+	for next := uint64(0); next < v.row.size; {
+		end := min(next+readChunk, v.row.size)
+		chunk = chunk[:0]
+		err := readEvents(v.ctx, c, v.row.origin, next, end, func(e *events.Event, at *place) error {
+			chunk = append(chunk, row{*e, at})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range chunk {
+			open := func() (events.PackageReader, error) {
+				if r.at == nil || r.e.Statement.Package == nil {
+					return nil, events.ErrNotFound
+				}
+				return openRecord(filepath.Join(v.dir, segmentDir), *r.at, r.e.Statement.Package.SHA256)
+			}
+			if err := v.opts.Event(r.e, open); err != nil {
+				var p *Problem
+				if errors.As(err, &p) {
+					return p
+				}
+				return problem("signature", "%w", err).at(r.e.Position)
+			}
+			if err := v.ctx.Err(); err != nil {
+				return err
+			}
+		}
+		next = end
+	}
+	return nil
+}
