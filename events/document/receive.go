@@ -160,7 +160,8 @@ func (c Receive) recipients() ([]Recipient, *Refusal) {
 		return nil, &Refusal{Reason: ReasonRecipientsUnknown, Codes: append(unknown, closed...)}
 	case len(closed) > 0:
 		return nil, &Refusal{Reason: ReasonRecipientsClosed, Codes: closed}
-	case here == 0:
+	case here == 0 && (c.Peer == nil || len(c.Effects) == 0):
+		// A peer also hands over what recalls, updates or replaces a document that is held here, though it names nobody here.
 		return nil, &Refusal{Reason: ReasonNoRecipients}
 	}
 	return out, nil

@@ -225,15 +225,16 @@ func doubtful(reason string) bool {
 	return reason == peer.ClassInterrupted || reason == peer.ClassAnswer || reason == peer.ClassBusy
 }
 
-// pick gives the next hand-over to make, nil if there is none now. After a failure of the peer it is asked with one at
-// a time.
+// pick gives the next hand-over to make, nil if there is none now. Before its first answer and after a failure the peer
+// is asked with one at a time.
 func (p *pump) pick(now time.Time) *handover {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failures > 0 && (p.w.flying > 0 || now.Before(p.until)) || p.w.flying >= p.r.o.Parallel {
+	unsure := p.failures > 0 || p.answered.IsZero()
+	if unsure && p.w.flying > 0 || p.failures > 0 && now.Before(p.until) || p.w.flying >= p.r.o.Parallel {
 		return nil
 	}
-	h := p.w.take(now, func(h *handover) bool {
+	h := p.w.take(now, p.failures > 0, func(h *handover) bool {
 		return h.size < p.r.o.LargeSize || p.large < max(1, p.r.o.Parallel/2)
 	})
 	if h != nil && h.size >= p.r.o.LargeSize {

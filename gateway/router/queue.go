@@ -72,15 +72,19 @@ func (w *window) wake(now time.Time) {
 	}
 }
 
-// take gives the most urgent handover that is due and waits for no other, and counts it as flying. Large ones stay
-// behind unless they may be taken. nil if there is none.
-func (w *window) take(now time.Time, large func(*handover) bool) *handover {
+// take gives the most urgent handover that is due, waits for no other and is allowed, and counts it as flying; nil if
+// there is none. To probe is to take the one that has failed least instead: it may be one handover that is at fault and
+// not the peer.
+func (w *window) take(now time.Time, probe bool, allowed func(*handover) bool) *handover {
 	w.wake(now)
+	if probe {
+		return w.probe(allowed)
+	}
 	var passed []*handover
 	var found *handover
 	for found == nil && len(w.due.items) > 0 {
 		h := heap.Pop(&w.due).(*handover)
-		if large(h) {
+		if allowed(h) {
 			found = h
 		} else {
 			passed = append(passed, h)
@@ -93,6 +97,21 @@ func (w *window) take(now time.Time, large func(*handover) bool) *handover {
 		w.flying++
 	}
 	return found
+}
+
+func (w *window) probe(allowed func(*handover) bool) *handover {
+	best := -1
+	for i, h := range w.due.items {
+		if allowed(h) && (best < 0 || h.failures < w.due.items[best].failures ||
+			h.failures == w.due.items[best].failures && urgent(h, w.due.items[best])) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	w.flying++
+	return heap.Remove(&w.due, best).(*handover)
 }
 
 // ready is when a handover may be taken next: a zero time means now, false that all are flying or there is none.
