@@ -36,7 +36,8 @@ func from(p Party, peer *FromPeer) *Refusal {
 	return nil
 }
 
-// DecideReceive judges a document on the stream Stream(sender's identity, DocumentId). A refusal is a *Refusal.
+// DecideReceive judges a document on the stream that exists among those of Keys(sender's identities, DocumentId), or on
+// Stream(sender's identity, DocumentId) if none does. A refusal is a *Refusal.
 //
 // The very bytes handed in before get the earlier receipt whatever has changed since. The same content in another package is
 // judged like a new document and then sent only to those not yet served: recipients that were not named before and those
@@ -48,6 +49,9 @@ func DecideReceive(s State, c Receive) (Decision, error) {
 		}
 	}
 	key := Key(c.Sender.Org, c.DocumentID)
+	if s.Document != "" && slices.Contains(Keys(c.Sender.Identities, c.DocumentID), s.Document) {
+		key = s.Document // an organisation and those it succeeds are one sender
+	}
 	if r := c.check(key); r != nil {
 		return Decision{}, r
 	}
