@@ -44,4 +44,7 @@ type TakeRequest struct {
 	Max   int           // 1..100, 0 = 1
 	Lease time.Duration // 0 = Limits.Lease; bounded by Limits.LongestLease
 	Wait  time.Duration // long poll while there is nothing to take
+	// Request names the call: the same request of the same client gets the entries of its running leases again, so that
+	// an answer lost on the way loses nothing. "" names none.
+	Request string
 }

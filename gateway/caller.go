@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"slices"
-	"time"
 
 	"github.com/tram-exchange/tram/events/directory"
-	"github.com/tram-exchange/tram/internal/view"
 )
 
 // Kind says in what capacity a caller stands at the door.
@@ -29,7 +27,6 @@ type Caller struct {
 	Kind   Kind     // capacity
 	Orgs   []string // organisation identities it stands for; a channel: those it may bring; empty for others
 	Peer   string   // origin of the peer node, for KindPeer
-	Right  string   // id of a recorded reading right, or ""
 	Name   string   // for logs of the node: label of the credential, no personal data
 
 	holder directory.Holder // whose credential it is
@@ -39,17 +36,4 @@ type Caller struct {
 // StandsFor says whether the caller acts for the organisation with this identity.
 func (c Caller) StandsFor(org string) bool {
 	return org != "" && c.Client != "" && (c.Kind == KindAgency || c.Kind == KindChannel) && slices.Contains(c.Orgs, org)
-}
-
-// reader is the caller as the views know it. A channel brings documents but does not read for its organisations,
-// unless the directory also gave it an agency credential.
-func (c Caller) reader(now time.Time) view.Reader {
-	r := view.Reader{Right: c.Right, Now: now}
-	switch c.Kind {
-	case KindAgency:
-		r.Orgs = c.Orgs
-	case KindAuditor:
-		r.Audit = true
-	}
-	return r
 }

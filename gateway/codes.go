@@ -31,9 +31,7 @@ const (
 	CodeDepth              = 2005
 	CodeAttributeSize      = 2006
 	CodeDuplicateAttribute = 2007
-	CodeXMLLimit           = 2008
 	CodeNamespace          = 2009
-	CodeSchema             = 2010
 	CodeRequired           = 2011
 	CodeLength             = 2012
 	CodeDate               = 2013
@@ -96,10 +94,9 @@ const (
 	CodeStatusSender      = 4009
 	CodeStatusOrder       = 4010
 	CodeRecallSender      = 4011
-	CodeReferenceUnknown  = 4012
+	CodeBusiness          = 4012
 	CodeNoRecipients      = 4013
 	CodeClockDrift        = 4014
-	CodePolicy            = 4015
 	CodeNotServedHere     = 4016
 
 	// 5000–5999: state and identity.
@@ -112,7 +109,6 @@ const (
 	CodeLease           = 5007
 	CodeConflict        = 5008
 	CodeDestroyed       = 5009
-	CodeReplaced        = 5010
 
 	// 6000–6999: capacity and state of the node.
 	CodeDiskFull = 6001

@@ -3,6 +3,8 @@ package gateway
 import (
 	"sync"
 	"time"
+
+	"github.com/tram-exchange/tram/events"
 )
 
 // keyed is a mutex by name. The zero value is ready. Names not held cost nothing.
@@ -85,4 +87,28 @@ func (w *windows) allow(name string, now time.Time, limit int) bool {
 	}
 	w.m[name]++
 	return true
+}
+
+// recent remembers encoded evidence by its key. When it is full it forgets everything: the next packages encode again.
+type recent struct {
+	mu sync.RWMutex
+	m  map[events.Digest][]byte
+}
+
+const maxRecent = 4096
+
+func (r *recent) get(key events.Digest) ([]byte, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	b, ok := r.m[key]
+	return b, ok
+}
+
+func (r *recent) put(key events.Digest, b []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.m == nil || len(r.m) >= maxRecent {
+		r.m = make(map[events.Digest][]byte)
+	}
+	r.m[key] = b
 }

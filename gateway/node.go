@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,17 +17,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/delivery"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/policy"
+	"github.com/tram-exchange/tram/signing"
 )
 
-// Config of a Node. Store, Views, Chain and SpoolDir are required; the rest has the defaults named.
+// Config of a Node. Store, Views, Trust, Chain and SpoolDir are required; the rest has the defaults named.
 type Config struct {
 	Origin   string              // origin line of the log, equal to that of Store's heads
 	Store    events.Store        //
 	Views    Views               //
 	Chain    []*x509.Certificate // of the node certificate, its own first: goes into receipts
-	Roots    []*x509.Certificate // trusted authorities for signing certificates
+	Trust    *signing.Trust      // authorities of signing certificates
 	Policy   policy.Policy       // acceptance policy as configured; Start records it when it differs from the one in force
 	Pinned   []events.Digest     // SHA-256 of administrator certificates that may sign a genesis change
 	Local    []LocalClient       // operators and monitors that the configuration names; no rights over documents
@@ -60,6 +63,7 @@ type Node struct {
 	snapshot atomic.Pointer[Snapshot]
 	catching sync.Mutex // one CatchUp at a time
 	draining atomic.Bool
+	drained  chan struct{} // closed when draining begins
 	started  atomic.Bool
 	inflight sync.WaitGroup
 
@@ -70,6 +74,9 @@ type Node struct {
 	packages  keyed         // one hand-in of the same bytes at a time
 	streams   keyed         // one decision on a stream at a time
 	refusals  windows       // refusal events by client and minute
+	evidences recent        // encoded evidence by chains
+	offers    board         // who waits for offers
+	taking    sync.Map      // ids of deliveries that a Take is deciding on
 }
 
 // Snapshot is the directory and policy as of sealed positions. It is never changed.
@@ -83,8 +90,8 @@ type Snapshot struct {
 // New makes a node. It reads nothing yet: call Start before accepting.
 func New(c Config) (*Node, error) {
 	switch {
-	case c.Store == nil || c.Views == nil:
-		return nil, errors.New("couldn't make node: store and views are needed")
+	case c.Store == nil || c.Views == nil || c.Trust == nil:
+		return nil, errors.New("couldn't make node: store, views and trust are needed")
 	case c.Origin == "":
 		return nil, errors.New("couldn't make node: no origin")
 	case len(c.Chain) == 0:
@@ -116,7 +123,7 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		c: c, l: l, spool: sp,
+		c: c, l: l, spool: sp, drained: make(chan struct{}),
 		accepting: make(chan struct{}, l.Accepting),
 		verifiers: make(chan struct{}, l.Verifiers),
 		waiters:   make(chan struct{}, l.Waiters),
@@ -155,20 +162,51 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// Run follows the log until ctx ends, so that changes made by other paths (a peer's directory change recorded by the
-// router) take effect. Hand-ins on this node take effect at once without it.
+// Run follows the log until ctx ends: it wakes those who wait for their mailbox, and takes in directory changes that
+// came by other paths. Hand-ins on this node take effect at once without it.
 func (n *Node) Run(ctx context.Context) error {
+	from := n.c.Store.Head().Size
 	for {
-		if err := n.CatchUp(ctx); err != nil {
-			return err
+		head, err := n.c.Store.Wait(ctx, from)
+		if ctx.Err() != nil {
+			return nil
 		}
-		if _, err := n.c.Store.Wait(ctx, n.Snapshot().Size); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		if err != nil {
 			return fmt.Errorf("couldn't wait for the log: %w", err)
 		}
+		if from, err = n.follow(ctx, from, head.Size); err != nil && ctx.Err() == nil {
+			return err
+		}
 	}
+}
+
+// follow reads the log once for everybody who waits. While nobody waits it only looks for directory changes.
+func (n *Node) follow(ctx context.Context, from, size uint64) (uint64, error) {
+	if err := n.CatchUp(ctx); err != nil {
+		return from, err
+	}
+	if n.offers.empty() {
+		return size, nil
+	}
+	next := from
+	err := n.c.Store.All(ctx, from, func(e events.Event) error {
+		next = e.Position + 1
+		if e.Statement.Name != delivery.NameOffered {
+			return nil
+		}
+		var d delivery.Offered
+		if err := json.Unmarshal(e.Statement.Data, &d); err != nil {
+			return fmt.Errorf("couldn't read event %d: %w", e.Position, err)
+		}
+		if d.Node == "" {
+			n.offers.wake(d.Org, next)
+		}
+		return nil
+	})
+	if err != nil {
+		return next, fmt.Errorf("couldn't follow the log: %w", err)
+	}
+	return next, nil
 }
 
 // CatchUp folds every sealed event of directory and policy that the snapshot has not read. An event of those streams
@@ -178,27 +216,29 @@ func (n *Node) CatchUp(ctx context.Context) error {
 	defer n.catching.Unlock()
 	old := n.Snapshot()
 	s := *old
-	err := n.c.Store.All(ctx, old.Size, func(e events.Event) error {
-		var err error
-		switch e.Statement.Stream {
-		case directory.Stream:
-			if s.Directory, err = directory.Fold(s.Directory, e); err != nil {
-				return fmt.Errorf("couldn't fold event %d: %w", e.Position, err)
-			}
+	s.Size = n.c.Store.Head().Size
+	// A stream may show events that are not sealed yet; nobody but the stream's own decider may use those.
+	err := n.c.Store.Stream(ctx, directory.Stream, uint64(s.Directory.Version()+1), func(e events.Event) (err error) {
+		if e.Position < s.Size {
+			s.Directory, err = directory.Fold(s.Directory, e)
 			s.Basis.Directory = e.Position + 1
-		case policy.Stream:
-			if s.Policy, err = policy.Fold(s.Policy, e); err != nil {
-				return fmt.Errorf("couldn't fold event %d: %w", e.Position, err)
-			}
-			s.Basis.Policy = e.Position + 1
 		}
-		s.Size = e.Position + 1
-		return nil
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("couldn't read directory and policy: %w", err)
+		return fmt.Errorf("couldn't read the directory: %w", err)
 	}
-	if s.Size != old.Size {
+	err = n.c.Store.Stream(ctx, policy.Stream, s.Policy.Number, func(e events.Event) (err error) {
+		if e.Position < s.Size {
+			s.Policy, err = policy.Fold(s.Policy, e)
+			s.Basis.Policy = e.Position + 1
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't read the policy: %w", err)
+	}
+	if s.Size != old.Size || s.Basis != old.Basis {
 		n.snapshot.Store(&s)
 	}
 	return nil
@@ -241,7 +281,9 @@ func (n *Node) free() (uint64, error) {
 // Drain closes the door: hand-ins under way end normally, new ones get CodeDraining, long polls end. It returns when
 // none is left or ctx ends.
 func (n *Node) Drain(ctx context.Context) error {
-	n.draining.Store(true)
+	if n.draining.CompareAndSwap(false, true) {
+		close(n.drained)
+	}
 	done := make(chan struct{})
 	go func() { n.inflight.Wait(); close(done) }()
 	select {

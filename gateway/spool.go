@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/signing"
 )
 
 // spool takes bodies in. Small ones stay in memory; larger ones go to a file encrypted under a key that exists only
@@ -64,32 +65,14 @@ func newSpool(dir string, random io.Reader, l Limits) (*spool, error) {
 	return s, nil
 }
 
-// body is the received bytes, hashed. It satisfies schemas.Source. Reads are concurrent; Close is called once, after
-// the last read.
+// body is the received bytes, hashed. Reads of src are concurrent; Close is called once, after the last read.
 type body struct {
 	spool    *spool
 	size     int64
 	digest   events.Digest
-	data     []byte // in memory, or
+	src      signing.Source // signing.BytesSource in memory, or *spoolFile
 	file     *spoolFile
 	reserved int64
-}
-
-func (b *body) Size() int64           { return b.size }
-func (b *body) Digest() events.Digest { return b.digest }
-
-func (b *body) ReadAt(p []byte, off int64) (int, error) {
-	if b.file != nil {
-		return b.file.readAt(p, off, b.size)
-	}
-	if off < 0 || off >= b.size {
-		return 0, io.EOF
-	}
-	n := copy(p, b.data[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
 }
 
 // Close gives memory and disk back.
@@ -99,7 +82,7 @@ func (b *body) Close() {
 		b.spool.disk.Add(-b.file.written)
 		b.file = nil
 	}
-	b.data = nil
+	b.src = nil
 	b.spool.memory.Add(-b.reserved)
 	b.reserved = 0
 }
@@ -158,7 +141,7 @@ func (s *spool) fill(ctx context.Context, b *body, r io.Reader, size, limit int6
 			return readRefusal(ctx, err)
 		}
 	}
-	b.data, b.size = data, int64(len(data))
+	b.src, b.size = signing.BytesSource(data), int64(len(data))
 	return b.finish(h, size)
 }
 
@@ -220,7 +203,8 @@ func (s *spool) fillFile(ctx context.Context, b *body, r io.Reader, size, limit 
 	if err := f.flush(); err != nil {
 		return err
 	}
-	b.size = total
+	f.size = total
+	b.src, b.size = f, total
 	return b.finish(h, size)
 }
 
@@ -249,6 +233,7 @@ type spoolFile struct {
 	sealed  []byte
 	chunks  uint64
 	written int64 // bytes counted against the spool's limit
+	size    int64
 
 	mu     sync.Mutex // guards the one-chunk cache
 	cached uint64     // number of the cached chunk + 1
@@ -324,7 +309,12 @@ func chunkNonce(n uint64) []byte {
 	return nonce[:]
 }
 
-func (f *spoolFile) readAt(p []byte, off, size int64) (int, error) {
+// Size is the number of plain bytes, once the body is complete.
+func (f *spoolFile) Size() int64 { return f.size }
+
+// ReadAt decrypts the chunks asked for. Reads wait for each other: one chunk is kept decrypted.
+func (f *spoolFile) ReadAt(p []byte, off int64) (int, error) {
+	size := f.size
 	if off < 0 || off >= size {
 		return 0, io.EOF
 	}

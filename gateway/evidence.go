@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/directory"
+	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/schemas"
+	"github.com/tram-exchange/tram/signing"
+)
+
+// EvidenceFormat begins every evidence file that the gateway stores.
+const EvidenceFormat = "tram-evidence-1"
+
+// Evidence is what is kept beside an acceptance, so that it can be judged again as of then: the rules, the certificate
+// chains and, from a peer, what that node proved. It holds nothing that the package or the statement says already, so
+// that packages of one signer share one stored evidence. Its one encoding is compact JSON in the order of the fields.
+type Evidence struct {
+	Format string        `json:"format"`
+	Policy string        `json:"policy"`         // signing.PolicyVersion
+	Chains [][][]byte    `json:"chains"`         // for each signature in document order: DER from the signer to the root
+	Peer   *PeerEvidence `json:"peer,omitempty"` // what the node that handed the package over sent along
+}
+
+// PeerEvidence is kept as it came.
+type PeerEvidence struct {
+	Receipt  string `json:"receipt"`            // the peer's receipt, verified under its keys in the directory
+	Evidence []byte `json:"evidence,omitempty"` // the peer's stored evidence, not verified
+}
+
+// DecodeEvidence reads stored evidence.
+func DecodeEvidence(b []byte) (Evidence, error) {
+	var e Evidence
+	if err := json.Unmarshal(b, &e); err != nil {
+		return Evidence{}, fmt.Errorf("couldn't read evidence: %w", err)
+	}
+	if e.Format != EvidenceFormat {
+		return Evidence{}, fmt.Errorf("couldn't read evidence: format %q, expected %q", e.Format, EvidenceFormat)
+	}
+	return e, nil
+}
+
+// evidence encodes what was found. For clients of this node it is remembered by its chains: a signer's second package
+// costs a map look-up.
+func (n *Node) evidence(v *signing.Verified, peer *hop) ([]byte, error) {
+	sum := sha256.New()
+	sigs := v.Report().Signatures
+	for i := range sigs {
+		for _, c := range sigs[i].Chain {
+			sum.Write(c.Raw)
+		}
+		sum.Write([]byte{0})
+	}
+	key := events.Digest(sum.Sum(nil))
+	if peer == nil {
+		if b, ok := n.evidences.get(key); ok {
+			return b, nil
+		}
+	}
+	e := Evidence{Format: EvidenceFormat, Policy: signing.PolicyVersion, Chains: make([][][]byte, len(sigs))}
+	for i := range sigs {
+		e.Chains[i] = make([][]byte, len(sigs[i].Chain))
+		for j, c := range sigs[i].Chain {
+			e.Chains[i][j] = c.Raw
+		}
+	}
+	if peer != nil {
+		e.Peer = &PeerEvidence{Receipt: string(peer.receipt), Evidence: peer.evidence}
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't encode evidence: %w", err)
+	}
+	if peer == nil {
+		n.evidences.put(key, b)
+	}
+	return b, nil
+}
+
+// hop is a hand-over whose receipt was verified.
+type hop struct {
+	document.FromPeer
+	assurance string // as the peer's sealed statement says
+	receipt   []byte
+	evidence  []byte
+}
+
+// maxPeerAhead is how far a peer's sealed receive time may lie ahead of this node's clock.
+const maxPeerAhead = time.Minute
+
+// openHandover verifies the peer's receipt: signed by a checkpoint key that the directory lists for this peer, about a
+// statement of the peer's own log that refers to these very bytes. Its sealed time is the time of judging.
+func (h *handIn) openHandover(over *Handover) error {
+	h.snap = h.n.Snapshot()
+	p, ok := h.snap.Directory.Peer(h.caller.Peer)
+	if !ok {
+		return Refuse(CodeForbidden)
+	}
+	receipt, err := checkPeerReceipt(over.Receipt, p)
+	if err != nil {
+		return Refuse(CodePeerReceipt).Because(err)
+	}
+	s := &receipt.Statement
+	switch {
+	case s.Package == nil || s.Package.SHA256 != h.body.digest || s.Package.Length != h.body.size:
+		return Refuse(CodePeerReceipt).With("receipt of another package")
+	case s.Time.After(h.n.Now().Add(maxPeerAhead)):
+		return Refuse(CodePeerReceipt).With("sealed in the future")
+	}
+	h.at = s.Time
+	h.peer = &hop{
+		FromPeer: document.FromPeer{
+			Hop:    document.PeerHop{Origin: p.Origin, Position: receipt.Position, Received: s.Time},
+			Handed: normalCodes(over.Handed),
+		},
+		assurance: statementAssurance(s), receipt: over.Receipt, evidence: over.Evidence,
+	}
+	return nil
+}
+
+// checkPeerReceipt verifies a receipt with any checkpoint key of the peer. It must be of the peer's own log.
+func checkPeerReceipt(file []byte, p *directory.Peer) (*ledger.Receipt, error) {
+	err := fmt.Errorf("couldn't check receipt: the directory lists no checkpoint key of %s", p.Origin)
+	for _, text := range p.Verifiers {
+		var v note.Verifier
+		if v, err = note.NewVerifier(text); err != nil {
+			continue
+		}
+		var r *ledger.Receipt
+		if r, _, err = ledger.CheckReceipt(file, ledger.VerifierKey(v)); err != nil {
+			continue
+		}
+		if r.Statement.Origin != p.Origin {
+			return nil, fmt.Errorf("couldn't check receipt: origin %q, expected %q", r.Statement.Origin, p.Origin)
+		}
+		return r, nil
+	}
+	return nil, err
+}
+
+// statementAssurance reads the assurance that a hand-in's statement names, "" if it names none.
+func statementAssurance(s *events.Statement) string {
+	var d struct {
+		Assurance string `json:"assurance"`
+	}
+	if json.Unmarshal(s.Data, &d) != nil {
+		return ""
+	}
+	return d.Assurance
+}
+
+func recordedAssurance(e events.Event) string { return statementAssurance(&e.Statement) }
+
+// kindOf is the package kind that an event of this name records, for answers about earlier hand-ins.
+func kindOf(event string) string {
+	switch {
+	case event == document.NameStatusReported:
+		return string(schemas.KindStatus)
+	case strings.HasPrefix(event, "document."):
+		return string(schemas.KindDocument)
+	case strings.HasPrefix(event, "directory."):
+		return string(schemas.KindDirectoryChange)
+	}
+	return ""
+}

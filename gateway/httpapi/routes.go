@@ -1,0 +1,90 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/tram-exchange/tram/gateway"
+)
+
+// Groups of callers, for the table.
+var (
+	insiders = []gateway.Kind{ // every registered caller
+		gateway.KindAgency, gateway.KindChannel, gateway.KindPeer, gateway.KindAuditor,
+		gateway.KindOperator, gateway.KindAdministrator,
+	}
+	submitters = []gateway.Kind{ // documents by agencies and channels; directory changes by whoever may sign them
+		gateway.KindAgency, gateway.KindChannel, gateway.KindPeer, gateway.KindOperator, gateway.KindAdministrator,
+	}
+	readers = []gateway.Kind{gateway.KindAgency, gateway.KindAuditor}
+	agency  = []gateway.Kind{gateway.KindAgency}
+	staff   = []gateway.Kind{gateway.KindOperator, gateway.KindAdministrator}
+)
+
+// table is every route of the API. What a caller who is let in may see is judged by the core: another's document is
+// not found, whoever asks.
+func (a *API) table() []Route {
+	routes := []Route{
+		{Method: http.MethodGet, Pattern: "/openapi.json", Public: true, Handle: a.getOpenAPI, Doc: Doc{
+			Summary: "This description.", Type: jsonType, Tag: "published"}},
+		{Method: http.MethodGet, Pattern: "/errors", Public: true, Handle: a.getErrors, Doc: Doc{
+			Summary: "Every refusal with its number, in two languages: JSON, or a page for browsers.", Tag: "published", Answer: []gateway.Entry{}}},
+		{Method: http.MethodGet, Pattern: "/schemas/", Public: true, Handle: a.getSchemas, Doc: Doc{
+			Summary: "Names of the published XML schemas.", Tag: "published", Answer: SchemaList{}}},
+		{Method: http.MethodGet, Pattern: "/schemas/{file}", Public: true, Handle: a.getSchema, Doc: Doc{
+			Summary: "One schema.", Tag: "published", Type: "application/xml", Errors: []int{gateway.CodeNotFound}}},
+		{Method: http.MethodGet, Pattern: "/healthz", Public: true, Handle: a.getHealth, Doc: Doc{
+			Summary: "200 while the process lives.", Tag: "node", Answer: Health{}}},
+		{Method: http.MethodGet, Pattern: "/readyz", Public: true, Handle: a.getReady, Doc: Doc{
+			Summary: "200 while packages are taken in, else 503 with the reason.", Tag: "node", Answer: Health{},
+			Errors: []int{gateway.CodeDiskFull, gateway.CodeDraining, gateway.CodeStarting, gateway.CodeClock}}},
+		{Method: http.MethodGet, Pattern: "/v1/checkpoint", Public: true, Handle: a.getCheckpoint, Doc: Doc{
+			Summary: "Latest signed head of the log (C2SP checkpoint).", Tag: "record", Type: textType}},
+		{Method: http.MethodGet, Pattern: "/v1/whoami", Allow: insiders, Handle: a.getWhoAmI, Doc: Doc{
+			Summary: "Who the node takes the caller for.", Tag: "node", Answer: WhoAmI{}}},
+
+		{Method: http.MethodPost, Pattern: "/v1/packages", Allow: submitters, Body: true, Handle: a.postPackage, Doc: Doc{
+			Summary: "Hand in a signed package. 201 when it is recorded, 200 when it was before; the receipt is in the body.",
+			Tag:     "packages", Body: "application/xml", Answer: AcceptedAnswer{}, Type: textType, Created: true, Errors: handInErrors}},
+		{Method: http.MethodGet, Pattern: "/v1/packages/{sha256}", Allow: readers, Handle: a.getPackage, Doc: Doc{
+			Summary: "The package exactly as it was handed in; Range is honoured.", Tag: "packages", Type: "application/xml",
+			Errors: []int{gateway.CodeNotFound, gateway.CodeRange, gateway.CodeDestroyed}}},
+		{Method: http.MethodGet, Pattern: "/v1/packages/{sha256}/receipt", Allow: readers, Handle: a.getReceipt, Doc: Doc{
+			Summary: "Receipt of the package (C2SP tlog-proof).", Tag: "packages", Type: textType, Errors: []int{gateway.CodeNotFound}}},
+		{Method: http.MethodGet, Pattern: "/v1/packages/{sha256}/content", Allow: readers, Handle: a.getContent, Doc: Doc{
+			Summary: "The file that a Submission carries, unaltered.", Tag: "packages", Type: "application/octet-stream",
+			Errors: []int{gateway.CodeNotFound}}},
+
+		{Method: http.MethodGet, Pattern: "/v1/documents", Allow: readers, Handle: a.getDocuments, Doc: Doc{
+			Summary: "One page of a register: outgoing or incoming documents of an organisation.", Tag: "documents", Query: registerQuery,
+			Answer: DocumentPage{}, Errors: []int{gateway.CodeParameter, gateway.CodeNotFound}}},
+		{Method: http.MethodGet, Pattern: "/v1/documents/{key}", Allow: readers, Handle: a.getDocument, Doc: Doc{
+			Summary: "State and history of a document: who has it, what was reported, what proves it.", Tag: "documents",
+			Answer: DocumentAnswer{}, Errors: []int{gateway.CodeNotFound}}},
+
+		{Method: http.MethodGet, Pattern: "/v1/mailbox", Allow: agency, Handle: a.getMailbox, Doc: Doc{
+			Summary: "Open entries in order of offer, after a cursor; wait= makes it a long poll.", Tag: "mailbox", Query: mailboxQuery,
+			Answer: MailboxPage{}, Errors: []int{gateway.CodeParameter, gateway.CodeNotFound, gateway.CodeBusy}}},
+		{Method: http.MethodPost, Pattern: "/v1/mailbox/take", Allow: agency, Handle: a.postTake, Doc: Doc{
+			Summary: "Take open entries under a lease. Parallel takers get different ones.", Tag: "mailbox", Request: TakeBody{}, Query: takeQuery,
+			Answer: TakenAnswer{}, Errors: []int{gateway.CodeParameter, gateway.CodeNotFound, gateway.CodeMediaType}}},
+		{Method: http.MethodPost, Pattern: "/v1/mailbox/{id}/ack", Allow: agency, Handle: a.postAcknowledge, Doc: Doc{
+			Summary: "Acknowledge a taken entry: the recipient has it. Repeating it gets the same answer.", Tag: "mailbox", Answer: AcknowledgedAnswer{},
+			Errors: []int{gateway.CodeNotFound, gateway.CodeLease, gateway.CodeDeliveryState}}},
+
+		{Method: http.MethodGet, Pattern: "/v1/directory", Allow: insiders, Handle: a.getDirectory, Doc: Doc{
+			Summary: "Organisations with their codes and successors.", Tag: "directory", Query: directoryQuery, Answer: DirectoryPage{}}},
+		{Method: http.MethodGet, Pattern: "/v1/directory/{code}", Allow: insiders, Handle: a.getOrganisation, Doc: Doc{
+			Summary: "The organisation that a code means today, any of its codes.", Tag: "directory", Answer: OrganisationAnswer{},
+			Errors: []int{gateway.CodeNotFound}}},
+	}
+	if a.c.Metrics != nil {
+		routes = append(routes, Route{Method: http.MethodGet, Pattern: "/metrics", Allow: staff, Handle: a.getMetrics, Doc: Doc{
+			Summary: "Numbers for Prometheus; operators only.", Tag: "node", Type: textType}})
+	}
+	return routes
+}
+
+var handInErrors = []int{
+	gateway.CodeTooLarge, gateway.CodeTooSlow, gateway.CodeCutShort, gateway.CodeMalformed, gateway.CodeUnsigned,
+	gateway.CodeNotSender, gateway.CodeRecipientsUnknown, gateway.CodeSecret, gateway.CodeDocumentTaken, gateway.CodeDiskFull,
+}
