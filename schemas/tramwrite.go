@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// WriteChange writes a directory change, unsigned: see Layout. The header's Kind is set by it. Times are written in UTC.
-func WriteChange(w io.Writer, h Header, c *DirectoryChange) (Layout, error) {
+// WriteDirectoryChange writes a directory change, unsigned: see Layout. The header's Kind is set by it. Times are written in UTC.
+func WriteDirectoryChange(w io.Writer, h Header, c DirectoryChange) (Layout, error) {
 	if len(c.Operations) == 0 {
 		return Layout{}, errors.New("couldn't write directory change: it has no operation")
 	}
@@ -29,16 +29,16 @@ func WriteChange(w io.Writer, h Header, c *DirectoryChange) (Layout, error) {
 	return x.end()
 }
 
-// MarshalChange is WriteChange into memory.
-func MarshalChange(h Header, c *DirectoryChange) ([]byte, Layout, error) {
+// MarshalDirectoryChange is WriteDirectoryChange into memory.
+func MarshalDirectoryChange(h Header, c DirectoryChange) ([]byte, Layout, error) {
 	var b bytes.Buffer
-	l, err := WriteChange(&b, h, c)
+	l, err := WriteDirectoryChange(&b, h, c)
 	return b.Bytes(), l, err
 }
 
 // WriteSubmission writes a submission that carries file, unsigned: see Layout. FileSHA256 must be that of file, which is
 // streamed; File is not read. Memory does not grow with the file.
-func WriteSubmission(w io.Writer, h Header, s *Submission, file io.Reader) (Layout, error) {
+func WriteSubmission(w io.Writer, h Header, s Submission, file io.Reader) (Layout, error) {
 	x := newXMLWriter(w)
 	x.tramHeader(h, "Submission")
 	x.raw(`<Body Id="body"><Submission>`)
@@ -64,7 +64,7 @@ func WriteSubmission(w io.Writer, h Header, s *Submission, file io.Reader) (Layo
 }
 
 // MarshalSubmission is WriteSubmission into memory.
-func MarshalSubmission(h Header, s *Submission, file []byte) ([]byte, Layout, error) {
+func MarshalSubmission(h Header, s Submission, file []byte) ([]byte, Layout, error) {
 	var b bytes.Buffer
 	l, err := WriteSubmission(&b, h, s, bytes.NewReader(file))
 	return b.Bytes(), l, err
