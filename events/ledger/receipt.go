@@ -200,6 +200,16 @@ func CheckReceipt(file []byte, key Key) (*Receipt, Head, error) {
 	if err != nil {
 		return nil, Head{}, err
 	}
+	if key.log != nil && len(r.Chain) > 0 {
+		// The chain is not trusted here, but a receipt whose node line is not by its own certificate is damaged.
+		own, err := newNodeVerifier(r.Statement.Origin, r.Chain[0].PublicKey)
+		if err != nil {
+			return nil, Head{}, err
+		}
+		if _, _, err := OpenCheckpoint(r.Checkpoint, r.Statement.Origin, own); err != nil {
+			return nil, Head{}, fmt.Errorf("couldn't match the receipt with the certificate in it: %w", err)
+		}
+	}
 	if err := CheckInclusion(r.Proof, r.Position, Entry(r.Bytes), head.Size, head.Root); err != nil {
 		return nil, Head{}, err
 	}
