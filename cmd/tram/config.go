@@ -29,6 +29,9 @@ type Config struct {
 	Trust string `yaml:"trust"`
 	// Administrators are PEM certificates whose keys may sign changes of the directory, the genesis change first of all.
 	Administrators []string `yaml:"administrators"`
+	// Staff are the credentials of those who run the node. They may hand in signed changes of the directory and read its health,
+	// never a document.
+	Staff []StaffConfig `yaml:"staff"`
 	// LogKey is the Ed25519 key (PKCS#8 PEM) of the first checkpoint line.
 	LogKey string `yaml:"log_key"`
 	// NodeKey and NodeChain are the node certificate (TLS server and client, second checkpoint line) and its key, PEM.
@@ -56,6 +59,16 @@ type Config struct {
 	LogFormat string `yaml:"log_format"`
 
 	base string // folder of the file
+}
+
+// StaffConfig is one credential.
+type StaffConfig struct {
+	// Name is for the log.
+	Name string `yaml:"name"`
+	// Kind is "administrator" or "operator".
+	Kind string `yaml:"kind"`
+	// SHA256 of the API token's text, or of the TLS client certificate's DER, in hex.
+	SHA256 string `yaml:"sha256"`
 }
 
 // PortalConfig is the people's door.
@@ -87,7 +100,7 @@ type DeliveryConfig struct {
 
 // PolicyConfig is the acceptance policy.
 type PolicyConfig struct {
-	// Assurance needed: "own", "custody", "agency" or "channel" (the weakest that is enough). Default "channel".
+	// Assurance needed: "own", "custody", "agency" or "channel" (the weakest that is enough). Default "agency".
 	Assurance string `yaml:"assurance"`
 }
 
@@ -103,7 +116,7 @@ func (c *Config) defaults() {
 	def(&c.NodeKey, "keys/node.pem")
 	def(&c.NodeChain, "keys/node.crt")
 	def(&c.LogFormat, "text")
-	def(&c.Policy.Assurance, "channel")
+	def(&c.Policy.Assurance, "agency")
 	if c.MinFreeMiB == 0 {
 		c.MinFreeMiB = 1024
 	}
@@ -151,6 +164,11 @@ func (c *Config) check() error {
 	case "own", "custody", "agency", "channel":
 	default:
 		errs = append(errs, fmt.Errorf("policy.assurance %q: want own, custody, agency or channel", c.Policy.Assurance))
+	}
+	for _, st := range c.Staff {
+		if _, err := parseDigest(st.SHA256); err != nil || st.Kind != "administrator" && st.Kind != "operator" {
+			errs = append(errs, fmt.Errorf("staff %q: want kind administrator or operator and a SHA-256 in hex, got %q and %q", st.Name, st.Kind, st.SHA256))
+		}
 	}
 	switch c.LogFormat {
 	case "json", "text":

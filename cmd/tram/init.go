@@ -22,7 +22,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/trialca"
 )
@@ -115,7 +117,11 @@ func initNode(o initOptions) error {
 	if err := makeKeys(o); err != nil {
 		return err
 	}
-	if err := writeConfig(yamlFile, o); err != nil {
+	token, err := saveToken(filepath.Join(o.dir, "keys", "admin.token"))
+	if err != nil {
+		return err
+	}
+	if err := writeConfig(yamlFile, o, token); err != nil {
 		return err
 	}
 	if !o.trial {
@@ -193,6 +199,23 @@ func makeKeys(o initOptions) error {
 	return nil
 }
 
+// saveToken makes an API token, keeps it in a file that only its owner reads, and gives its digest.
+func saveToken(file string) (events.Digest, error) {
+	token, err := gateway.NewToken(rand.Reader)
+	if err != nil {
+		return events.Digest{}, err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return events.Digest{}, fmt.Errorf("couldn't keep token: %w", err)
+	}
+	_, err = f.WriteString(token + "\n")
+	if err := errors.Join(err, f.Close()); err != nil {
+		return events.Digest{}, fmt.Errorf("couldn't keep token: %w", err)
+	}
+	return gateway.TokenDigest(token), nil
+}
+
 // writePair keeps a key and its certificate as NAME.pem and NAME.crt.
 func writePair(dir, name string, key crypto.Signer, cert *x509.Certificate) error {
 	if err := signing.SaveKey(filepath.Join(dir, name+".pem"), key); err != nil {
@@ -244,6 +267,10 @@ data: data
 trust: trust
 # Certificates whose keys may sign changes of the directory, the genesis change first of all.
 administrators: [keys/admin.crt]
+# Credentials of those who run the node: SHA-256 of an API token's text or of a TLS client certificate. They hand in
+# signed changes of the directory and see the node's health, never a document. The token of this one is in keys/admin.token.
+staff:
+  - {name: quan-tri, kind: administrator, sha256: {{.AdminToken}}}
 # Ed25519 key of the checkpoints' first line; node certificate for TLS and the second line.
 log_key: keys/log.pem
 node_key: keys/node.pem
@@ -273,13 +300,13 @@ delivery:
 
 # Acceptance policy; a change is recorded in the log at the next start.
 policy:
-  assurance: channel         # weakest that is enough: own, custody, agency, channel
+  assurance: agency          # weakest that is enough: own, custody, agency, channel
 
 certificate_warning_days: 30
 log_format: text             # json for machines
 `))
 
-func writeConfig(file string, o initOptions) error {
+func writeConfig(file string, o initOptions, adminToken events.Digest) error {
 	if o.minFreeMiB == 0 {
 		o.minFreeMiB = 1024
 	}
@@ -295,7 +322,7 @@ func writeConfig(file string, o initOptions) error {
 	err := configTemplate.Execute(&b, map[string]any{
 		"Trial": o.trial, "Origin": o.origin, "Name": o.name, "Listen": o.listen, "PublicURL": o.publicURL,
 		"Portal": o.portal, "PlainHTTP": o.trial && ip != nil && ip.IsLoopback(), "Metrics": o.metrics,
-		"MinFreeMiB": o.minFreeMiB, "RequestsPerMinute": o.requestsPerMinute, "RetryMin": o.retryMin, "RetryMax": o.retryMax,
+		"AdminToken": adminToken.String(), "MinFreeMiB": o.minFreeMiB, "RequestsPerMinute": o.requestsPerMinute, "RetryMin": o.retryMin, "RetryMax": o.retryMax,
 	})
 	if err != nil {
 		return fmt.Errorf("couldn't write configuration: %w", err)

@@ -9,11 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/signing"
-	"github.com/tram-exchange/tram/signing/trialca"
 )
 
 // loadSecretKey is signing.LoadKey for keys of a node: a file that others may read is refused.
@@ -32,7 +30,7 @@ func loadSecretKey(path string) (crypto.Signer, error) {
 type nodeKeys struct {
 	log, node crypto.Signer
 	chain     []*x509.Certificate // of the node certificate, its own first
-	roots     []*x509.Certificate // of the trust folder
+	trust     *signing.Trust      // of the trust folder
 	admins    []*x509.Certificate
 }
 
@@ -60,7 +58,7 @@ func loadKeys(c *Config) (*nodeKeys, error) {
 	if !signing.KeyFits(k.node, k.chain[0]) {
 		return nil, fmt.Errorf("couldn't use node certificate: %s isn't for the key %s", c.NodeChain, c.NodeKey)
 	}
-	if k.roots, err = loadRoots(c.path(c.Trust), c.Trial); err != nil {
+	if k.trust, err = signing.LoadTrust(c.path(c.Trust), c.Trial); err != nil {
 		return nil, err
 	}
 	for _, a := range c.Administrators {
@@ -71,34 +69,6 @@ func loadKeys(c *Config) (*nodeKeys, error) {
 		k.admins = append(k.admins, certs[0])
 	}
 	return k, nil
-}
-
-// loadRoots reads the authorities of a trust folder. A trial authority is refused unless the node says that it is for trying out.
-func loadRoots(dir string, trial bool) ([]*x509.Certificate, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read trust folder: %w", err)
-	}
-	var roots []*x509.Certificate
-	for _, e := range entries {
-		if e.IsDir() || !slices.Contains([]string{".pem", ".crt", ".cer"}, filepath.Ext(e.Name())) {
-			continue
-		}
-		certs, err := signing.LoadCertificates(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		for _, cert := range certs {
-			if trialca.IsTrial(cert) && !trial {
-				return nil, fmt.Errorf("couldn't trust %s: %s is a trial authority and the configuration doesn't say trial: true", e.Name(), cert.Subject)
-			}
-			roots = append(roots, cert)
-		}
-	}
-	if len(roots) == 0 {
-		return nil, fmt.Errorf("couldn't use trust folder %s: no authority's certificate in it (.pem, .crt, .cer)", dir)
-	}
-	return roots, nil
 }
 
 // parseDigest reads 64 hex digits.
@@ -118,4 +88,21 @@ func exists(path string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// dataFolder accepts a data folder or the folder of a node with the data below it.
+func dataFolder(dir string) (string, error) {
+	here, err := exists(filepath.Join(dir, "events.db"))
+	if err != nil || here {
+		return dir, err
+	}
+	below := filepath.Join(dir, "data")
+	there, err := exists(filepath.Join(below, "events.db"))
+	if err != nil {
+		return "", err
+	}
+	if there {
+		return below, nil
+	}
+	return "", fmt.Errorf("couldn't find a record in %s: no events.db there or in its data folder", dir)
 }

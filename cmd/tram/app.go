@@ -1,0 +1,344 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/tram-exchange/tram/adapters/portal"
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/policy"
+	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/gateway/httpapi"
+	"github.com/tram-exchange/tram/gateway/router"
+	"github.com/tram-exchange/tram/gateway/router/peer"
+	"github.com/tram-exchange/tram/projections"
+	"github.com/tram-exchange/tram/schemas"
+	"github.com/tram-exchange/tram/signing"
+)
+
+// app is one running node: every room, wired. Its parts are opened from the record outwards and closed the other way
+// round, so that nothing accepts before it can record and nothing records after the store is gone.
+type app struct {
+	c    *Config
+	keys *nodeKeys
+	log  *slog.Logger
+
+	metrics  *prometheus.Registry
+	store    *sqlitestore.Store
+	views    *projections.Views
+	node     *gateway.Node
+	peers    *peer.Client
+	router   *router.Router
+	exchange directories
+	api      *httpapi.API
+	accounts *portal.Accounts
+	portal   *portal.Portal
+
+	handler http.Handler // of the HTTPS listener
+	closers []func() error
+}
+
+// openApp opens a node's folder and makes every part. It listens on nothing yet.
+func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err error) {
+	a := &app{c: c, log: log, metrics: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if a.keys, err = loadKeys(c); err != nil {
+		return nil, err
+	}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	data := c.path(c.Data)
+	if a.store, err = sqlitestore.Open(ctx, data, sqlitestore.Options{
+		Origin: c.Origin, LogKey: a.keys.log, NodeKey: a.keys.node, NodeChain: a.keys.chain, MinFree: c.MinFreeMiB << 20,
+	}); err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, a.store.Close)
+	if a.views, err = projections.Open(ctx, filepath.Join(data, viewsFile), a.store, projections.Options{Logger: log}); err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, a.views.Close)
+	if err := a.openGateway(data); err != nil {
+		return nil, err
+	}
+	if err := a.node.Start(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.genesis(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openPortal(data); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// openGateway makes the way in and out.
+func (a *app) openGateway(data string) (err error) {
+	c := a.c
+	if a.node, err = gateway.New(gateway.Config{
+		Origin: c.Origin, Store: a.store, Views: a.views, Chain: a.keys.chain, Trust: a.keys.trust,
+		Policy: c.acceptance(a.keys), Pinned: a.keys.pinned(), SpoolDir: filepath.Join(data, "spool"), DataDir: data,
+		Limits: gateway.Limits{
+			MaxPackage: c.Limits.PackageMiB << 20, MaxSpool: c.Limits.SpoolMiB << 20, MinFree: uint64(c.MinFreeMiB) << 20,
+		},
+		Local: c.localClients(), Log: a.log, Metrics: a.metrics,
+	}); err != nil {
+		return err
+	}
+	if a.peers, err = peer.NewClient(peer.ClientOptions{Certificate: a.certificate, Now: time.Now}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() error { a.peers.Close(); return nil })
+	if a.router, err = router.New(router.Options{
+		Log: a.store, Node: a.node, Transport: a.peers, Now: time.Now, Logger: a.log,
+		Keeper: router.FileKeeper(filepath.Join(data, "router.json")), Backoff: c.Delivery.RetryMin, Longest: c.Delivery.RetryMax,
+	}); err != nil {
+		return err
+	}
+	if a.exchange, err = a.newDirectories(); err != nil {
+		return err
+	}
+	perMinute := max(c.Limits.RequestsPerMinute, 0)
+	if c.Limits.RequestsPerMinute < 0 {
+		perMinute = 1 << 30
+	}
+	if a.api, err = httpapi.New(httpapi.Config{
+		Node: a.node, Schemas: schemas.Files(), Metrics: a.metrics, Log: a.log, Version: version(),
+		ClientPerMinute: perMinute, AddressPerMinute: 2 * perMinute,
+	}, a.metrics); err != nil {
+		return err
+	}
+	peers, err := peer.NewHandler(peer.HandlerOptions{Door: a.node, Directory: a.exchange, Heard: a.router.Heard})
+	if err != nil {
+		return err
+	}
+	a.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/peer/") {
+			peers.ServeHTTP(w, r)
+			return
+		}
+		a.api.ServeHTTP(w, r)
+	})
+	return nil
+}
+
+// acceptance is the configured policy in the record's words.
+func (c *Config) acceptance(k *nodeKeys) policy.Policy {
+	p := policy.Default()
+	p.Assurance[""] = c.Policy.Assurance
+	p.Delivery.GiveUpDays = c.Delivery.FailAfterDays
+	p.Limits.PackageBytes = c.Limits.PackageMiB << 20
+	p.Trial = c.Trial
+	p.Revocation = "none" // nothing asks CRL or OCSP yet: the record must not say otherwise
+	for _, root := range k.trust.Certificates() {
+		p.Roots = append(p.Roots, events.Digest(signing.Fingerprint(root)))
+	}
+	slices.SortFunc(p.Roots, func(a, b events.Digest) int { return bytes.Compare(a[:], b[:]) })
+	return p
+}
+
+// localClients are the staff of the configuration, which has been checked.
+func (c *Config) localClients() []gateway.LocalClient {
+	var out []gateway.LocalClient
+	for _, s := range c.Staff {
+		d, _ := parseDigest(s.SHA256)
+		out = append(out, gateway.LocalClient{Name: s.Name, Kind: gateway.Kind(s.Kind), SHA256: d})
+	}
+	return out
+}
+
+// certificate is the node's, for TLS as server and as client of peers.
+func (a *app) certificate() (*tls.Certificate, error) {
+	cert := &tls.Certificate{PrivateKey: a.keys.node, Leaf: a.keys.chain[0]}
+	for _, c := range a.keys.chain {
+		cert.Certificate = append(cert.Certificate, c.Raw)
+	}
+	return cert, nil
+}
+
+// genesis hands in the first change of the directory, once.
+func (a *app) genesis(ctx context.Context) error {
+	if a.node.Snapshot().Basis.Directory > 0 {
+		return nil
+	}
+	f, err := os.Open(filepath.Join(a.c.base, genesisFile))
+	if err != nil {
+		return fmt.Errorf("couldn't open genesis change (make it with tram genesis): %w", err)
+	}
+	defer f.Close()
+	caller := gateway.Caller{Client: gateway.ClientNode, Kind: gateway.KindAdministrator, Name: "genesis"}
+	if _, err := a.node.Accept(ctx, caller, f, -1); err != nil {
+		return fmt.Errorf("couldn't accept genesis change: %w", err)
+	}
+	return nil
+}
+
+func (a *app) openPortal(data string) (err error) {
+	if a.c.Portal.Listen == "" {
+		return nil
+	}
+	if a.accounts, err = portal.OpenAccounts(portal.AccountsConfig{Path: filepath.Join(data, portalFile)}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.accounts.Close)
+	if a.portal, err = portal.New(portal.Config{
+		Views: a.views, Node: newPortalNode(a), Accounts: a.accounts, Log: a.log,
+		Secure: !a.c.Portal.PlainHTTP, Trial: a.c.Trial, Name: a.c.Name,
+	}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.portal.Close)
+	return nil
+}
+
+// close closes what was opened, last first.
+func (a *app) close() error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+// drainFor is how long hand-ins under way may take once the node is told to stop.
+const drainFor = 30 * time.Second
+
+// server is one listener with its handler.
+type server struct {
+	name     string
+	http     *http.Server
+	listener net.Listener
+	tls      bool
+}
+
+// run serves until ctx ends, then drains. Any part that fails ends the node: a node that follows its log only in part
+// would mislead.
+func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) error {
+	servers, err := a.listen()
+	if err != nil {
+		return err
+	}
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	var parts sync.WaitGroup
+	part := func(name string, f func(context.Context) error) {
+		parts.Go(func() {
+			if err := f(work); err != nil && work.Err() == nil {
+				stop(fmt.Errorf("%s ended: %w", name, err))
+			}
+		})
+	}
+	part("views", a.views.Run)
+	part("gateway", a.node.Run)
+	part("router", a.router.Run)
+	part("directory exchange", a.exchange.Run)
+	addresses := map[string]string{}
+	for _, s := range servers {
+		addresses[s.name] = s.listener.Addr().String()
+		parts.Go(func() {
+			serve := s.http.Serve
+			if s.tls {
+				serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+			}
+			if err := serve(s.listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				stop(fmt.Errorf("%s ended: %w", s.name, err))
+			}
+		})
+	}
+	if ready != nil {
+		ready(addresses)
+	}
+	select {
+	case <-ctx.Done():
+		a.log.Info("draining")
+	case <-work.Done():
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+	defer cancel()
+	errs := []error{context.Cause(work)}
+	errs = append(errs, a.node.Drain(end))
+	for _, s := range servers {
+		errs = append(errs, s.http.Shutdown(end))
+	}
+	stop(nil)
+	parts.Wait()
+	return errors.Join(errs...)
+}
+
+// listen opens every address before anything is served, so that one that is taken is said at once.
+func (a *app) listen() (_ []server, err error) {
+	var servers []server
+	defer func() {
+		if err != nil {
+			for _, s := range servers {
+				s.listener.Close()
+			}
+		}
+	}()
+	certificate := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return a.certificate() }
+	add := func(name, address string, h http.Handler, withTLS bool) error {
+		if address == "" {
+			return nil
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("couldn't listen for %s: %w", name, err)
+		}
+		s := server{name: name, listener: l, tls: withTLS, http: a.api.Server(h, nil)}
+		if withTLS {
+			s.http = a.api.Server(h, certificate)
+		}
+		servers = append(servers, s)
+		return nil
+	}
+	if err := add("api", a.c.Listen, a.handler, true); err != nil {
+		return nil, err
+	}
+	if a.portal != nil {
+		if err := add("portal", a.c.Portal.Listen, a.portalHandler(), !a.c.Portal.PlainHTTP); err != nil {
+			return nil, err
+		}
+	}
+	if err := add("operations", a.c.Operations, a.operationsHandler(), false); err != nil {
+		return nil, err
+	}
+	return servers, nil
+}
+
+// portalHandler serves the portal and leads the bare address to it.
+func (a *app) portalHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/portal/", a.portal.Handler())
+	mux.Handle("/{$}", http.RedirectHandler("/portal/", http.StatusSeeOther))
+	return mux
+}
+
+// newLogger writes the node's log.
+func newLogger(w io.Writer, format string) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}

@@ -1,0 +1,12 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands are all of them, in the order of the help page.
+func commands() []*cobra.Command {
+	return []*cobra.Command{
+		initCommand(), genesisCommand(), serveCommand(), directoryCommand(), accountCommand(),
+		signCommand(), checkCommand(), sendCommand(), mailboxCommand(), statusCommand(),
+		verifyCommand(), receiptCommand(), trialCommand(),
+	}
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tram-exchange/tram/schemas"
+	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/trialca"
+)
+
+// trialAgency is an organisation made for trying out: its signing identity and its API token, in a folder of its own.
+type trialAgency struct {
+	code, name string
+	key        trialca.KeyType
+}
+
+// enrol makes the agency's keys in dir and gives the operations that let it in.
+func (t trialAgency) enrol(ca *trialca.Authority, dir string) ([]schemas.Operation, identity, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, identity{}, fmt.Errorf("couldn't make folder: %w", err)
+	}
+	key, cert, err := ca.Issue(trialca.Leaf{Name: t.name, OrgCode: t.code, Use: trialca.Sign, Key: t.key})
+	if err != nil {
+		return nil, identity{}, err
+	}
+	if err := writePair(dir, "sign", key, cert); err != nil {
+		return nil, identity{}, err
+	}
+	digest, err := saveToken(filepath.Join(dir, "token"))
+	if err != nil {
+		return nil, identity{}, err
+	}
+	token := [32]byte(digest)
+	return []schemas.Operation{
+		schemas.AddOrganisation{Code: t.code, Name: t.name},
+		schemas.EnrolCertificate{Holder: organisation(t.code), Purposes: []schemas.Purpose{schemas.PurposeSign, schemas.PurposeVoucher}, DER: cert.Raw},
+		schemas.RegisterClient{ID: "qlvb-" + t.code, Holder: organisation(t.code), TokenSHA256: &token},
+	}, identity{key: key, chain: []*x509.Certificate{cert}}, nil
+}
+
+// openTrialCA opens the authority that init --trial has made.
+func openTrialCA(c *Config) (*trialca.Authority, error) {
+	if !c.Trial {
+		return nil, errors.New("couldn't make trial certificates: the configuration doesn't say trial: true")
+	}
+	key, err := loadSecretKey(filepath.Join(c.base, "keys", "trial-ca.pem"))
+	if err != nil {
+		return nil, err
+	}
+	certs, err := signing.LoadCertificates(filepath.Join(c.path(c.Trust), "trial-ca.crt"))
+	if err != nil {
+		return nil, err
+	}
+	return trialca.Open(certs[0], key, rand.Reader, time.Now)
+}
+
+func trialCommand() *cobra.Command {
+	var config, code, name, out string
+	var useRSA bool
+	cmd := &cobra.Command{Use: "trial", Short: "Chỉ để thử nghiệm / for trying out only"}
+	agency := &cobra.Command{
+		Use:   "agency",
+		Short: "Make an organisation: signing key, API token and the signed change that lets it in",
+		Long: `Makes a folder with sign.pem and sign.crt (under the node's trial authority), token, and change.xml, which the administrator hands in:
+  tram send --node https://127.0.0.1:8443 --ca NODE/trust/trial-ca.crt --token-file NODE/keys/admin.token FOLDER/change.xml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(config)
+			if err != nil {
+				return err
+			}
+			ca, err := openTrialCA(c)
+			if err != nil {
+				return err
+			}
+			admin, err := adminIdentity(c)
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				out = code
+			}
+			t := trialAgency{code: code, name: name}
+			if useRSA {
+				t.key = trialca.RSA2048
+			}
+			ops, _, err := t.enrol(ca, out)
+			if err != nil {
+				return err
+			}
+			change, err := makeChange(cmd.Context(), c.Origin, admin, time.Now(), "Cơ quan thử nghiệm "+name, ops...)
+			if err != nil {
+				return err
+			}
+			file := filepath.Join(out, "change.xml")
+			if err := writeWhole(file, func(w io.Writer) error { _, err := w.Write(change); return err }); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %s\n", code, name, out)
+			return nil
+		},
+	}
+	fs := agency.Flags()
+	fs.StringVarP(&config, "config", "c", "tram.yaml", "the node's configuration")
+	fs.StringVar(&code, "code", "", "organisation identifier, e.g. H02.02 (required)")
+	fs.StringVar(&name, "name", "", "its name (required)")
+	fs.StringVarP(&out, "output", "o", "", "folder to make (default: the code)")
+	fs.BoolVar(&useRSA, "rsa", false, "RSA-2048 instead of P-256")
+	_ = agency.MarkFlagRequired("code")
+	_ = agency.MarkFlagRequired("name")
+	cmd.AddCommand(agency)
+	return cmd
+}
