@@ -134,17 +134,17 @@ func (r *reader) run(ctx context.Context, g *grammar) error {
 			return fmt.Errorf("couldn't parse package: %w", ctx.Err())
 		}
 		t, err := r.scan.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return r.scanError(err)
-		}
-		r.token(t, g)
-		if r.stop != nil {
-			r.stop.Kind, r.stop.Sender = r.kind, r.sender()
+		switch {
+		case err == io.EOF && r.stop != nil:
 			return r.stop
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return r.scanError(err)
+		case r.stop == nil:
+			r.token(t, g)
 		}
+		// A problem of the schema is only reported once the rest has proved to be XML at all.
 	}
 }
 
@@ -191,15 +191,15 @@ func (r *reader) scanError(err error) error {
 	if !ok {
 		code = XMLMalformed
 	}
+	r.stop = nil
 	r.fail(StageXML, &Problem{Code: code, Path: r.path(), Offset: se.Offset, Detail: fmt.Sprintf("line %d: %s", se.Line, se.Msg)})
-	r.stop.Kind, r.stop.Sender = r.kind, r.sender()
 	return r.stop
 }
 
 // fail ends the reading: problems of form and schema are reported alone.
 func (r *reader) fail(s Stage, p *Problem) {
 	if r.stop == nil {
-		r.stop = &Refusal{Stage: s, Problems: []*Problem{p}}
+		r.stop = &Refusal{Stage: s, Kind: r.kind, Sender: r.sender(), Problems: []*Problem{p}}
 	}
 }
 
