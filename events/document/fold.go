@@ -17,7 +17,7 @@ func Fold(s State, e events.Event) (State, error) {
 	switch e.Statement.Name {
 	case NameReceived:
 		var d Received
-		if err = json.Unmarshal(e.Statement.Data, &d); err == nil {
+		if d, err = decodeReceived(e.Statement.Data); err == nil {
 			next, err = s.received(d, e, at)
 		}
 	case NameResent:
@@ -27,7 +27,7 @@ func Fold(s State, e events.Event) (State, error) {
 		}
 	case NameStatusReported:
 		var d StatusReported
-		if err = json.Unmarshal(e.Statement.Data, &d); err == nil {
+		if d, err = decodeStatus(e.Statement.Data); err == nil {
 			next, err = s.reported(d, at)
 		}
 	case NameRecalled:
