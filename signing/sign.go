@@ -27,7 +27,8 @@ type SignOptions struct {
 	C14N      string // of SignedInfo and of what is referred to; default exclusive
 
 	// At is the byte offset to insert the signature at. 0 lets the document decide: in edXML behind TraceHeaderList and the
-	// signatures after it, or, without one, at the end of edXMLHeader; in other packages as last child of the root.
+	// signatures after it, or, without one, at the end of edXMLHeader; in a Trạm package at the end of Header; elsewhere as
+	// last child of the root.
 	At int64
 
 	ID string // Id attribute of the Signature element
@@ -172,7 +173,7 @@ func (p *placing) run(ctx context.Context, src Source) error {
 		p.sums = append(p.sums, j.sum)
 	}
 	if p.at < 0 {
-		return errors.New("no place for a signature: edXML needs an edXMLHeader, other packages a root with an end tag, a given offset must lie between two tags or texts inside the root")
+		return errors.New("no place for a signature: edXML needs an edXMLHeader, a Trạm package a Header, other documents a root with an end tag, a given offset must lie between two tags or texts inside the root")
 	}
 	return nil
 }
@@ -212,10 +213,10 @@ func (p *placing) place(t *xmlstream.Token) {
 		return
 	}
 	if t.Kind == xmlstream.EndElement {
-		n := len(headerNames)
-		inHeader := p.header.edxml && p.header.matched == n
+		n := len(p.header.names)
+		inHeader := p.header.inside()
 		switch {
-		case !p.header.edxml && t.Depth == 1 && !t.Empty, inHeader && t.Depth == n && !t.Empty && !p.firm:
+		case p.header.names == nil && t.Depth == 1 && !t.Empty, inHeader && t.Depth == n && !t.Empty && !p.firm:
 			p.here(t.Start, t, false)
 		case inHeader && t.Depth == n+1 && (string(t.Local) == "TraceHeaderList" || string(t.Local) == "Signature" && p.firm):
 			p.here(t.End, t, true)

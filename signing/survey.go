@@ -62,21 +62,35 @@ type reading struct {
 	header    headerPath
 }
 
-// headerPath tells where an organisation's signature belongs: in edXML/edXMLEnvelope/edXMLHeader of an edXML document,
-// directly below the root of any other.
+// headerPath tells where an organisation's signature belongs: in edXML/edXMLEnvelope/edXMLHeader of an edXML document, in
+// Package/Header of a Trạm package, directly below the root of any other.
 type headerPath struct {
-	edxml   bool
-	matched int // elements of the path that are open
+	names   []string // from the root to the header; nil for other documents
+	matched int      // elements of the path that are open
 }
 
-var headerNames = [...]string{"edXML", "edXMLEnvelope", "edXMLHeader"}
+// tramNamespace is that of Trạm packages (schemas.NamespaceTram).
+const tramNamespace = "https://github.com/tram-exchange/tram/schemas/tram-1"
+
+var (
+	edxmlHeader = []string{"edXML", "edXMLEnvelope", "edXMLHeader"}
+	tramHeader  = []string{"Package", "Header"}
+)
+
+const longestHeaderPath = 3
 
 func (h *headerPath) open(t *xmlstream.Token) {
-	if t.Depth > len(headerNames) || h.matched != t.Depth-1 || string(t.Local) != headerNames[t.Depth-1] {
-		return
+	if t.Depth == 1 {
+		switch {
+		case string(t.Local) == edxmlHeader[0]:
+			h.names = edxmlHeader
+		case string(t.Local) == tramHeader[0] && t.URI == tramNamespace:
+			h.names = tramHeader
+		}
 	}
-	h.matched = t.Depth
-	h.edxml = true
+	if t.Depth <= len(h.names) && h.matched == t.Depth-1 && string(t.Local) == h.names[t.Depth-1] {
+		h.matched = t.Depth
+	}
 }
 
 func (h *headerPath) close(depth int) {
@@ -85,10 +99,13 @@ func (h *headerPath) close(depth int) {
 	}
 }
 
+// inside reports whether the header is open.
+func (h *headerPath) inside() bool { return h.names != nil && h.matched == len(h.names) }
+
 // isChild reports whether an element at this depth stands directly in the header.
 func (h *headerPath) isChild(depth int) bool {
-	if h.edxml {
-		return h.matched == len(headerNames) && depth == len(headerNames)+1
+	if h.names != nil {
+		return h.inside() && depth == len(h.names)+1
 	}
 	return depth == 2
 }
@@ -97,7 +114,7 @@ func (h *headerPath) isChild(depth int) bool {
 func (r *reading) track(t *xmlstream.Token) {
 	switch t.Kind {
 	case xmlstream.StartElement:
-		if t.Depth <= len(headerNames) {
+		if t.Depth <= longestHeaderPath {
 			r.header.open(t)
 		}
 		for i := range t.Attrs {
@@ -106,7 +123,7 @@ func (r *reading) track(t *xmlstream.Token) {
 			}
 		}
 	case xmlstream.EndElement:
-		if t.Depth <= len(headerNames) {
+		if t.Depth <= longestHeaderPath {
 			r.header.close(t.Depth)
 		}
 		for n := len(r.ancestors); n > 0 && r.ancestors[n-1].depth >= t.Depth; n = len(r.ancestors) {
@@ -194,7 +211,7 @@ func (v *survey) reset(s *xmlstream.Scanner) {
 }
 
 func (v *survey) start(t *xmlstream.Token, o *VerifyOptions) {
-	if len(t.Attrs) > 0 || t.Depth <= len(headerNames) {
+	if len(t.Attrs) > 0 || t.Depth <= longestHeaderPath {
 		v.track(t)
 	}
 	if v.collect != nil {
@@ -307,7 +324,7 @@ func (v *survey) take(t *xmlstream.Token) {
 }
 
 func (v *survey) end(t *xmlstream.Token) {
-	if len(v.ancestors) > 0 || t.Depth <= len(headerNames) {
+	if len(v.ancestors) > 0 || t.Depth <= longestHeaderPath {
 		v.track(t)
 	}
 	if v.skip == 0 {
