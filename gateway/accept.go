@@ -248,7 +248,7 @@ func (h *handIn) verify(ctx context.Context, src signing.Source) (*signing.Verif
 	if err != nil {
 		return nil, refuseSigning(err)
 	}
-	return v, nil
+	return v, obeys(rules, v)
 }
 
 // conclude loads, decides and appends, and answers with the receipt.

@@ -96,7 +96,6 @@ const (
 	CodeRecallSender      = 4011
 	CodeBusiness          = 4012
 	CodeNoRecipients      = 4013
-	CodeClockDrift        = 4014
 	CodeNotServedHere     = 4016
 
 	// 5000–5999: state and identity.

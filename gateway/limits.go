@@ -17,7 +17,6 @@ type Limits struct {
 	LongestLease   time.Duration // longest lease a taker may ask for; 1 h
 	LongPoll       time.Duration // longest wait of a mailbox question; 60 s
 	Waiters        int           // long polls at once; 4096
-	IssuedAhead    time.Duration // how far ahead of node time a Trạm package may say it was issued; 5 min
 	CloseAppend    time.Duration // how long an append may take once decided; 60 s
 	ViewLag        time.Duration // how long a reader of a fresh package waits for the views; 2 s
 	RefusalsPerMin int           // refusal events recorded in a minute, per client; 60
@@ -37,7 +36,6 @@ func (l Limits) withDefaults(processors int) Limits {
 	def(&l.LongestLease, time.Hour)
 	def(&l.LongPoll, time.Minute)
 	def(&l.Waiters, 4096)
-	def(&l.IssuedAhead, 5*time.Minute)
 	def(&l.CloseAppend, time.Minute)
 	def(&l.ViewLag, 2*time.Second)
 	def(&l.RefusalsPerMin, 60)

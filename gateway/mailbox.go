@@ -165,7 +165,7 @@ func (n *Node) Take(ctx context.Context, c Caller, q TakeRequest) ([]view.Mailbo
 	}
 	q.Max = min(q.Max, takeMost)
 	if q.Lease <= 0 {
-		q.Lease = n.l.Lease
+		q.Lease = cmp.Or(time.Duration(n.Snapshot().Policy.Policy.Delivery.LeaseSeconds)*time.Second, n.l.Lease)
 	}
 	q.Lease = min(q.Lease, n.l.LongestLease)
 	var taken []view.MailboxEntry

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -124,11 +123,7 @@ func (h *handIn) required(org string, kind schemas.Kind) string {
 	if level := h.snap.Directory.RequiredAssurance(org, string(kind)); level != "" {
 		return level
 	}
-	levels := h.snap.Policy.Policy.Assurance
-	if level, ok := levels[string(kind)]; ok {
-		return level
-	}
-	return levels[""]
+	return h.snap.Policy.Policy.Required(string(kind))
 }
 
 // planSubmission is for a file that somebody else vouches for. The outer package is verified and recorded; the file inside
@@ -281,12 +276,10 @@ func refuseSigning(err error) error {
 			if s.Refusal == signing.Accepted && s.WholeDocument && s.InHeader {
 				code = CodeFurtherSignature
 			}
-			if code == CodeUntrusted && s.Refusal == r.Refusal && s.Certificate != nil && isTrial(s.Certificate) {
+			if code == CodeUntrusted && s.Refusal == r.Refusal && s.Certificate != nil && signing.IsTrial(s.Certificate) {
 				code = CodeTrialCertificate
 			}
 		}
 	}
 	return Refuse(code).With(r.Refusal.Text()).Because(err)
 }
-
-func isTrial(c *x509.Certificate) bool { return signing.IsTrial(c) }

@@ -23,9 +23,6 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 	if h.caller.Kind == KindChannel || h.caller.Kind == KindAuditor {
 		return nil, Refuse(CodeForbidden)
 	}
-	if p.Header.IssuedAt.After(h.at.Add(h.n.l.IssuedAhead)) {
-		return nil, Refuse(CodeClockDrift)
-	}
 	v, err := h.verify(ctx, h.body.src)
 	if err != nil {
 		return nil, err

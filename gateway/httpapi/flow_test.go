@@ -1,0 +1,115 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/gateway/httpapi"
+	"github.com/tram-exchange/tram/schemas"
+)
+
+var ledgerLogKey = ledger.LogKey
+
+// TestRoad follows one document from its sender to its recipient and back, over HTTP only.
+func TestRoad(t *testing.T) {
+	w := newWorld(t)
+	pkg := w.signed(w.doc("101"), schemas.FileBytes("ke-hoach.pdf", "application/pdf", []byte("%PDF-1.7 thử")))
+
+	first := w.post("sender", pkg)
+	if first.status != http.StatusCreated {
+		t.Fatalf("hand-in: status %d: %s", first.status, first.body)
+	}
+	var acc httpapi.AcceptedAnswer
+	first.into(t, &acc)
+	if acc.Assurance != "own" || acc.Duplicate || acc.Kind != string(schemas.KindDocument) || acc.Document == "" {
+		t.Errorf("unexpected answer %+v", acc)
+	}
+	receipt, head, err := ledger.CheckReceipt([]byte(acc.Receipt), ledger.CertificateKey(w.chain[0]))
+	if err != nil {
+		t.Fatalf("the receipt does not verify: %v", err)
+	}
+	if receipt.Position != acc.Position || head.Size <= acc.Position || receipt.Statement.Package.SHA256.String() != acc.SHA256 {
+		t.Errorf("receipt is about position %d and package %s", receipt.Position, receipt.Statement.Package.SHA256)
+	}
+	if len(receipt.Chain) != 2 || !receipt.Chain[0].Equal(w.chain[0]) {
+		t.Error("the receipt does not carry the node's chain")
+	}
+	if _, _, err := ledger.CheckReceipt([]byte(acc.Receipt), ledger.CertificateKey([]*x509.Certificate{w.other.Certificate}[0])); err == nil {
+		t.Error("the receipt verifies under a stranger's key")
+	}
+
+	// The same bytes again: same statement and position.
+	again := w.post("sender", pkg)
+	var acc2 httpapi.AcceptedAnswer
+	again.into(t, &acc2)
+	if again.status != http.StatusOK || !acc2.Duplicate || acc2.Position != acc.Position || acc2.SHA256 != acc.SHA256 {
+		t.Errorf("second hand-in: status %d, %+v", again.status, acc2)
+	}
+
+	w.step()
+	var box httpapi.MailboxPage
+	w.call("recipient", http.MethodGet, "/v1/mailbox", nil).into(t, &box)
+	if len(box.Entries) != 1 || box.Entries[0].Package != acc.SHA256 || box.Entries[0].Number != "101/SKHĐT-TH" {
+		t.Fatalf("mailbox: %+v", box)
+	}
+	w.call("second", http.MethodGet, "/v1/mailbox", nil).into(t, &box)
+	if len(box.Entries) != 0 {
+		t.Errorf("somebody else's mailbox has %+v", box.Entries)
+	}
+	var taken httpapi.TakenAnswer
+	w.call("recipient", http.MethodPost, "/v1/mailbox/take", nil).into(t, &taken)
+	if len(taken.Entries) != 1 || taken.Entries[0].State != "taken" || taken.Entries[0].LeaseUntil == nil {
+		t.Fatalf("take: %+v", taken)
+	}
+	id := taken.Entries[0].ID
+	w.call("recipient", http.MethodPost, "/v1/mailbox/take", nil).into(t, &taken)
+	if len(taken.Entries) != 0 {
+		t.Errorf("taken twice under a running lease: %+v", taken.Entries)
+	}
+	got := w.call("recipient", http.MethodGet, "/v1/packages/"+acc.SHA256, nil)
+	if got.status != http.StatusOK || !bytes.Equal(got.body, pkg) {
+		t.Errorf("download: status %d, %d bytes, expected the %d handed in", got.status, len(got.body), len(pkg))
+	}
+	part := w.call("recipient", http.MethodGet, "/v1/packages/"+acc.SHA256, nil, "Range", "bytes=10-19")
+	if part.status != http.StatusPartialContent || !bytes.Equal(part.body, pkg[10:20]) {
+		t.Errorf("range: status %d: %q", part.status, part.body)
+	}
+	var ack, ack2 httpapi.AcknowledgedAnswer
+	w.call("recipient", http.MethodPost, "/v1/mailbox/"+id+"/ack", nil).into(t, &ack)
+	w.call("recipient", http.MethodPost, "/v1/mailbox/"+id+"/ack", nil).into(t, &ack2)
+	if ack.Position == 0 || ack.Position != ack2.Position {
+		t.Errorf("acknowledged at %d, then at %d", ack.Position, ack2.Position)
+	}
+	if _, _, err := ledger.CheckReceipt([]byte(ack.Receipt), ledger.CertificateKey(w.chain[0])); err != nil {
+		t.Errorf("receipt of the acknowledgement: %v", err)
+	}
+
+	// The status comes back.
+	d := w.doc("101")
+	st := w.post("recipient", w.status(codeRecipient, schemas.StatusAccepted, codeSender, d.DocumentID, w.clock.Now()))
+	if st.status != http.StatusCreated {
+		t.Fatalf("status: %d: %s", st.status, st.body)
+	}
+	w.step()
+	w.call("sender", http.MethodGet, "/v1/mailbox?kind=status", nil).into(t, &box)
+	if len(box.Entries) != 1 || box.Entries[0].Kind != "status" {
+		t.Errorf("sender's mailbox: %+v", box.Entries)
+	}
+	var doc httpapi.DocumentAnswer
+	w.call("sender", http.MethodGet, "/v1/documents/"+acc.Document, nil).into(t, &doc)
+	if doc.Number != "101/SKHĐT-TH" || len(doc.Recipients) != 1 || doc.Recipients[0].LastStatus != "03" || len(doc.Statuses) != 1 || len(doc.Files) != 1 {
+		t.Errorf("document: %+v", doc)
+	}
+	var page httpapi.DocumentPage
+	w.call("sender", http.MethodGet, "/v1/documents?direction=outgoing&words=ke+hoach+101", nil).into(t, &page)
+	if len(page.Documents) != 1 || page.Documents[0].Document != acc.Document {
+		t.Errorf("register: %+v", page)
+	}
+	if log := w.logged.String(); strings.Contains(log, "báo cáo tình hình") || strings.Contains(log, "Giám Đốc") {
+		t.Error("the log has document content")
+	}
+}
