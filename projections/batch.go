@@ -145,14 +145,14 @@ func (b *batch) index(id uint64, d *docState, tokens []byte) {
 
 // documentFor gives the document of the event's stream, a new one if this is the stream's first event.
 func (b *batch) documentFor(ctx context.Context, e *decoded) (*docState, error) {
-	d, err := b.document(ctx, e.key)
-	if err != nil || d != nil {
+	if e.Statement.Version > 0 {
+		d, err := b.document(ctx, e.key)
+		if err == nil && d == nil {
+			err = fmt.Errorf("document is not in views.db, and this is version %d of its stream", e.Statement.Version)
+		}
 		return d, err
 	}
-	if e.Statement.Version != 0 {
-		return nil, fmt.Errorf("document is not in views.db, and this is version %d of its stream", e.Statement.Version)
-	}
-	d = &docState{id: e.Position, key: e.key, isNew: true}
+	d := &docState{id: e.Position, key: e.key, isNew: true}
 	b.cache.docs.put(d.id, d)
 	b.cache.docIDs.put(d.key, d.id)
 	b.touchDoc(d)
@@ -164,7 +164,7 @@ func (b *batch) document(ctx context.Context, k key) (*docState, error) {
 	if id, ok := b.cache.docIDs.get(k); ok {
 		return b.documentByID(ctx, id)
 	}
-	rows, err := b.w.stmt.docByKey.QueryContext(ctx, prefix(&k))
+	rows, err := b.w.find.docByKey.QueryContext(ctx, prefix(&k))
 	if err != nil {
 		return nil, fmt.Errorf("couldn't look up document: %w", err)
 	}
@@ -191,7 +191,7 @@ func (b *batch) documentByID(ctx context.Context, id uint64) (*docState, error) 
 		return d, nil
 	}
 	d := &docState{}
-	err := scanDoc(b.w.stmt.docByID.QueryRowContext(ctx, id), d)
+	err := scanDoc(b.w.find.docByID.QueryRowContext(ctx, id), d)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't load document %d: %w", id, err)
 	}
@@ -205,7 +205,7 @@ func (b *batch) delivery(ctx context.Context, k key) (*deliveryState, error) {
 	if v, ok := b.cache.deliveries.get(k); ok {
 		return v, nil
 	}
-	v, err := findDelivery(ctx, b.w.stmt.deliveryByKey, k)
+	v, err := findDelivery(ctx, b.w.find.deliveryByKey, k)
 	if err != nil || v == nil {
 		return nil, err
 	}

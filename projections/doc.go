@@ -13,14 +13,15 @@
 //
 // views.db is SQLite in WAL mode with synchronous=NORMAL. It is disposable, so losing the last transactions in a power
 // failure costs nothing (they are read again); but with synchronous=OFF a power failure could leave pages of different
-// ages, that is wrong answers which nobody notices. NORMAL syncs only at checkpoints, which are made rare.
+// ages, that is wrong answers which nobody notices. NORMAL syncs only at checkpoints. Only while far behind, where syncs
+// cost a third of the time, are they left out, under a marker that a power failure cannot survive unnoticed: see sync.go.
 //
 // # How an event becomes rows
 //
 // One goroutine reads the log, others decode event data, one writer folds events into documents and deliveries that it
 // holds in memory and writes each one that changed once per transaction. A delivery that was offered, taken and
 // acknowledged within one transaction is one INSERT. Under load from live traffic a transaction holds up to 1,000
-// events; when far behind, up to 16,384.
+// events; when far behind, up to 65,536.
 //
 // # Search
 //

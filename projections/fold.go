@@ -247,9 +247,14 @@ func (b *batch) offered(ctx context.Context, e *decoded, data *delivery.Offered)
 	if d == nil {
 		return fmt.Errorf("delivery of an unknown document %s", data.Item)
 	}
-	v, err := b.delivery(ctx, e.key)
-	if err != nil {
-		return err
+	var v *deliveryState
+	if e.Statement.Version > 0 { // offered again
+		if v, err = b.delivery(ctx, e.key); err != nil {
+			return err
+		}
+		if v == nil {
+			return fmt.Errorf("delivery is not in views.db, and this is version %d of its stream", e.Statement.Version)
+		}
 	}
 	at := micros(e.Statement.Time)
 	if v == nil {

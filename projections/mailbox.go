@@ -30,7 +30,7 @@ func (q *question) mailbox(ctx context.Context, mq view.MailboxQuery) (view.Page
 	if !ok || org == 0 {
 		return page, nil
 	}
-	index, where, args := "delivery_open", "org = ? AND peer = 0 AND state IN (1, 2, 5)", []any{org}
+	index, where, args := "delivery_open", "org = ? AND peer = 0 AND (state = 1 OR state = 2 OR state = 5)", []any{org}
 	switch mq.State {
 	case "":
 	case view.StateWaiting:
@@ -169,7 +169,7 @@ func (v *Views) NotTaken(ctx context.Context, vr view.Reader, org string, limit 
 			return nil
 		}
 		var found []*deliveryState
-		err := eachRow(ctx, q.conn, "SELECT "+deliveryColumns+" FROM delivery INDEXED BY delivery_untaken WHERE sender = ? AND kind = 0 AND state IN (1, 3, 4, 5) ORDER BY id LIMIT ?",
+		err := eachRow(ctx, q.conn, "SELECT "+deliveryColumns+" FROM delivery INDEXED BY delivery_untaken WHERE sender = ? AND kind = 0 AND (state = 1 OR state = 3 OR state = 4 OR state = 5) ORDER BY id LIMIT ?",
 			[]any{n, clamp(limit, 100)}, func(rows *sql.Rows) error {
 				d := &deliveryState{}
 				found = append(found, d)
@@ -229,7 +229,7 @@ func (v *Views) Outstanding(ctx context.Context, peer string, after uint64, limi
 		}
 		columns := "v." + strings.ReplaceAll(deliveryColumns, ", ", ", v.")
 		return eachRow(ctx, q.conn, "SELECT "+columns+`, d.key FROM delivery v INDEXED BY delivery_outstanding CROSS JOIN doc d ON d.id = v.doc
-			WHERE v.peer = ? AND v.peer <> 0 AND v.state IN (3, 4) AND v.id > ? ORDER BY v.id LIMIT ?`, []any{n, place, clamp(limit, 100)}, func(rows *sql.Rows) error {
+			WHERE v.peer = ? AND v.peer <> 0 AND (v.state = 3 OR v.state = 4) AND v.id > ? ORDER BY v.id LIMIT ?`, []any{n, place, clamp(limit, 100)}, func(rows *sql.Rows) error {
 			d := &deliveryState{}
 			var k, body, doc []byte
 			if err := rows.Scan(&d.id, &k, &d.doc, &d.org, &d.sender, &d.kind, &d.state, &d.marks, &d.peer, &body, &doc); err != nil {

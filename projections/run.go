@@ -72,6 +72,11 @@ func (v *Views) pass(ctx context.Context) (err error) {
 	if v.position == head.Size && head.Size == 0 {
 		return nil
 	}
+	if head.Size-v.position >= bulkEvents {
+		if err := v.startBulk(ctx); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	ordered, read := v.pipeline(ctx)
 	defer func() {
@@ -86,7 +91,10 @@ func (v *Views) pass(ctx context.Context) (err error) {
 			err = errors.Join(err, e)
 		}
 	}()
-	return v.apply(ctx, head, ordered, read)
+	if err := v.apply(ctx, head, ordered, read); err != nil {
+		return err
+	}
+	return v.endBulk(ctx)
 }
 
 // apply folds and writes what the pipeline delivers.
@@ -156,14 +164,13 @@ func (v *Views) commit(ctx context.Context, head events.Head, b *batch) error {
 		return err
 	}
 	plain := context.WithoutCancel(ctx)
-	if err := v.w.flush(plain, head.Origin, b); err != nil {
+	if err := v.w.begin(plain, head.Origin, b); err != nil {
 		return err
 	}
 	v.mu.Lock()
-	if _, err := v.w.stmt.commit.ExecContext(plain); err != nil {
+	if err := v.w.finish(plain); err != nil {
 		v.mu.Unlock()
-		_, e := v.w.stmt.rollback.ExecContext(plain)
-		return errors.Join(fmt.Errorf("couldn't commit: %w", err), e)
+		return err
 	}
 	v.position, v.last, v.origin = b.position, b.last, head.Origin
 	if b.directory != nil {
@@ -173,6 +180,10 @@ func (v *Views) commit(ctx context.Context, head events.Head, b *batch) error {
 	v.moved = make(chan struct{})
 	v.mu.Unlock()
 	v.w.cache.turn()
+	v.sinceCheckpoint += b.events
+	if err := v.maybeCheckpoint(plain); err != nil {
+		return err
+	}
 	if v.opt.Progress != nil {
 		v.opt.Progress(b.position, max(head.Size, b.position))
 	}

@@ -35,7 +35,7 @@ type Options struct {
 	Readers int
 	// LiveBatch is the greatest number of events of one transaction while keeping up; 0 is 1,000.
 	LiveBatch int
-	// CatchUpBatch is the same while far behind; 0 is 16,384. It bounds memory: about 4 KB an event.
+	// CatchUpBatch is the same while far behind; 0 is 65,536. It bounds memory: some 400 bytes an event.
 	CatchUpBatch int
 	// Decoders is how many goroutines decode events; 0 is 2.
 	Decoders int
@@ -51,7 +51,7 @@ func (o *Options) defaults() {
 	for _, d := range []struct {
 		v   *int
 		def int
-	}{{&o.Readers, 4}, {&o.LiveBatch, 1000}, {&o.CatchUpBatch, 16384}, {&o.Decoders, 2}} {
+	}{{&o.Readers, 4}, {&o.LiveBatch, 1000}, {&o.CatchUpBatch, 65536}, {&o.Decoders, 2}} {
 		if *d.v <= 0 {
 			*d.v = d.def
 		}
@@ -65,7 +65,11 @@ type Views struct {
 	src  Source
 	opt  Options
 
-	writing sync.Mutex // held by whoever moves the position; before mu
+	// writing is held by whoever moves the position; it is taken before mu. It guards what follows up to mu.
+	writing         sync.Mutex
+	bulk            bool          // going without syncs: see sync.go
+	checkpointed    chan struct{} // closed when the running checkpoint is done; nil: none runs
+	sinceCheckpoint int           // events
 
 	// mu guards what follows. Questions hold it for reading; a commit holds it for writing while it publishes, so that
 	// rows, directory and position of one answer belong together.
@@ -123,7 +127,10 @@ func (v *Views) open(ctx context.Context) (err error) {
 			conn.Close()
 		}
 	}()
-	if err := w.stmt.prepare(ctx, conn); err != nil {
+	if err := w.find.prepare(ctx, conn); err != nil {
+		return err
+	}
+	if err := w.put.prepare(ctx, conn); err != nil {
 		return err
 	}
 	origin, position, last, err := w.load(ctx)
@@ -132,6 +139,12 @@ func (v *Views) open(ctx context.Context) (err error) {
 	}
 	v.db, v.w = db, w
 	v.origin, v.position, v.last, v.directory = origin, position, last, w.directory
+	if v.bulk, _, err = markerState(v.path); err != nil {
+		return err
+	}
+	if v.bulk {
+		return v.bulkPragmas(ctx)
+	}
 	return nil
 }
 
@@ -204,7 +217,8 @@ func (v *Views) Close() error {
 		return nil
 	}
 	v.closed = true
-	return v.closeDatabase()
+	v.awaitCheckpoint()
+	return errors.Join(v.endBulk(context.Background()), v.closeDatabase())
 }
 
 func (v *Views) closeDatabase() error {
@@ -215,6 +229,7 @@ func (v *Views) closeDatabase() error {
 func (v *Views) rebuild(ctx context.Context, reason string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.awaitCheckpoint()
 	v.opt.Logger.Warn("views are rebuilt from the log", "reason", reason, "position", v.position)
 	if err := v.closeDatabase(); err != nil {
 		v.opt.Logger.Warn("couldn't close views.db before rebuilding", "error", err)
