@@ -173,13 +173,9 @@ func (c change) reached(s delivery.State) bool {
 	if s.Phase == delivery.PhaseNone || s.Phase == delivery.PhaseWithdrawn {
 		return true
 	}
-	mark := c.mark
-	if c.takeBack {
-		mark = delivery.MarkRecalled
-	}
 	for _, m := range s.Marks {
 		// A recall by one may have been brought by another first: a forwarding after a withdrawal names that one.
-		if m.Mark == mark && (m.By == c.by || c.takeBack) {
+		if m.Mark == c.mark && (m.By == c.by || c.takeBack) {
 			return true
 		}
 	}

@@ -94,16 +94,16 @@ func (r *Router) route(ctx context.Context, e events.Event) error {
 		}
 		// An effect can stand in the stream before the document itself: it overtook it on the way.
 		if err == nil && e.Statement.Version > 0 {
-			err = r.applyAll(ctx, e)
+			err = r.applyAll(ctx, e.Statement.Stream, address(e))
 		}
 	case document.NameResent:
 		if err = r.offerAll(ctx, e); err == nil {
-			err = r.applyAll(ctx, e)
+			err = r.applyAll(ctx, e.Statement.Stream, address(e))
 		}
 	case document.NameStatusReported:
 		err = r.offerAll(ctx, e)
 	case document.NameRecalled, document.NameUpdated, document.NameReplaced:
-		err = r.applyAll(ctx, e)
+		err = r.applyAll(ctx, e.Statement.Stream, address(e))
 	default:
 		err = errors.New("unknown event of a document")
 	}
@@ -169,16 +169,15 @@ func (r *Router) affect(ctx context.Context, e events.Event) error {
 
 // applyAll brings every effect that the document's stream knows to its deliveries. Those that do not exist (yet) are
 // left: what offers them later looks at the effects again.
-func (r *Router) applyAll(ctx context.Context, e events.Event) error {
-	h, err := r.document(ctx, e.Statement.Stream, math.MaxUint64)
+func (r *Router) applyAll(ctx context.Context, stream string, cause events.Address) error {
+	h, err := r.document(ctx, stream, math.MaxUint64)
 	if err != nil || !h.state.Received {
 		return err
 	}
 	var changes []change
 	for _, f := range h.state.Effects {
-		changes = append(changes, h.changes(e.Statement.Stream, f)...)
+		changes = append(changes, h.changes(stream, f)...)
 	}
-	cause := address(e)
 	return r.each(len(changes), func(i int) error {
 		c := changes[i]
 		var now delivery.State
@@ -187,7 +186,7 @@ func (r *Router) applyAll(ctx context.Context, e events.Event) error {
 			if s.Phase == delivery.PhaseNone {
 				return delivery.Decision{}, nil
 			}
-			if c.takeBack {
+			if c.takeBack && (s.Offer.Node == "" || len(h.received.Effects) == 0) {
 				return delivery.DecideTakeBack(s, delivery.TakeBack{By: c.by})
 			}
 			return delivery.DecideMark(s, delivery.SetMark{Mark: c.mark, By: c.by})
@@ -226,7 +225,8 @@ type change struct {
 	request  string // delivery of the status 13 that asks for it, "" if a document does
 }
 
-// changes says what an effect does to the deliveries of the document.
+// changes says what an effect does to the deliveries of the document. A recalled document that had effects of its own is
+// not kept from another node: what it did here it must do there too, and the recall follows it.
 func (h history) changes(stream string, f document.Effect) []change {
 	var out []change
 	concerned := func(org string, list []string) bool { return len(list) == 0 || slices.Contains(list, org) }
@@ -237,16 +237,17 @@ func (h history) changes(stream string, f document.Effect) []change {
 			if !concerned(rc.Org, f.Recipients) {
 				continue
 			}
-			c.takeBack = true
+			c.takeBack, c.mark = true, delivery.MarkRecalled
 			if strings.HasPrefix(f.By, statusPrefix) {
 				c.request = delivery.Stream(stream, f.By, rc.Org)
 			}
 		case document.EffectUpdate:
 			c.takeBack = len(f.Removed) > 0 && concerned(rc.Org, f.Removed)
-			if !c.takeBack && !h.content[f.Address.Position] {
+			if c.mark = delivery.MarkUpdated; c.takeBack {
+				c.mark = delivery.MarkRecalled
+			} else if !h.content[f.Address.Position] {
 				continue // only recipients have changed, and this one stays
 			}
-			c.mark = delivery.MarkUpdated
 		case document.EffectReplace:
 			if !concerned(rc.Org, f.Recipients) {
 				continue
@@ -388,6 +389,11 @@ func (r *Router) count(ctx context.Context, e events.Event, seen uint64) error {
 		}
 		if before.Waiting() {
 			r.pump(before.Offer.Node).closed()
+		}
+		if e.Statement.Name == delivery.NameForwarded && before.Phase == delivery.PhaseWithdrawn &&
+			before.Offer.ItemID == delivery.ItemDocument {
+			// The peer had it after all: whatever happened to the document meanwhile holds for this delivery too.
+			return r.applyAll(ctx, before.Offer.Item, address(e))
 		}
 	}
 	return nil

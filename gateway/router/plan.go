@@ -120,19 +120,25 @@ func planStatus(ctx context.Context, docs documents, e events.Event) ([]offer, e
 	return out, nil
 }
 
-// holders are the recipients of the document that an effect of another one concerns, but for those it takes it from.
+// holders are the recipients of the document that an effect of another one concerns. Whoever an update takes the document
+// from does not get the new one; but another node that serves him must learn of it, so it is handed over there, where it
+// reaches no mailbox of his.
 func (h history) holders(f document.EffectOn) []document.Recipient {
-	if !h.state.Received || f.Kind == document.EffectUpdate && !f.Content {
+	if !h.state.Received {
 		return nil
 	}
 	var out []document.Recipient
 	for _, r := range h.state.Recipients {
 		_, recalled := h.state.Recalled(r.Org)
-		if r.Elsewhere || recalled || slices.Contains(f.Removed, r.Org) ||
-			len(f.Recipients) > 0 && !slices.Contains(f.Recipients, r.Org) {
-			continue
+		switch {
+		case r.Elsewhere || recalled || len(f.Recipients) > 0 && !slices.Contains(f.Recipients, r.Org):
+		case slices.Contains(f.Removed, r.Org):
+			if r.Node != "" {
+				out = append(out, r)
+			}
+		case f.Kind != document.EffectUpdate || f.Content:
+			out = append(out, r)
 		}
-		out = append(out, r)
 	}
 	return out
 }

@@ -553,7 +553,7 @@ func (t transport) Deliver(_ context.Context, to peer.Target, h peer.Handover) (
 			document.ReasonSenderUnknown:     gateway.CodeSenderUnknown,
 		}[refusal.Reason]
 		if code == 0 {
-			code = gateway.CodeReferenceUnknown
+			code = gateway.CodeRecallSender
 			w.t.Logf("peer refuses: %v", err)
 		}
 		return nil, &peer.RefusedError{Code: code, Status: 422, ID: string(refusal.Reason)}
