@@ -313,18 +313,27 @@ func openRecord(dir string, at place, sha256 events.Digest) (*packageReader, err
 // Evidence implements events.Store.
 func (s *Store) Evidence(ctx context.Context, sha256 events.Digest) (b []byte, err error) {
 	err = s.readers.with(ctx, func(c *conn) error {
-		var v [1]driver.Value
-		found, err := c.one(v[:], `SELECT bytes FROM evidence WHERE sha256 = ?`, sha256[:])
-		if err == nil && !found {
-			err = events.ErrNotFound
-		}
-		b, _ = v[0].([]byte)
+		b, err = readEvidence(c, &sha256)
 		return err
 	})
+	return b, err
+}
+
+// readEvidence gives the stored evidence of a digest; nil is that of an event which has none.
+func readEvidence(c *conn, sha256 *events.Digest) ([]byte, error) {
+	if sha256 == nil {
+		return nil, events.ErrNotFound
+	}
+	var v [1]driver.Value
+	found, err := c.one(v[:], `SELECT bytes FROM evidence WHERE sha256 = ?`, sha256[:])
+	if err == nil && !found {
+		err = events.ErrNotFound
+	}
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read evidence %s: %w", sha256, err)
 	}
-	if got := events.Sum(b); got != sha256 {
+	b, _ := v[0].([]byte)
+	if got := events.Sum(b); got != *sha256 {
 		return nil, fmt.Errorf("couldn't read evidence %s: stored bytes hash to %s", sha256, got)
 	}
 	return b, nil

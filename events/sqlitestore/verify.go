@@ -28,8 +28,9 @@ type VerifyOptions struct {
 	Workers    int         // how many segments are read at a time; 0: GOMAXPROCS
 
 	// Event is called for each event in order of position, after everything else has been found good: the place to
-	// verify signatures as of acceptance. open gives the package (ErrNotFound if the event has none).
-	Event func(e events.Event, open func() (events.PackageReader, error)) error
+	// verify signatures as of acceptance. evidence and open give the stored validation evidence and the package of the event
+	// (ErrNotFound if it has none).
+	Event func(e events.Event, evidence func() ([]byte, error), open func() (events.PackageReader, error)) error
 
 	// Destroyed says whether the facts or the package of an event were lawfully destroyed. nil: nothing was.
 	Destroyed func(e events.Event) bool

@@ -293,7 +293,8 @@ func (v *verifier) hook() error {
 				}
 				return openRecord(filepath.Join(v.dir, segmentDir), *r.at, r.e.Statement.Package.SHA256)
 			}
-			if err := v.opts.Event(r.e, open); err != nil {
+			evidence := func() ([]byte, error) { return readEvidence(c, r.e.Statement.Evidence) }
+			if err := v.opts.Event(r.e, evidence, open); err != nil {
 				var p *Problem
 				if errors.As(err, &p) {
 					return p

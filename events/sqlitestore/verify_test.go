@@ -101,7 +101,7 @@ func TestVerifyAGoodStore(t *testing.T) {
 	old := s.Head().Checkpoint
 	var last, total int64
 	n := 0
-	o := VerifyOptions{Key: logKey(), Checkpoint: old, Event: func(e events.Event, open func() (events.PackageReader, error)) error {
+	o := VerifyOptions{Key: logKey(), Checkpoint: old, Event: func(e events.Event, _ func() ([]byte, error), open func() (events.PackageReader, error)) error {
 		n++
 		p, err := open()
 		if e.Statement.Package == nil {
