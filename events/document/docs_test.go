@@ -1,0 +1,102 @@
+package document_test
+
+import (
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/directory"
+	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/policy"
+	"github.com/tram-exchange/tram/events/refusal"
+)
+
+// kinds are all events of all kinds with their data and facts.
+var kinds = map[string][2]any{
+	directory.NameChangeAccepted:      {directory.ChangeAccepted{}, directory.ChangeFacts{}},
+	directory.NameOrganisationAdded:   {directory.OrganisationAdded{}, directory.OrganisationFacts{}},
+	directory.NameOrganisationChanged: {directory.OrganisationChanged{}, directory.OrganisationFacts{}},
+	directory.NameOrganisationClosed:  {directory.OrganisationClosed{}, nil},
+	directory.NameCodeAdded:           {directory.CodeAdded{}, nil},
+	directory.NameCodeRemoved:         {directory.CodeRemoved{}, nil},
+	directory.NameCertificateEnrolled: {directory.CertificateEnrolled{}, nil},
+	directory.NameCertificateRevoked:  {directory.CertificateRevoked{}, directory.ReasonFacts{}},
+	directory.NameClientRegistered:    {directory.ClientRegistered{}, nil},
+	directory.NameClientRemoved:       {directory.ClientRemoved{}, nil},
+	directory.NamePeerAdded:           {directory.PeerSet{}, directory.PeerFacts{}},
+	directory.NamePeerChanged:         {directory.PeerSet{}, directory.PeerFacts{}},
+	directory.NameReadingGranted:      {directory.ReadingGranted{}, directory.ReasonFacts{}},
+	directory.NameReadingRevoked:      {directory.ReadingRevoked{}, nil},
+	directory.NamePolicySet:           {directory.PolicySet{}, nil},
+	policy.NameSet:                    {policy.Set{}, nil},
+	document.NameReceived:             {document.Received{}, document.Facts{}},
+	document.NameResent:               {document.Resent{}, nil},
+	document.NameStatusReported:       {document.StatusReported{}, document.StatusFacts{}},
+	document.NameRecalled:             {document.Recalled{}, nil},
+	document.NameUpdated:              {document.Updated{}, nil},
+	document.NameReplaced:             {document.Replaced{}, nil},
+	delivery.NameOffered:              {delivery.Offered{}, nil},
+	delivery.NameTaken:                {delivery.Taken{}, nil},
+	delivery.NameAcknowledged:         {delivery.Acknowledged{}, nil},
+	delivery.NameWithdrawn:            {delivery.Withdrawn{}, nil},
+	delivery.NameMarked:               {delivery.Marked{}, nil},
+	delivery.NameForwarded:            {delivery.Forwarded{}, nil},
+	delivery.NameRetrying:             {delivery.Retrying{}, nil},
+	delivery.NameFailed:               {delivery.Failed{}, nil},
+	refusal.NameRecorded:              {refusal.Recorded{}, nil},
+}
+
+// docs/events.md has a section for each event, with exactly the fields of its data, in their order, and opt. where they may
+// be missing; and it names every field of the facts.
+func TestDocsSayWhatIsRecorded(t *testing.T) {
+	text, err := os.ReadFile("../../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string]string{}
+	for _, s := range strings.Split(string(text), "\n### ")[1:] {
+		name, body, _ := strings.Cut(s, "\n")
+		if _, ok := kinds[name]; !ok {
+			t.Errorf("docs describe %q, which no kind has", name)
+		}
+		body, _, _ = strings.Cut(body, "\n## ")
+		sections[name] = body
+	}
+	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (\\*opt\\.\\*)?")
+	for name, kind := range kinds {
+		body, ok := sections[name]
+		if !ok {
+			t.Errorf("docs do not describe %s", name)
+			continue
+		}
+		var got, want []string
+		for _, m := range row.FindAllStringSubmatch(body, -1) {
+			got = append(got, m[1]+m[2])
+		}
+		typ := reflect.TypeOf(kind[0])
+		for i := range typ.NumField() {
+			field, options, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if strings.HasPrefix(options, "omit") {
+				field += "*opt.*"
+			}
+			want = append(want, field)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: docs have %v, expected %v", name, got, want)
+		}
+		if kind[1] == nil {
+			continue
+		}
+		_, facts, _ := strings.Cut(body, "Facts:")
+		typ = reflect.TypeOf(kind[1])
+		for i := range typ.NumField() {
+			field, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if !strings.Contains(facts, "`"+field+"`") {
+				t.Errorf("%s: docs do not name the fact %s", name, field)
+			}
+		}
+	}
+}
