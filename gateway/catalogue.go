@@ -196,6 +196,9 @@ var catalogue = []Entry{
 	{CodeAttribute, "attribute", 422, once,
 		"Thuộc tính không có trong lược đồ, thiếu hoặc sai giá trị; hãy sửa thuộc tính được nêu.",
 		"An attribute is not in the schema, missing, or of a wrong value; correct the one named."},
+	{CodeAmbiguousKind, "ambiguous-kind", 422, once,
+		"Gói tin vừa là văn bản vừa là trạng thái; hãy gửi thành hai gói tin.",
+		"The package is a document and a status message at once; send two packages."},
 
 	{CodeUnsigned, "signature-missing", 422, once,
 		"Gói tin chưa có chữ ký số; hãy ký bằng khóa của cơ quan rồi gửi lại.",

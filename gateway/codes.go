@@ -60,6 +60,7 @@ const (
 	CodeMissing            = 2036
 	CodeStrayText          = 2037
 	CodeAttribute          = 2038
+	CodeAmbiguousKind      = 2039
 
 	// 3000–3999: signature and trust.
 	CodeUnsigned             = 3001

@@ -116,10 +116,10 @@ func (s *spool) fill(ctx context.Context, b *body, r io.Reader, size, limit int6
 	}
 	data := make([]byte, 0, first+1)
 	for {
+		if int64(len(data)) > s.threshold {
+			return s.fillFile(ctx, b, r, size, limit, h, data)
+		}
 		if len(data) == cap(data) {
-			if int64(len(data)) > s.threshold {
-				return s.fillFile(ctx, b, r, size, limit, h, data)
-			}
 			if err := s.reserve(b, int64(cap(data))); err != nil {
 				return err
 			}
@@ -134,10 +134,10 @@ func (s *spool) fill(ctx context.Context, b *body, r io.Reader, size, limit int6
 		if size >= 0 && int64(len(data)) > size {
 			return Refuse(CodeCutShort).With(fmt.Sprintf("announced %d bytes, more arrived", size))
 		}
-		if err == io.EOF {
+		if err == io.EOF && int64(len(data)) <= s.threshold {
 			break
 		}
-		if err != nil {
+		if err != nil && err != io.EOF {
 			return readRefusal(ctx, err)
 		}
 	}

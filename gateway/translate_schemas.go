@@ -35,6 +35,7 @@ var schemaCodes = map[schemas.Code]int{
 	schemas.BadCode:               CodeValue,
 	schemas.BadIdentifier:         CodeOrganisationCode,
 	schemas.DuplicateRecipient:    CodeRecipientTwice,
+	schemas.AmbiguousKind:         CodeAmbiguousKind,
 	schemas.HeaderMismatch:        CodeHeaderMismatch,
 	schemas.Secret:                CodeSecret,
 	schemas.AttachmentBase64:      CodeAttachment,
