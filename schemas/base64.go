@@ -34,18 +34,22 @@ type mark struct {
 	count   int64
 	offset  int64
 	segment int
+	dense   bool // nothing but significant characters until the next mark
 }
 
 // Classes of bytes in a base64 text.
 const (
-	b64Bad = iota
-	b64Char
+	b64Char = iota // the alphabet: 0, so that the classes of many bytes can be judged by one or
 	b64Space
 	b64Pad
 	b64Ref
+	b64Bad
 )
 
 var b64Class = func() (t [256]uint8) {
+	for i := range t {
+		t[i] = b64Bad
+	}
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/" {
 		t[c] = b64Char
 	}
@@ -73,20 +77,35 @@ func (e *encoded) add(t *xmlstream.Token) {
 	if n := len(e.segments); n > 0 && e.segments[n-1].End == start {
 		e.segments[n-1].End = end
 		if e.count-e.marks[len(e.marks)-1].count >= markEvery {
-			e.marks = append(e.marks, mark{e.count, start, n - 1})
+			e.mark(start, n-1)
 		}
 	} else {
 		if n >= maxSegments {
 			e.fail(start, "base64 text is cut into too many pieces")
 			return
 		}
+		if n > 0 {
+			e.closeMark(e.segments[n-1].End)
+		}
 		e.segments = append(e.segments, Range{start, end})
-		e.marks = append(e.marks, mark{e.count, start, n})
+		e.marks = append(e.marks, mark{count: e.count, offset: start, segment: n})
 	}
 	e.scan(t.Text, start, t.Kind == xmlstream.CData)
 }
 
 const cdataStart = "<![CDATA["
+
+// mark notes the place at which the next character is read, and closeMark what stands between the last mark and there.
+func (e *encoded) mark(at int64, segment int) {
+	e.closeMark(at)
+	e.marks = append(e.marks, mark{count: e.count, offset: at, segment: segment})
+}
+
+func (e *encoded) closeMark(at int64) {
+	if m := &e.marks[len(e.marks)-1]; at-m.offset == e.count-m.count {
+		m.dense = true
+	}
+}
 
 func (e *encoded) scan(b []byte, at int64, cdata bool) {
 	for i := 0; i < len(b); {
@@ -135,9 +154,8 @@ func (e *encoded) scan(b []byte, at int64, cdata bool) {
 func plainRun(b []byte) int {
 	n := 0
 	for len(b)-n >= 8 {
-		c := b[n : n+8 : n+8]
-		if b64Class[c[0]]|b64Class[c[1]]|b64Class[c[2]]|b64Class[c[3]]|b64Class[c[4]]|b64Class[c[5]]|b64Class[c[6]]|b64Class[c[7]] != b64Char ||
-			b64Class[c[0]]&b64Class[c[1]]&b64Class[c[2]]&b64Class[c[3]]&b64Class[c[4]]&b64Class[c[5]]&b64Class[c[6]]&b64Class[c[7]] != b64Char {
+		c := (*[8]byte)(b[n:])
+		if b64Class[c[0]]|b64Class[c[1]]|b64Class[c[2]]|b64Class[c[3]]|b64Class[c[4]]|b64Class[c[5]]|b64Class[c[6]]|b64Class[c[7]] != b64Char {
 			break
 		}
 		n += 8
@@ -169,6 +187,9 @@ func byteReference(b []byte) (c byte, n int) {
 
 // end judges the whole.
 func (e *encoded) end() {
+	if n := len(e.segments); n > 0 {
+		e.closeMark(e.segments[n-1].End)
+	}
 	if e.count%4 != 0 {
 		at := int64(0)
 		if n := len(e.segments); n > 0 {
@@ -286,6 +307,10 @@ func (d *decodedSource) read(p []byte, off int64) (n int, err error) {
 func (d *decodedSource) seek(from int64) mark {
 	i := sort.Search(len(d.e.marks), func(i int) bool { return d.e.marks[i].count > from }) - 1
 	m := d.e.marks[max(i, 0)]
+	if m.dense {
+		m.offset, m.count = m.offset+from-m.count, from
+		return m
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.last.count <= from && d.last.count > m.count {

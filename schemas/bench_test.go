@@ -2,10 +2,13 @@ package schemas
 
 import (
 	"context"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/tram-exchange/tram/internal/xmlstream"
 )
 
 // sampleDocument has every field of the form, for tests of writing.
@@ -85,6 +88,26 @@ func BenchmarkParseTokens(b *testing.B) {
 	for b.Loop() {
 		if _, err := Parse(context.Background(), in, Options{Now: vectorTime}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkScan is the floor in the same run: the token scanner alone over the 20 KB package.
+func BenchmarkScan(b *testing.B) {
+	doc := samplePackage(b, 11_400, false)
+	var s xmlstream.Scanner
+	b.SetBytes(int64(len(doc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		s.ResetBytes(doc, xmlstream.Limits{})
+		for {
+			_, err := s.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 }

@@ -474,10 +474,11 @@ func (r *reader) leaf(n *node) {
 		return
 	}
 	if r.overflow {
-		if r.checkOne {
-			r.fail(StageRules, &Problem{Code: FieldTooLong, Path: r.path(), Offset: -1, Detail: fmt.Sprintf("text of more than %d bytes", maxLeaf)})
-		} else if r.pkg.Kind != "" || n.bind.set != nil {
+		// A type with a facet cannot have so much text; where the schema sets no bound, ours is a rule.
+		if n.text.max >= 0 || n.text.pattern != nil || n.text.enum != nil {
 			r.failSchema(SchemaValue, r.path(), -1, "", "text of more than %d bytes", maxLeaf)
+		} else if n.bind.set != nil {
+			r.fail(StageRules, &Problem{Code: FieldTooLong, Path: r.path(), Offset: -1, Detail: fmt.Sprintf("text of more than %d bytes", maxLeaf)})
 		}
 		return
 	}
