@@ -10,7 +10,7 @@ import (
 // Decide judges a change. A refusal is a *Refusal; every other error is a defect of the caller. The same state and command
 // always give the same decision.
 func Decide(s State, c Change) (Decision, error) {
-	c.At = c.At.UTC()
+	c.At = c.At.UTC().Truncate(time.Microsecond)
 	if c.ID == "" || len(c.Operations) == 0 || c.Content.IsZero() {
 		return Decision{}, &Refusal{Reason: ReasonEmpty, Detail: c.ID}
 	}
@@ -26,7 +26,7 @@ func Decide(s State, c Change) (Decision, error) {
 	}
 	j := &judge{c: c, authority: authority, holder: holder}
 	first := ChangeAccepted{
-		Change: c.ID, Content: c.Content, Authority: authority, Signer: c.Signer, Holder: holder, Operations: len(c.Operations),
+		Change: c.ID, Content: c.Content, Authority: authority, Signer: c.Signer, Holder: holder, Operations: len(c.Operations), Judged: c.At,
 	}
 	var err error
 	if j.s, err = s.apply(first, nil, c.At, events.Address{}); err != nil {

@@ -37,6 +37,7 @@ type ChangeAccepted struct {
 	Holder     Holder        `json:"holder"`     // whose certificate it is
 	Operations int           `json:"operations"` // number of operations
 	Events     int           `json:"events"`     // number of events of the change, this one included
+	Judged     time.Time     `json:"judged"`     // as of when it was judged (Change.At)
 }
 
 // ChangeFacts are the words of a change.

@@ -30,7 +30,7 @@ type Party struct {
 
 // Receive is the command made from a verified edXML document.
 type Receive struct {
-	At         time.Time // node time of the decision, UTC
+	At         time.Time // when it came in, node time
 	DocumentID string    // as written
 	Sender     Party
 	Package    events.Digest
@@ -63,12 +63,18 @@ type FromPeer struct {
 	Handed []string
 }
 
-// AsOf is the time as of which a package is judged: a trusted peer's sealed receive time, else At.
-func (c Receive) AsOf() time.Time {
-	if c.Peer != nil {
-		return c.Peer.Hop.Received
+// AsOf is the time as of which a package is judged: a trusted peer's sealed receive time, else At. It is recorded, so that the
+// command can be rebuilt; parties and assurance must be those of this time.
+func (c Receive) AsOf() time.Time { return asOf(c.At, c.Peer) }
+
+// AsOf is as for Receive.
+func (c ReportStatus) AsOf() time.Time { return asOf(c.At, c.Peer) }
+
+func asOf(at time.Time, peer *FromPeer) time.Time {
+	if peer != nil {
+		at = peer.Hop.Received
 	}
-	return c.At
+	return at.UTC().Truncate(time.Microsecond)
 }
 
 // EffectRequest is what a document wants to do to an earlier one.
@@ -88,8 +94,8 @@ type EffectRequest struct {
 // ReportStatus is the command made from a verified edXML status message. It is decided on the stream of the document it
 // answers: the one among Keys(identities of the document's owner, DocumentID) that exists.
 type ReportStatus struct {
-	At       time.Time
-	Document string // hex key of the stream it is decided on
+	At       time.Time // when it came in, node time
+	Document string    // hex key of the stream it is decided on
 	Reporter Party
 	// About is ResponseFor.OrganId: the sender of the document; for 13 the recipient it is asked back from.
 	About     Party

@@ -40,6 +40,9 @@ func decodeReceived(b []byte) (d Received, err error) {
 	if d.Recipients == nil {
 		s.Fail() // encoding/json tells an empty list from none
 	}
+	s.Lit(`,"judged":"`)
+	d.Judged = s.Time()
+	s.Lit(`"`)
 	d.Peer = hopOf(&s)
 	s.Lit(`}`)
 	if s.Done() {
@@ -115,6 +118,8 @@ func decodeStatus(b []byte) (d StatusReported, err error) {
 	d.Content = events.Digest(s.Digest())
 	s.Lit(`","assurance":"`)
 	d.Assurance = s.Text()
+	s.Lit(`","judged":"`)
+	d.Judged = s.Time()
 	s.Lit(`"`)
 	d.Peer = hopOf(&s)
 	s.Lit(`}`)

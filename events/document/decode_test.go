@@ -46,13 +46,14 @@ func TestFastReaderAgreesWithJSON(t *testing.T) {
 	word := rapid.OneOf(rapid.StringMatching(`[A-Za-z0-9.:/-]{0,20}`), rapid.String())
 	words := rapid.SliceOfN(word, 0, 3)
 	digest := rapid.Map(rapid.SliceOfN(rapid.Byte(), 32, 32), func(b []byte) events.Digest { return events.Digest(b) })
+	moment := rapid.Map(rapid.Int64Range(0, 1<<50), func(n int64) time.Time { return time.UnixMicro(n).UTC() })
 	hop := func(t *rapid.T) *PeerHop {
 		if rapid.Bool().Draw(t, "no peer") {
 			return nil
 		}
 		return &PeerHop{
 			Origin: word.Draw(t, "origin"), Position: rapid.Uint64Range(0, 1<<63-1).Draw(t, "position"),
-			Received: time.UnixMicro(rapid.Int64Range(0, 1<<50).Draw(t, "received")).UTC(),
+			Received: moment.Draw(t, "received"),
 		}
 	}
 	recipient := rapid.Custom(func(t *rapid.T) Recipient {
@@ -66,7 +67,7 @@ func TestFastReaderAgreesWithJSON(t *testing.T) {
 			Document: word.Draw(t, "document"), Business: rapid.IntRange(0, 3).Draw(t, "business"), Sender: word.Draw(t, "sender"),
 			SenderCode: word.Draw(t, "code"), SenderNode: word.Draw(t, "node"), Content: digest.Draw(t, "content"),
 			Assurance: word.Draw(t, "assurance"), Priority: rapid.IntRange(-1, 4).Draw(t, "priority"),
-			Recipients: rapid.SliceOfN(recipient, 0, 3).Draw(t, "recipients"), Peer: hop(t),
+			Recipients: rapid.SliceOfN(recipient, 0, 3).Draw(t, "recipients"), Judged: moment.Draw(t, "judged"), Peer: hop(t),
 		}
 		if rapid.IntRange(0, 3).Draw(t, "effects") == 0 {
 			d.Effects = []EffectOn{{Kind: EffectRecall, Document: "aa"}}
@@ -78,7 +79,7 @@ func TestFastReaderAgreesWithJSON(t *testing.T) {
 			Document: word.Draw(t, "document"), Code: word.Draw(t, "code"), Reporter: word.Draw(t, "reporter"),
 			ReporterCode: word.Draw(t, "reporter code"), ReporterNode: word.Draw(t, "node"), About: word.Draw(t, "about"),
 			To: words.Draw(t, "to"), Timestamp: word.Draw(t, "timestamp"), Content: digest.Draw(t, "content"),
-			Assurance: word.Draw(t, "assurance"), Peer: hop(t),
+			Assurance: word.Draw(t, "assurance"), Judged: moment.Draw(t, "judged"), Peer: hop(t),
 		}
 	}))
 }

@@ -234,7 +234,7 @@ func TestReceive(t *testing.T) {
 	}
 	got := d.Events[0].Data.(Received)
 	want := Received{
-		Document: Key("H02.05", docID), Sender: "H02.05", SenderCode: "000.00.05.H02", Content: dig("content"), Assurance: "own", Priority: 3,
+		Document: Key("H02.05", docID), Sender: "H02.05", SenderCode: "000.00.05.H02", Content: dig("content"), Assurance: "own", Priority: 3, Judged: noon,
 		Recipients: []Recipient{
 			{Org: "H02.06", Codes: []string{"000.00.06.H02", "H02.06", "H02.old"}},
 			{Org: "G22", Codes: []string{"G22"}, Node: vpcp},

@@ -28,6 +28,7 @@ type Received struct {
 	Priority   int           `json:"priority"` // 0..4
 	Recipients []Recipient   `json:"recipients"`
 	Effects    []EffectOn    `json:"effects,omitempty"` // what it does to earlier documents
+	Judged     time.Time     `json:"judged"`            // as of when it was judged: Receive.AsOf
 	Peer       *PeerHop      `json:"peer,omitempty"`    // the node that handed it over, if one did
 }
 
@@ -77,6 +78,7 @@ type Resent struct {
 	Document   string      `json:"document"`
 	Assurance  string      `json:"assurance"`
 	Recipients []Recipient `json:"recipients"` // only those who are to be served (again)
+	Judged     time.Time   `json:"judged"`
 	Peer       *PeerHop    `json:"peer,omitempty"`
 }
 
@@ -92,6 +94,7 @@ type StatusReported struct {
 	Timestamp    string        `json:"timestamp"`               // claimed, as written
 	Content      events.Digest `json:"content"`
 	Assurance    string        `json:"assurance"`
+	Judged       time.Time     `json:"judged"`
 	Peer         *PeerHop      `json:"peer,omitempty"`
 }
 

@@ -73,7 +73,8 @@ func DecideReceive(s State, c Receive) (Decision, error) {
 	if !s.Received {
 		return Decision{Outcome: OutcomeRecord, Events: []events.New{{Name: NameReceived, Data: Received{
 			Document: key, Business: c.Business, Sender: c.Sender.Org, SenderCode: c.Sender.Code, SenderNode: c.Sender.Node,
-			Content: c.Content, Assurance: c.Assurance, Priority: c.Priority, Recipients: recipients, Effects: effects, Peer: hop,
+			Content: c.Content, Assurance: c.Assurance, Priority: c.Priority, Recipients: recipients, Effects: effects,
+			Judged: c.AsOf(), Peer: hop,
 		}, Facts: c.Facts}}}, nil
 	}
 	unserved, r := s.unserved(recipients, c.Failed)
@@ -84,7 +85,7 @@ func DecideReceive(s State, c Receive) (Decision, error) {
 		return Decision{Outcome: OutcomeEarlier, Earlier: s.Address}, nil
 	}
 	return Decision{Outcome: OutcomeResend, Earlier: s.Address, Events: []events.New{{Name: NameResent, Data: Resent{
-		Document: key, Assurance: c.Assurance, Recipients: unserved, Peer: hop,
+		Document: key, Assurance: c.Assurance, Recipients: unserved, Judged: c.AsOf(), Peer: hop,
 	}, Facts: c.Facts}}}, nil
 }
 

@@ -14,7 +14,7 @@ import (
 // nothing, and the same code twice (04 and 05 may repeat). Codes that nobody has assigned are recorded and mean nothing.
 func DecideStatus(s State, c ReportStatus) (Decision, error) {
 	switch {
-	case c.Document == "" || c.Reporter.Code == "" || c.Timestamp == "" || c.Package.IsZero() || c.Content.IsZero():
+	case c.Document == "" || c.Reporter.Code == "" || c.Timestamp == "" || c.At.IsZero() || c.Package.IsZero() || c.Content.IsZero():
 		return Decision{}, &Refusal{Reason: ReasonIncomplete}
 	case !twoDigits(c.Code):
 		return Decision{}, &Refusal{Reason: ReasonStatusCode, Detail: c.Code}
@@ -25,7 +25,7 @@ func DecideStatus(s State, c ReportStatus) (Decision, error) {
 	}
 	d := StatusReported{
 		Document: s.Document, Code: c.Code, Reporter: c.Reporter.Org, ReporterCode: c.Reporter.Code, ReporterNode: c.Reporter.Node,
-		Timestamp: c.Timestamp, Content: c.Content, Assurance: c.Assurance,
+		Timestamp: c.Timestamp, Content: c.Content, Assurance: c.Assurance, Judged: c.AsOf(),
 	}
 	if c.Peer != nil {
 		hop := c.Peer.Hop
