@@ -272,8 +272,11 @@ func (l *testLog) status(t testing.TB, p paperSpec, org, code string) events.Dig
 	cause := l.add(t, record{stream: p.stream(), name: document.NameStatusReported, actor: org, client: "token:" + org, pkg: pkg, data: data,
 		facts: document.StatusFacts{Description: "Đã tiếp nhận", Staff: "Trần Thị Bình", ReporterName: "Nơi nhận " + org}})
 	for _, to := range data.To {
-		l.add(t, record{stream: delivery.Stream(p.stream(), delivery.ItemStatus(pkg.SHA256), to), name: delivery.NameOffered, cause: cause,
-			data: delivery.Offered{Item: p.stream(), ItemID: delivery.ItemStatus(pkg.SHA256), Org: to, From: org, Package: pkg.SHA256, Size: 2048, Assurance: "own"}})
+		offer := delivery.Offered{Item: p.stream(), ItemID: delivery.ItemStatus(pkg.SHA256), Org: to, From: org, Package: pkg.SHA256, Size: 2048, Assurance: "own"}
+		if to == vpcp {
+			offer.Node = peer
+		}
+		l.add(t, record{stream: delivery.Stream(p.stream(), delivery.ItemStatus(pkg.SHA256), to), name: delivery.NameOffered, cause: cause, data: offer})
 	}
 	return pkg.SHA256
 }
