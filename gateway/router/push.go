@@ -259,12 +259,6 @@ type verdict struct {
 	reached  bool
 }
 
-// healing are refusals that pass once the peer has read this node's latest directory changes.
-var healing = []int{
-	gateway.CodeSenderUnknown, gateway.CodeWrongOrganisation, gateway.CodePeerSpace, gateway.CodePeerReceipt,
-	gateway.CodeDocumentUnknown,
-}
-
 // judge says what a failure means for a package that has waited so long.
 func (p *pump) judge(failure error, waited time.Duration) verdict {
 	var refused *peer.RefusedError
@@ -277,7 +271,7 @@ func (p *pump) judge(failure error, waited time.Duration) verdict {
 		case refused.Code < 2000 && refused.Code != gateway.CodeTooLarge:
 			// About the connection, not the package: an operator can put it right before the time is over.
 			v.ofPeer, v.answered = true, false
-		case slices.Contains(healing, refused.Code) && waited < p.r.o.Grace:
+		case slices.Contains(peer.Healing, refused.Code) && waited < p.r.o.Grace:
 		default:
 			v.final = true
 		}

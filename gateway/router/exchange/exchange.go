@@ -51,7 +51,7 @@ type Source interface {
 	Change(ctx context.Context, from peer.Target, after string) (id string, change []byte, err error)
 }
 
-// Options of an Exchange. All are required but Logger.
+// Options of an Exchange. All are required but Every and Logger.
 type Options struct {
 	Log    Log
 	Node   Node
@@ -59,12 +59,14 @@ type Options struct {
 	Key    crypto.Signer       // signs what this node publishes; its peers have enrolled the certificate
 	Chain  []*x509.Certificate // of Key, its own first
 	Now    func() time.Time
+	Every  time.Duration // how often peers are asked; 0 = 10 min
 	Logger *slog.Logger
 }
 
 // Exchange publishes and learns. Its methods may be called concurrently.
 type Exchange struct {
-	o Options
+	o     Options
+	poked chan struct{}
 
 	mu      sync.Mutex
 	changes []uint64          // positions of this node's accepted changes, in order
@@ -81,7 +83,10 @@ func New(o Options) (*Exchange, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Exchange{o: o, made: make(map[string][]byte), after: make(map[string]string)}, nil
+	if o.Every <= 0 {
+		o.Every = 10 * time.Minute
+	}
+	return &Exchange{o: o, poked: make(chan struct{}, 1), made: make(map[string][]byte), after: make(map[string]string)}, nil
 }
 
 const idPrefix = "directory:"

@@ -26,19 +26,38 @@ func (x *Exchange) Step(ctx context.Context) (recorded int, err error) {
 	return recorded, err
 }
 
-// Run does a Step at once and then at every interval, until ctx ends.
-func (x *Exchange) Run(ctx context.Context, every time.Duration) error {
-	t := time.NewTicker(every)
-	defer t.Stop()
+// Run does a Step at once and then at every interval, until ctx ends. While a peer does not answer it asks more often.
+func (x *Exchange) Run(ctx context.Context) error {
+	soon := retryFirst
 	for {
+		wait := x.o.Every
 		if _, err := x.Step(ctx); err != nil && ctx.Err() == nil {
 			x.o.Logger.Warn("directory of a peer not read", "error", err)
+			wait = min(soon, x.o.Every)
+			soon = min(2*soon, x.o.Every)
+		} else {
+			soon = retryFirst
 		}
+		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
+		case <-x.poked:
 		case <-ctx.Done():
+			t.Stop()
 			return nil
 		}
+		t.Stop()
+	}
+}
+
+// retryFirst is the first wait after a peer did not answer; it doubles.
+const retryFirst = 5 * time.Second
+
+// Poke makes Run ask now: a peer has brought something of a sender that this node does not know yet.
+func (x *Exchange) Poke() {
+	select {
+	case x.poked <- struct{}{}:
+	default:
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/tram-exchange/tram/gateway"
@@ -35,6 +36,8 @@ type HandlerOptions struct {
 	Directory Publisher
 	// Heard is told that a peer has called: it is there.
 	Heard func(origin string)
+	// Stranger is told that a peer has brought what this node cannot judge before it has read that peer's directory.
+	Stranger func(origin string)
 	// Refuse writes the one shape of refusals; nil: WriteRefusal.
 	Refuse func(http.ResponseWriter, *http.Request, *gateway.Refusal)
 }
@@ -47,6 +50,9 @@ func NewHandler(o HandlerOptions) (http.Handler, error) {
 	if o.Heard == nil {
 		o.Heard = func(string) {}
 	}
+	if o.Stranger == nil {
+		o.Stranger = func(string) {}
+	}
 	if o.Refuse == nil {
 		o.Refuse = WriteRefusal
 	}
@@ -58,6 +64,12 @@ func NewHandler(o HandlerOptions) (http.Handler, error) {
 }
 
 type handler struct{ HandlerOptions }
+
+// Healing are refusals that pass once the refusing node has read the other's latest directory changes.
+var Healing = []int{
+	gateway.CodeSenderUnknown, gateway.CodeWrongOrganisation, gateway.CodePeerSpace, gateway.CodePeerReceipt,
+	gateway.CodeDocumentUnknown,
+}
 
 // authenticate knows a peer by the certificate of its connection, and by nothing else.
 func (h *handler) authenticate(r *http.Request) (gateway.Caller, error) {
@@ -79,7 +91,11 @@ func (h *handler) peerOnly(next func(http.ResponseWriter, *http.Request, gateway
 			err = next(w, r, caller)
 		}
 		if err != nil {
-			h.Refuse(w, r, gateway.AsRefusal(err))
+			f := gateway.AsRefusal(err)
+			if slices.Contains(Healing, f.Code) {
+				h.Stranger(caller.Peer)
+			}
+			h.Refuse(w, r, f)
 		}
 	}
 }
