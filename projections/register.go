@@ -159,7 +159,7 @@ func (q *question) listing(rq *view.RegisterQuery) (*listing, error) {
 			return nil, fmt.Errorf("couldn't read date %q: %w", d, view.ErrQuery)
 		}
 	}
-	number, typ := foldNumber(rq.Number), foldText(rq.TypeName)
+	number, typ := foldNumber(rq.Number), Fold(rq.TypeName)
 	l.match.addWords(rq.Words)
 	l.match.addNumber(number)
 	if typ != "" {

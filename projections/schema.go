@@ -41,7 +41,7 @@ CREATE TABLE doc (
 	business INTEGER NOT NULL,
 	date     TEXT NOT NULL,       -- yyyy-MM-dd
 	number   TEXT NOT NULL,       -- as compared, see foldNumber
-	type     TEXT NOT NULL,       -- as compared, see foldText
+	type     TEXT NOT NULL,       -- as compared, see Fold
 	body     BLOB NOT NULL        -- see docState
 );
 CREATE INDEX doc_k ON doc (k);

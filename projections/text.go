@@ -163,8 +163,9 @@ func foldNumber(s string) string {
 	return string(b)
 }
 
-// foldText is text as names of types are compared: words without marks, one space between.
-func foldText(s string) string {
+// Fold is text as it is compared without regard to spelling: its words in lower case, without diacritics, đ as d, one
+// space between.
+func Fold(s string) string {
 	var b strings.Builder
 	eachWord(s, func(plain, _ []byte) {
 		if b.Len() > 0 {

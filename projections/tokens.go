@@ -111,7 +111,7 @@ type searchable struct {
 func makeSearchable(f *document.Facts) searchable {
 	s := searchable{
 		number: foldNumber(codeOf(f)),
-		typ:    foldText(f.TypeName),
+		typ:    Fold(f.TypeName),
 		date:   f.PromulgationDate,
 	}
 	b := make([]byte, 0, 1024)
