@@ -123,36 +123,14 @@ func (s State) apply(data, facts any, now time.Time, at events.Address) (State, 
 		return s.clientRemoved(d)
 	case peerAdded:
 		f, _ := facts.(PeerFacts)
-		if _, ok := s.peers.Get(d.Origin); ok {
-			return s, fmt.Errorf("peer %q came before", d.Origin)
-		}
-		s.peerList = append(slices.Clip(s.peerList), d.Origin)
-		return s.peerSet(d.PeerSet, f), nil
+		return s.peerAdded(d.PeerSet, f)
 	case peerChanged:
 		f, _ := facts.(PeerFacts)
-		if _, ok := s.peers.Get(d.Origin); !ok {
-			return s, fmt.Errorf("unknown peer %q", d.Origin)
-		}
-		return s.peerSet(d.PeerSet, f), nil
+		return s.peerChanged(d.PeerSet, f)
 	case ReadingGranted:
-		if _, ok := s.readings.Get(d.Right); ok {
-			return s, fmt.Errorf("right %q came before", d.Right)
-		}
-		s.readings = s.readings.Set(d.Right, &Reading{d})
-		for _, key := range []string{rightKey(d.Reader, d.Org), rightKey(d.Reader, "")} {
-			ids, _ := s.rights.Get(key)
-			s.rights = s.rights.Set(key, append(slices.Clip(ids), d.Right))
-		}
-		return s, nil
+		return s.readingGranted(d)
 	case ReadingRevoked:
-		r, ok := s.readings.Get(d.Right)
-		if !ok {
-			return s, fmt.Errorf("unknown right %q", d.Right)
-		}
-		next := *r
-		next.Until = d.Until
-		s.readings = s.readings.Set(d.Right, &next)
-		return s, nil
+		return s.readingRevoked(d)
 	case PolicySet:
 		return s.policySet(d), nil
 	}
@@ -320,6 +298,21 @@ func (s State) clientRemoved(d ClientRemoved) (State, error) {
 	return s, nil
 }
 
+func (s State) peerAdded(d PeerSet, f PeerFacts) (State, error) {
+	if _, ok := s.peers.Get(d.Origin); ok {
+		return s, fmt.Errorf("peer %q came before", d.Origin)
+	}
+	s.peerList = append(slices.Clip(s.peerList), d.Origin)
+	return s.peerSet(d, f), nil
+}
+
+func (s State) peerChanged(d PeerSet, f PeerFacts) (State, error) {
+	if _, ok := s.peers.Get(d.Origin); !ok {
+		return s, fmt.Errorf("unknown peer %q", d.Origin)
+	}
+	return s.peerSet(d, f), nil
+}
+
 func (s State) peerSet(d PeerSet, f PeerFacts) State {
 	p := &Peer{PeerSet: d, Name: f.Name}
 	if before, ok := s.peers.Get(d.Origin); ok && p.Name == "" {
@@ -330,6 +323,29 @@ func (s State) peerSet(d PeerSet, f PeerFacts) State {
 		s.peerTLS = s.peerTLS.Set(fp.String(), d.Origin)
 	}
 	return s
+}
+
+func (s State) readingGranted(d ReadingGranted) (State, error) {
+	if _, ok := s.readings.Get(d.Right); ok {
+		return s, fmt.Errorf("right %q came before", d.Right)
+	}
+	s.readings = s.readings.Set(d.Right, &Reading{d})
+	for _, key := range []string{rightKey(d.Reader, d.Org), rightKey(d.Reader, "")} {
+		ids, _ := s.rights.Get(key)
+		s.rights = s.rights.Set(key, append(slices.Clip(ids), d.Right))
+	}
+	return s, nil
+}
+
+func (s State) readingRevoked(d ReadingRevoked) (State, error) {
+	r, ok := s.readings.Get(d.Right)
+	if !ok {
+		return s, fmt.Errorf("unknown right %q", d.Right)
+	}
+	next := *r
+	next.Until = d.Until
+	s.readings = s.readings.Set(d.Right, &next)
+	return s, nil
 }
 
 func (s State) policySet(d PolicySet) State {
