@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
+	"hash"
 	"io"
 	"math/big"
 )
@@ -91,9 +92,19 @@ var signatureAlgorithms = map[string]signatureAlgorithm{
 type laboratory struct {
 	digests    map[string]crypto.Hash
 	algorithms map[string]signatureAlgorithm
-	minRSA     int
-	key        crypto.PublicKey // instead of a certificate
-	xpointer   bool             // #xpointer(/) and #xpointer(id('x'))
+	hash       func(algorithm string) hash.Hash                               // over SignedInfo; nil for the usual one
+	check      func(algorithm string, certs [][]byte, sum, value []byte) bool // instead of certificate and chain
+	xpointer   bool                                                           // #xpointer(/) and #xpointer(id('x'))
+}
+
+// valueHash returns the hash over SignedInfo.
+func (o *VerifyOptions) valueHash(si *signedInfo) hash.Hash {
+	if o.lab != nil {
+		if h := o.lab.hash(si.algorithmURI); h != nil {
+			return h
+		}
+	}
+	return si.algorithm.hash.New()
 }
 
 func (o *VerifyOptions) digest(uri string) (crypto.Hash, bool) {
@@ -122,18 +133,14 @@ func (o *VerifyOptions) algorithm(uri string) (signatureAlgorithm, bool) {
 const minRSABits, maxRSABits = 2048, 4096
 
 // checkKey says whether policy allows pub with a.
-func (o *VerifyOptions) checkKey(a signatureAlgorithm, pub crypto.PublicKey) *RefusedError {
-	least := minRSABits
-	if o.lab != nil && o.lab.minRSA > 0 {
-		least = o.lab.minRSA
-	}
+func checkKey(a signatureAlgorithm, pub crypto.PublicKey) *RefusedError {
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
 		if a.kind != rsaPKCS1 && a.kind != rsaPSS {
 			return refusef(AlgorithmRefused, "the certificate has an RSA key, the algorithm needs another")
 		}
-		if n := k.N.BitLen(); n < least || n > maxRSABits {
-			return refusef(AlgorithmRefused, "RSA key of %d bits, accepted are %d to %d", n, least, maxRSABits)
+		if n := k.N.BitLen(); n < minRSABits || n > maxRSABits {
+			return refusef(AlgorithmRefused, "RSA key of %d bits, accepted are %d to %d", n, minRSABits, maxRSABits)
 		}
 		return nil
 	case *ecdsa.PublicKey:

@@ -58,7 +58,7 @@ func (o SignOptions) withDefaults(leaf *x509.Certificate) (SignOptions, error) {
 	if !ok {
 		return o, fmt.Errorf("couldn't sign with algorithm %q: not accepted", o.Algorithm)
 	}
-	if bad := new(VerifyOptions).checkKey(alg, leaf.PublicKey); bad != nil {
+	if bad := checkKey(alg, leaf.PublicKey); bad != nil {
 		return o, fmt.Errorf("couldn't sign: %w", bad)
 	}
 	if _, ok := digests[o.Digest]; !ok {
@@ -116,12 +116,11 @@ type placing struct {
 	reading
 	scanner xmlstream.Scanner
 
-	at       int64 // where the signature goes; -1 until found
-	firm     bool  // behind TraceHeaderList: better than the end of the header
-	context  []xmlstream.Binding
-	inherit  []ancestor
-	sums     [][]byte
-	rootOnly bool // the root is an empty-element tag
+	at      int64 // where the signature goes; -1 until found
+	firm    bool  // behind TraceHeaderList: better than the end of the header
+	context []xmlstream.Binding
+	inherit []ancestor
+	sums    [][]byte
 }
 
 func (p *placing) run(ctx context.Context, src Source) error {

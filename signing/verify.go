@@ -83,7 +83,7 @@ func (v *verifier) verify(ctx context.Context, src Source, o *VerifyOptions) (*R
 	for i := range all {
 		if all[i].jobs != nil {
 			compare(&all[i], &rep.Signatures[i], rep.Size)
-			v.judge(&all[i], &rep.Signatures[i], o)
+			judge(&all[i], &rep.Signatures[i], o)
 		}
 	}
 	if v.tooMany {
@@ -136,12 +136,12 @@ func (v *verifier) describe(src Source, f *found, res *SignatureResult, o *Verif
 	if info.first != nil {
 		return nil
 	}
-	return v.canonicalInfo(part, f)
+	return v.canonicalInfo(part, f, o)
 }
 
 // canonicalInfo hashes the canonical form of SignedInfo.
-func (v *verifier) canonicalInfo(part []byte, f *found) error {
-	h := f.info.algorithm.hash.New()
+func (v *verifier) canonicalInfo(part []byte, f *found, o *VerifyOptions) error {
+	h := o.valueHash(f.info)
 	v.part.ResetFragment(part, f.raw.signedInfo.Start, f.raw.context, xmlstream.Limits{MaxToken: maxSignedInfo})
 	v.info.reset(&v.part, f.info.method, false, h)
 	v.info.inherit = f.raw.inherit
@@ -225,19 +225,16 @@ func compare(f *found, res *SignatureResult, size int64) {
 }
 
 // judge checks value, certificate and chain.
-func (v *verifier) judge(f *found, res *SignatureResult, o *VerifyOptions) {
+func judge(f *found, res *SignatureResult, o *VerifyOptions) {
 	value, err := decodeBase64(f.raw.value)
 	if err != nil {
 		res.refuse(refusef(MalformedSignature, "SignatureValue: %v", err))
 		return
 	}
-	if o.lab != nil && o.lab.key != nil {
-		bad := o.checkKey(f.info.algorithm, o.lab.key)
-		if bad == nil {
-			bad = checkValue(f.info.algorithm, o.lab.key, f.sum, value)
+	if o.lab != nil {
+		if res.ValueOK = o.lab.check(res.Algorithm, res.Embedded, f.sum, value); !res.ValueOK {
+			res.refuse(refusef(ValueMismatch, "in the laboratory"))
 		}
-		res.refuse(bad)
-		res.ValueOK = bad == nil
 		return
 	}
 	certs, bad := parseAll(res.Embedded, o.Trust)
@@ -245,16 +242,16 @@ func (v *verifier) judge(f *found, res *SignatureResult, o *VerifyOptions) {
 		res.refuse(bad)
 		return
 	}
-	signer, bad := v.signer(f, certs, value, o)
-	if signer != nil {
-		res.Certificate, res.Fingerprint = signer, sha256.Sum256(signer.Raw)
+	by, bad := signer(f, certs, value)
+	if by != nil {
+		res.Certificate, res.Fingerprint = by, sha256.Sum256(by.Raw)
 	}
 	if bad != nil {
 		res.refuse(bad)
 		return
 	}
 	res.ValueOK = true
-	chain := o.Trust.Check(signer, certs, o.At)
+	chain := o.Trust.Check(by, certs, o.At)
 	res.Chain, res.ChainOK, res.ValidityOK = chain.Chain, chain.ChainOK, chain.ValidityOK
 	if chain.Refusal != Accepted {
 		res.refuse(refusef(chain.Refusal, "%v", chain.Err))
@@ -279,11 +276,11 @@ func parseAll(ders [][]byte, t *Trust) ([]*x509.Certificate, *RefusedError) {
 // signer finds the certificate whose key made the value. Which of several certificates is the signer's is not said
 // by KeyInfo in a way that the signature protects, so each is tried in order; with none fitting, the first that is
 // no authority is told with what is wrong with it.
-func (v *verifier) signer(f *found, certs []*x509.Certificate, value []byte, o *VerifyOptions) (*x509.Certificate, *RefusedError) {
+func signer(f *found, certs []*x509.Certificate, value []byte) (*x509.Certificate, *RefusedError) {
 	var first *x509.Certificate
 	var why *RefusedError
 	for _, c := range certs {
-		bad := o.checkKey(f.info.algorithm, c.PublicKey)
+		bad := checkKey(f.info.algorithm, c.PublicKey)
 		if bad == nil {
 			bad = checkValue(f.info.algorithm, c.PublicKey, f.sum, value)
 		}
