@@ -141,11 +141,26 @@ func DecideForwarded(s State, c RecordForwarded) (Decision, error) {
 // day is how often a reason that stays the same is recorded again.
 const day = 24 * time.Hour
 
+// code says whether a reason is a code of at most 64 characters. A peer's sentence must not get into the record.
+func code(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == ':' || c == '.' || c == '_' {
+			continue
+		}
+		return false
+	}
+	return true
+}
+
 // DecideAttempt judges an attempt that did not succeed, or a local entry that nobody takes.
 func DecideAttempt(s State, c RecordAttempt) (Decision, error) {
 	switch {
-	case c.Reason == "":
-		return Decision{}, &Refusal{Reason: ReasonIncomplete}
+	case !code(c.Reason):
+		return Decision{}, &Refusal{Reason: ReasonIncomplete, Detail: "reason is no code"}
 	case s.Phase == PhaseNone:
 		return Decision{}, &Refusal{Reason: ReasonUnknown}
 	}

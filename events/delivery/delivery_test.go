@@ -153,7 +153,7 @@ func TestLives(t *testing.T) {
 			{Offer{}, "!incomplete"}, {offer(5, ""), "offered"}, {Take{At: start, Lease: time.Second}, "!incomplete"},
 			{Take{At: start, Client: "a"}, "!incomplete"}, {Acknowledge{}, "!incomplete"}, {TakeBack{}, "!incomplete"},
 			{SetMark{"odd", "b"}, "!incomplete"}, {SetMark{MarkUpdated, ""}, "!incomplete"}, {RecordForwarded{}, "!incomplete"},
-			{RecordAttempt{At: start}, "!incomplete"},
+			{RecordAttempt{At: start}, "!incomplete"}, {attempt("Máy chủ bận", 0, 0), "!incomplete"},
 		}, PhaseOffered},
 		{"parallel takers", []step{
 			{offer(5, ""), "offered"}, {take("a", 0), "taken"}, {take("b", time.Second), "!leased"}, {take("a", time.Second), "!leased"},
