@@ -293,6 +293,17 @@ func TestReceiveFromPeer(t *testing.T) {
 	if r, _ := s.Recipient("H02.06"); r.Elsewhere {
 		t.Errorf("got %+v", r)
 	}
+	// What recalls a document that is held here may name nobody here.
+	recall := receive("G22.01").with(func(c *Receive) {
+		c.Sender, c.Peer, c.DocumentID, c.Business = party("G22"), &FromPeer{Hop: hop}, "recall", 1
+		c.Effects = []EffectRequest{{Kind: EffectRecall, Document: s.Document}}
+	})
+	if got := answer(DecideReceive(State{}, recall)); got != "record" {
+		t.Errorf("recall for nobody here: got %s", got)
+	}
+	if got := answer(DecideReceive(State{}, recall.with(func(c *Receive) { c.Business, c.Effects = 0, nil }))); got != "!no-recipients" {
+		t.Errorf("document for nobody here: got %s", got)
+	}
 	// Without a list of those handed over: all that this node serves.
 	c = receive("H02.05", "G22.01", "nowhere").with(func(c *Receive) { c.Sender, c.Peer = party("G22"), &FromPeer{Hop: hop} })
 	d, err = DecideReceive(State{}, c)
