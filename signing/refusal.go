@@ -6,7 +6,8 @@ import "fmt"
 // stored in evidence and mapped to the numbered refusals of the gateway.
 type Refusal string
 
-// The refusals. Where several apply to one signature, the first of this order is told.
+// The refusals. Where several apply to one signature, its form is told before its certificates, these before digests, then
+// value, then chain and validity; what concerns the document as a whole comes last.
 const (
 	Accepted             Refusal = ""                      // not refused
 	Unsigned             Refusal = "unsigned"              // the document has no signature in the ds namespace
@@ -54,6 +55,13 @@ var refusalText = map[Refusal]string{
 	ExpiredCertificate:   "the certificate had expired",
 	PartialCoverage:      "no valid signature covers the whole document",
 	MisplacedSignature:   "the signature over the whole document does not stand in the header",
+}
+
+// Refusals returns every refusal there is, in the order in which they are told.
+func Refusals() []Refusal {
+	return []Refusal{Unsigned, TooManySignatures, MalformedSignature, TooManyReferences, NoReferences, AlgorithmRefused, ExternalReference,
+		UnsupportedReference, TransformRefused, MissingReference, AmbiguousID, NoCertificate, BadCertificate, DigestMismatch, ValueMismatch,
+		UntrustedCertificate, WrongKeyUsage, NotYetValid, ExpiredCertificate, PartialCoverage, MisplacedSignature}
 }
 
 // Text is one English sentence part that explains r.

@@ -49,10 +49,12 @@ func Verify(ctx context.Context, src Source, o VerifyOptions) (*Report, error) {
 
 // found is one signature on its way through the checks.
 type found struct {
-	raw  *rawSignature
-	info *signedInfo
-	jobs []*job // one per reference
-	sum  []byte // digest of the canonical SignedInfo
+	raw   *rawSignature
+	info  *signedInfo         // nil if the signature is too malformed to be read
+	sound bool                // nothing in SignedInfo is refused: its digests are computed
+	jobs  []*job              // one per reference
+	sum   []byte              // digest of the canonical SignedInfo
+	certs []*x509.Certificate // of KeyInfo; nil if not all can be read
 }
 
 func (v *verifier) verify(ctx context.Context, src Source, o *VerifyOptions) (*Report, error) {
@@ -72,8 +74,9 @@ func (v *verifier) verify(ctx context.Context, src Source, o *VerifyOptions) (*R
 			return nil, err
 		}
 		if all[i].info != nil {
-			if refs += len(all[i].info.refs); refs > o.MaxReferences && res.Refusal == Accepted {
+			if refs += len(all[i].info.refs); refs > o.MaxReferences {
 				res.refuse(refusef(TooManyReferences, "more than %d references in the document", o.MaxReferences))
+				all[i].sound = false
 			}
 		}
 	}
@@ -125,18 +128,39 @@ func (v *verifier) describe(src Source, f *found, res *SignatureResult, o *Verif
 		res.References = append(res.References, info.refs[i].ReferenceResult)
 	}
 	res.refuse(info.first)
-	for _, text := range f.raw.certs {
-		der, err := decodeBase64(text)
-		if err != nil {
-			res.refuse(refusef(BadCertificate, "%v", err))
-			return nil
-		}
-		res.Embedded = append(res.Embedded, der)
-	}
+	f.certificates(res, o)
 	if info.first != nil {
 		return nil
 	}
+	f.sound = true
 	return v.canonicalInfo(part, f, o)
+}
+
+// certificates reads those of KeyInfo.
+func (f *found) certificates(res *SignatureResult, o *VerifyOptions) {
+	if len(f.raw.certs) == 0 && o.lab == nil {
+		res.refuse(refusef(NoCertificate, "KeyInfo holds no X509Certificate"))
+		return
+	}
+	var certs []*x509.Certificate
+	for i, text := range f.raw.certs {
+		der, err := decodeBase64(text)
+		if err != nil {
+			res.refuse(refusef(BadCertificate, "certificate %d: %v", i+1, err))
+			return
+		}
+		res.Embedded = append(res.Embedded, der)
+		if o.lab != nil {
+			continue
+		}
+		c, err := o.Trust.parse(der)
+		if err != nil {
+			res.refuse(refusef(BadCertificate, "certificate %d: %v", i+1, err))
+			return
+		}
+		certs = append(certs, c)
+	}
+	f.certs = certs
 }
 
 // canonicalInfo hashes the canonical form of SignedInfo.
@@ -168,7 +192,7 @@ func (v *verifier) digest(ctx context.Context, src Source, all []found, rep *Rep
 	var jobs []*job
 	for i := range all {
 		f := &all[i]
-		if f.info == nil || rep.Signatures[i].Refusal != Accepted {
+		if !f.sound {
 			continue
 		}
 		for k := range f.info.refs {
@@ -237,12 +261,10 @@ func judge(f *found, res *SignatureResult, o *VerifyOptions) {
 		}
 		return
 	}
-	certs, bad := parseAll(res.Embedded, o.Trust)
-	if bad != nil {
-		res.refuse(bad)
+	if f.certs == nil {
 		return
 	}
-	by, bad := signer(f, certs, value)
+	by, bad := signer(f, value)
 	if by != nil {
 		res.Certificate, res.Fingerprint = by, sha256.Sum256(by.Raw)
 	}
@@ -251,35 +273,20 @@ func judge(f *found, res *SignatureResult, o *VerifyOptions) {
 		return
 	}
 	res.ValueOK = true
-	chain := o.Trust.Check(by, certs, o.At)
+	chain := o.Trust.Check(by, f.certs, o.At)
 	res.Chain, res.ChainOK, res.ValidityOK = chain.Chain, chain.ChainOK, chain.ValidityOK
 	if chain.Refusal != Accepted {
 		res.refuse(refusef(chain.Refusal, "%v", chain.Err))
 	}
 }
 
-func parseAll(ders [][]byte, t *Trust) ([]*x509.Certificate, *RefusedError) {
-	if len(ders) == 0 {
-		return nil, refusef(NoCertificate, "KeyInfo holds no X509Certificate")
-	}
-	certs := make([]*x509.Certificate, len(ders))
-	for i, der := range ders {
-		c, err := t.parse(der)
-		if err != nil {
-			return nil, refusef(BadCertificate, "certificate %d: %v", i+1, err)
-		}
-		certs[i] = c
-	}
-	return certs, nil
-}
-
 // signer finds the certificate whose key made the value. Which of several certificates is the signer's is not said
 // by KeyInfo in a way that the signature protects, so each is tried in order; with none fitting, the first that is
 // no authority is told with what is wrong with it.
-func signer(f *found, certs []*x509.Certificate, value []byte) (*x509.Certificate, *RefusedError) {
+func signer(f *found, value []byte) (*x509.Certificate, *RefusedError) {
 	var first *x509.Certificate
 	var why *RefusedError
-	for _, c := range certs {
+	for _, c := range f.certs {
 		bad := checkKey(f.info.algorithm, c.PublicKey)
 		if bad == nil {
 			bad = checkValue(f.info.algorithm, c.PublicKey, f.sum, value)

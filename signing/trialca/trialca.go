@@ -114,8 +114,26 @@ func (a *Authority) Issue(l Leaf) (crypto.Signer, *x509.Certificate, error) {
 	return key, cert, nil
 }
 
+// IssueWith is Issue with a last change to the certificate before it is signed: for trying out certificates that should be
+// refused.
+func (a *Authority) IssueWith(l Leaf, change func(*x509.Certificate)) (crypto.Signer, *x509.Certificate, error) {
+	key, err := newKey(l.Key, a.rand)
+	if err != nil {
+		return nil, nil, err
+	}
+	cert, err := a.certify(l, key.Public(), change)
+	if err != nil {
+		return nil, nil, err
+	}
+	return key, cert, nil
+}
+
 // IssueFor certifies a key made elsewhere; l.Key is ignored.
 func (a *Authority) IssueFor(l Leaf, pub crypto.PublicKey) (*x509.Certificate, error) {
+	return a.certify(l, pub, func(*x509.Certificate) {})
+}
+
+func (a *Authority) certify(l Leaf, pub crypto.PublicKey, change func(*x509.Certificate)) (*x509.Certificate, error) {
 	from, life := l.NotBefore, l.Lifetime
 	if from.IsZero() {
 		from = a.now().Add(-time.Hour)
@@ -146,6 +164,7 @@ func (a *Authority) IssueFor(l Leaf, pub crypto.PublicKey) (*x509.Certificate, e
 			tmpl.DNSNames = append(tmpl.DNSNames, h)
 		}
 	}
+	change(tmpl)
 	return a.create(tmpl, a.Certificate, pub)
 }
 
