@@ -13,7 +13,7 @@ func TestSchemasCompile(t *testing.T) {
 	}
 }
 
-func TestTwoPiecesOfText(t *testing.T) {
+func TestCommentInField(t *testing.T) {
 	const doc = `<edXML xmlns="` + NamespaceEdXML + `"><edXMLEnvelope><edXMLHeader><MessageHeader><From><OrganId>H0<!-- x -->5</OrganId></From></MessageHeader></edXMLHeader></edXMLEnvelope></edXML>`
 	_, err := Parse(context.Background(), ReceivedBytes([]byte(doc)), Options{})
 	t.Log(err)

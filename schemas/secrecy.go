@@ -71,7 +71,8 @@ func stampLevel(parts []string, i int) Secrecy {
 type word struct {
 	text     string
 	capitals bool // letters only, all capitals
-	joined   bool // nothing but spaces (no line break, no punctuation) between it and the word before
+	joined   bool // nothing but spaces, or one hyphen or underscore, between it and the word before
+	hyphen   bool // joined by the latter
 }
 
 // ordinaryBefore and ordinaryAfter are words that make an ordinary word with MẬT, whatever stands around it.
@@ -125,7 +126,8 @@ func stampAt(words []word, i int) Secrecy {
 	case "TUYỆT":
 		return SecrecyTuyetMat
 	}
-	if !before.capitals && !after.capitals {
+	// 12/MẬT-UBND: a hyphen makes words of ordinary language, but does not take a stamp its standing.
+	if (!before.capitals || words[i].hyphen) && (!after.capitals || words[i+1].hyphen) {
 		return SecrecyMat
 	}
 	if before.text == "" && i+2 < len(words) && typeWords[after.text+" "+words[i+2].text] {
@@ -137,12 +139,12 @@ func stampAt(words []word, i int) Secrecy {
 func splitWords(s string) []word {
 	var words []word
 	var b strings.Builder
-	joined, capitals, letters := false, true, 0
+	joined, hyphen, capitals, letters := false, false, true, 0
 	flush := func() {
 		if b.Len() > 0 {
-			words = append(words, word{b.String(), capitals && letters > 0, joined && len(words) > 0})
+			words = append(words, word{b.String(), capitals && letters > 0, joined && len(words) > 0, hyphen})
 			b.Reset()
-			joined = true
+			joined, hyphen = true, false
 		}
 		capitals, letters = true, 0
 	}
@@ -161,8 +163,11 @@ func splitWords(s string) []word {
 		case c == '\n' || c == '\r':
 			flush()
 			joined = false
-		case unicode.IsSpace(c), (c == '-' || c == '_') && b.Len() > 0 && i+1 < len(runes) && unicode.IsLetter(runes[i+1]):
-			flush() // MẬT-ĐỘ, bao_cao_MẬT: as with a space
+		case unicode.IsSpace(c):
+			flush()
+		case (c == '-' || c == '_') && b.Len() > 0 && i+1 < len(runes) && unicode.IsLetter(runes[i+1]):
+			flush()
+			hyphen = true
 		default:
 			flush()
 			joined = false
