@@ -97,11 +97,16 @@ func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender docume
 	}
 	var out []document.EffectRequest
 	for _, a := range d.Affects() {
-		key, _, err := h.findDocument(ctx, sender, documentIDs(a.DocumentID, a.Code, dateOf(d, a), sender.Code))
+		key, found, err := h.findDocument(ctx, sender, documentIDs(a.DocumentID, a.Code, dateOf(d, a), sender.Code))
 		if err != nil {
 			return nil, err
 		}
 		e := document.EffectRequest{Kind: kind, Document: key, Recipients: h.parties(a.OrganIDs)}
+		if found {
+			if e.Held, err = h.n.held(ctx, document.StreamPrefix+key); err != nil {
+				return nil, err
+			}
+		}
 		if a.OrganID != "" {
 			e.Owner = h.party(a.OrganID)
 		}
@@ -121,6 +126,25 @@ func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender docume
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// held are the recipients of a document that this node answers for, but for those it was recalled from.
+func (n *Node) held(ctx context.Context, stream string) ([]document.Recipient, error) {
+	var s document.State
+	err := n.c.Store.Stream(ctx, stream, 0, func(e events.Event) (err error) {
+		s, err = document.Fold(s, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the document concerned: %w", err)
+	}
+	if !s.Received {
+		return nil, nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.Recipients), func(r document.Recipient) bool {
+		_, recalled := s.Recalled(r.Org)
+		return r.Elsewhere || recalled
+	}), nil
 }
 
 // dateOf finds the date beside the reference that an affected document came from.

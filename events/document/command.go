@@ -89,6 +89,10 @@ type EffectRequest struct {
 	Recipients []Party // concerned; nil: all
 	Added      []Party // update
 	Removed    []Party // update
+	// Held are the recipients of the document concerned that this node answers for, as its stream says at the decision, but
+	// for those it was recalled from. Whom of them the effect concerns gets this document too, named in it or not: whoever
+	// works with the old one must learn of the new one.
+	Held []Recipient
 }
 
 // ReportStatus is the command made from a verified edXML status message. It is decided on the stream of the document it

@@ -367,3 +367,39 @@ func TestHandedInAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestEffectsReachHolders: whoever holds the document concerned gets the new one, but for those it is taken from.
+func TestEffectsReachHolders(t *testing.T) {
+	held := []Recipient{
+		{Org: "H02.06", Codes: []string{"H02.06"}}, {Org: "H02.07", Codes: []string{"H02.07"}}, {Org: "G22", Codes: []string{"G22"}, Node: "vpcp"},
+	}
+	for _, x := range []struct {
+		name   string
+		effect EffectRequest
+		want   []string
+	}{
+		{"recall", EffectRequest{Kind: EffectRecall}, []string{"H02.06", "H02.07", "G22"}},
+		{"replacement for some", EffectRequest{Kind: EffectReplace, Recipients: all("G22")}, []string{"H02.06", "G22"}},
+		{"update of the content", EffectRequest{Kind: EffectUpdate, Content: true, Removed: all("H02.07"), Added: all("H02.08")}, []string{"H02.06", "H02.08", "G22"}},
+		{"update of recipients", EffectRequest{Kind: EffectUpdate, Added: all("H02.08")}, []string{"H02.06", "H02.08"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			x.effect.Document, x.effect.Held = "aa", held
+			c := receive("H02.06").with(func(c *Receive) {
+				c.Business = map[EffectKind]int{EffectRecall: 1, EffectUpdate: 2, EffectReplace: 3}[x.effect.Kind]
+				c.Effects = []EffectRequest{x.effect}
+			})
+			d, err := DecideReceive(State{}, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range d.Events[0].Data.(Received).Recipients {
+				got = append(got, r.Org)
+			}
+			if !slices.Equal(got, x.want) {
+				t.Errorf("recipients %v, expected %v", got, x.want)
+			}
+		})
+	}
+}

@@ -66,6 +66,7 @@ func DecideReceive(s State, c Receive) (Decision, error) {
 	if r != nil {
 		return Decision{}, r
 	}
+	recipients = c.reached(recipients, effects)
 	if s.Received && s.Content != c.Content {
 		return Decision{}, &Refusal{Reason: ReasonOtherContent, Earlier: s.Address}
 	}
@@ -198,6 +199,24 @@ func once(list []string, s string) []string {
 		return list
 	}
 	return append(list, s)
+}
+
+// reached gives the recipients named and those whom the effects reach besides: added ones, and those who hold what is
+// recalled, replaced or changed in content, but for those an update takes it from.
+func (c Receive) reached(named []Recipient, effects []EffectOn) []Recipient {
+	out := named
+	for i, e := range effects {
+		out = State{Recipients: out}.with(e.Added)
+		for _, r := range c.Effects[i].Held {
+			switch {
+			case e.Kind == EffectUpdate && !e.Content, slices.Contains(e.Removed, r.Org),
+				len(e.Recipients) > 0 && !slices.Contains(e.Recipients, r.Org):
+			default:
+				out = State{Recipients: out}.with([]Recipient{r})
+			}
+		}
+	}
+	return out
 }
 
 // kinds of effects by business type.

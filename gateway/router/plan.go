@@ -34,9 +34,6 @@ type documents interface {
 // plan says which offers follow from an event, in the order in which recipients are named. It depends on the log
 // before the event only: the same event always has the same offers. What came from a peer goes to recipients of this
 // node alone; the peer sees to the others itself.
-//
-// A recall, an update of the content and a replacement go to those who hold the document concerned too, named in it or
-// not: whoever works with the old one must learn of the new one.
 func plan(ctx context.Context, docs documents, e events.Event) ([]offer, error) {
 	s := &e.Statement
 	switch s.Name {
@@ -47,12 +44,14 @@ func plan(ctx context.Context, docs documents, e events.Event) ([]offer, error) 
 		}
 		to := slices.Clip(d.Recipients)
 		for _, f := range d.Effects {
-			to = append(to, f.Added...)
+			if len(f.Removed) == 0 {
+				continue
+			}
 			h, err := docs.document(ctx, document.StreamPrefix+f.Document, e.Position)
 			if err != nil {
 				return nil, err
 			}
-			to = append(to, h.holders(f)...)
+			to = append(to, h.removed(f)...)
 		}
 		return recipients(e, d, to, d.Assurance, d.Peer != nil)
 	case document.NameResent:
@@ -120,23 +119,12 @@ func planStatus(ctx context.Context, docs documents, e events.Event) ([]offer, e
 	return out, nil
 }
 
-// holders are the recipients of the document that an effect of another one concerns. Whoever an update takes the document
-// from does not get the new one; but another node that serves him must learn of it, so it is handed over there, where it
-// reaches no mailbox of his.
-func (h history) holders(f document.EffectOn) []document.Recipient {
-	if !h.state.Received {
-		return nil
-	}
+// removed are the recipients of the document from whom an update takes it, as far as other nodes serve them. They do not
+// get the new document; but those nodes must learn of it, so it is handed over there, where it reaches no mailbox of theirs.
+func (h history) removed(f document.EffectOn) []document.Recipient {
 	var out []document.Recipient
 	for _, r := range h.state.Recipients {
-		_, recalled := h.state.Recalled(r.Org)
-		switch {
-		case r.Elsewhere || recalled || len(f.Recipients) > 0 && !slices.Contains(f.Recipients, r.Org):
-		case slices.Contains(f.Removed, r.Org):
-			if r.Node != "" {
-				out = append(out, r)
-			}
-		case f.Kind != document.EffectUpdate || f.Content:
+		if h.state.Received && r.Node != "" && !r.Elsewhere && slices.Contains(f.Removed, r.Org) {
 			out = append(out, r)
 		}
 	}

@@ -459,7 +459,7 @@ func (n *node) accept(b []byte, from *document.FromPeer, client string) (receipt
 			c.Effects = append(c.Effects, document.EffectRequest{
 				Kind:     []document.EffectKind{"", document.EffectRecall, document.EffectUpdate, document.EffectReplace}[p.Business],
 				Document: document.Key(sender.Org, f.ID), Content: f.Content, Recipients: n.parties(f.Only, at),
-				Added: n.parties(f.Added, at), Removed: n.parties(f.Removed, at),
+				Added: n.parties(f.Added, at), Removed: n.parties(f.Removed, at), Held: n.held(document.Stream(sender.Org, f.ID)),
 			})
 		}
 		for _, r := range state.Recipients {
@@ -483,6 +483,24 @@ func (n *node) accept(b []byte, from *document.FromPeer, client string) (receipt
 		return nil, err
 	}
 	return ledger.NewReceipt(sealed, 0, n.options.NodeChain)
+}
+
+// held are the recipients of a document that this node answers for, but for those it was recalled from.
+func (n *node) held(stream string) []document.Recipient {
+	var s document.State
+	n.each(stream, func(e events.Event) {
+		var err error
+		if s, err = document.Fold(s, e); err != nil {
+			n.w.t.Fatalf("%v", err)
+		}
+	})
+	if !s.Received {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.Recipients), func(r document.Recipient) bool {
+		_, recalled := s.Recalled(r.Org)
+		return r.Elsewhere || recalled
+	})
 }
 
 func (n *node) delivery(stream string) delivery.State {

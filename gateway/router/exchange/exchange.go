@@ -89,12 +89,15 @@ func New(o Options) (*Exchange, error) {
 	return &Exchange{o: o, poked: make(chan struct{}, 1), made: make(map[string][]byte), after: make(map[string]string)}, nil
 }
 
-const idPrefix = "directory:"
+// prefix begins every id that this node gives: an origin has characters that an id may not have, so its digest stands in.
+func (x *Exchange) prefix() string {
+	return "dir:" + events.Sum([]byte(x.o.Node.Origin())).String() + ":"
+}
 
 // id names the change published for the one accepted at a position; part is the number of a single operation of it, -1
 // for all.
 func (x *Exchange) id(position uint64, part int) string {
-	id := idPrefix + x.o.Node.Origin() + ":" + strconv.FormatUint(position, 10)
+	id := x.prefix() + strconv.FormatUint(position, 10)
 	if part >= 0 {
 		id += ":" + strconv.Itoa(part)
 	}
@@ -103,7 +106,7 @@ func (x *Exchange) id(position uint64, part int) string {
 
 // parseID reads an id of this node.
 func (x *Exchange) parseID(id string) (position uint64, part int, ok bool) {
-	rest, ok := strings.CutPrefix(id, idPrefix+x.o.Node.Origin()+":")
+	rest, ok := strings.CutPrefix(id, x.prefix())
 	if !ok {
 		return 0, 0, false
 	}

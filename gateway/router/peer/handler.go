@@ -205,10 +205,10 @@ func WriteRefusal(w http.ResponseWriter, _ *http.Request, f *gateway.Refusal) {
 		Code      int      `json:"code"`
 		ID        string   `json:"id"`
 		Status    int      `json:"status"`
-		Field     string   `json:"field,omitempty"`
+		Field     string   `json:"field"`
 		Vi        string   `json:"message_vi"`
 		En        string   `json:"message_en"`
 		Retryable bool     `json:"retryable"`
-		Details   []string `json:"details,omitempty"`
-	}{f.Code, f.ID, f.HTTP, f.Field, f.Vi, f.En, f.Retryable, f.Details})
+		Details   []string `json:"details"`
+	}{f.Code, f.ID, f.HTTP, f.Field, f.Vi, f.En, f.Retryable, append([]string{}, f.Details...)})
 }
