@@ -380,8 +380,8 @@ func TestEffectsReachHolders(t *testing.T) {
 	}{
 		{"recall", EffectRequest{Kind: EffectRecall}, []string{"H02.06", "H02.07", "G22"}},
 		{"replacement for some", EffectRequest{Kind: EffectReplace, Recipients: all("G22")}, []string{"H02.06", "G22"}},
-		{"update of the content", EffectRequest{Kind: EffectUpdate, Content: true, Removed: all("H02.07"), Added: all("H02.08")}, []string{"H02.06", "H02.08", "G22"}},
-		{"update of recipients", EffectRequest{Kind: EffectUpdate, Added: all("H02.08")}, []string{"H02.06", "H02.08"}},
+		{"update of the content", EffectRequest{Kind: EffectUpdate, Content: true, Removed: all("H02.07"), Added: all("G22.01")}, []string{"H02.06", "G22.01", "G22"}},
+		{"update of recipients", EffectRequest{Kind: EffectUpdate, Added: all("G22.01")}, []string{"H02.06", "G22.01"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			x.effect.Document, x.effect.Held = "aa", held

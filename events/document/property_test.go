@@ -196,7 +196,7 @@ func TestPayloadsHoldNoFacts(t *testing.T) {
 		s, _ = keep(t, s, d, pkg)
 	}
 	do(c, c.Package)
-	do(c.with(func(c *Receive) { c.Package, c.Recipients = dig("again"), all("H02.08") }), dig("again"))
+	do(c.with(func(c *Receive) { c.Package, c.Recipients = dig("again"), all("G22.01") }), dig("again"))
 	r := report("H02.06", "03")
 	r.Document, r.Facts = s.Document, status
 	do(r, r.Package)
