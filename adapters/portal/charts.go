@@ -161,8 +161,8 @@ type chartDay struct {
 
 // Chart lays out the bars: 14 groups of two, three grid lines at round numbers.
 func (v volume) Chart() barChart {
-	const left, top, base, group, bar = 36, 12, 172, 43, 13
-	c := barChart{Width: left + group*len(v.Days) + 6, Height: base + 28}
+	const left, top, base, group, bar = 30, 12, 152, 26, 9
+	c := barChart{Width: left + group*len(v.Days) + 6, Height: base + 24}
 	most := 1
 	for _, d := range v.Days {
 		most = max(most, d.In, d.Out)

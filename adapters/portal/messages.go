@@ -5,7 +5,7 @@ package portal
 var pageMessages = map[string]message{
 	"app.name":     {"Trạm", "Trạm"},
 	"app.what":     {"Trạm văn bản điện tử", "Electronic document station"},
-	"app.trial":    {"Trạm chạy thử: văn bản ở đây không có giá trị pháp lý.", "Trial station: documents here have no legal force."},
+	"app.trial":    {"Trạm chạy thử: văn bản không có giá trị pháp lý.", "Trial station: documents here have no legal force."},
 	"app.skip":     {"Đến nội dung chính", "Skip to content"},
 	"app.menu":     {"Trang", "Pages"},
 	"app.language": {"Ngôn ngữ", "Language"},
@@ -72,7 +72,7 @@ var pageMessages = map[string]message{
 	"home.volume.capped": {"Chỉ tính {n} văn bản mới nhất.", "Counts the latest {n} documents only."},
 	"home.volume.none":   {"Chưa có văn bản nào trong 14 ngày qua.", "No documents in the last 14 days."},
 	"home.share":         {"Văn bản đi trong 14 ngày: đã được nhận đến đâu", "Outgoing in 14 days: how far they got"},
-	"home.share.main":    {"đã được nhận xong", "fully received"},
+	"home.share.main":    {"đã nhận xong", "received"},
 	"home.share.none":    {"Chưa gửi văn bản nào trong 14 ngày qua.", "Nothing sent in the last 14 days."},
 	"home.share.done":    {"Đã nhận", "Received"},
 	"home.share.open":    {"Đang chờ", "Open"},

@@ -14,6 +14,7 @@ type documentBody struct {
 	Title      string
 	Head       string // beginning of the subject
 	Rest       bool   // the subject is longer than Head
+	Standing   string // where the document stands for the reader's own agency, "" when that says nothing
 	Ribbons    []ribbon
 	Recipients []recipientLine
 	Done       int
@@ -67,6 +68,7 @@ func (p *Portal) document(v *visit) error {
 	b.Title = documentTitle(v.words, d.Row)
 	b.Head, b.Rest = cut(d.Row.Subject, headSubject)
 	b.Ribbons = ribbonsOf(d)
+	b.Standing = standing(d, p.reader(v).Orgs)
 	b.Assurance = d.Row.Assurance
 	if !v.words.has("assurance." + b.Assurance) {
 		b.Assurance = "unknown"
@@ -115,6 +117,23 @@ func documentTitle(w words, r view.RegisterRow) string {
 		return w.say("doc.plain", "number", number)
 	}
 	return w.say("doc.of", "type", kind, "number", number)
+}
+
+// standing is the state for the sender as a whole, or for the recipient that the reader belongs to. A recall is told by
+// the ribbon already.
+func standing(d view.Document, orgs []string) string {
+	state := d.Row.State
+	if !slices.Contains(orgs, d.Row.From.Org) {
+		for _, r := range d.Recipients {
+			if slices.Contains(orgs, r.Org) {
+				state = r.State
+			}
+		}
+	}
+	if state == view.StateRecalled {
+		return ""
+	}
+	return state
 }
 
 // ribbonsOf says at the top of the page what has become of the document since.

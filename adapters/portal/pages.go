@@ -15,7 +15,7 @@ import (
 	"github.com/tram-exchange/tram/internal/view"
 )
 
-//go:embed templates
+//go:embed all:templates
 var templateFiles embed.FS
 
 // pages holds every page in every language, parsed once.
@@ -59,7 +59,8 @@ func (p *pages) functions(w words) template.FuncMap {
 		"url":      func(s string) string { return p.base + s },
 		"asset":    func(name string) string { return p.assets.url[name] },
 		"hasAsset": p.assets.has,
-		"icon": func(name string) template.HTML { // name is a constant of the template or of iconOf, never data
+		"icon": func(kind any) template.HTML { // name is a constant of the template or of iconOf, never data
+			name := fmt.Sprint(kind)
 			return template.HTML(`<svg class="icon" aria-hidden="true" focusable="false"><use href="` +
 				template.HTMLEscapeString(p.assets.url["icons.svg"]+"#"+name) + `"/></svg>`)
 		},
@@ -91,7 +92,7 @@ func (p *pages) functions(w words) template.FuncMap {
 		"add":        func(a, b int) int { return a + b },
 		"more":       func(to []view.Party, shown int) int { return len(to) - shown },
 		"list":       pairs,
-		"browser":    browser,
+		"browser":    browserName,
 		"resultTone": resultTone,
 	}
 }

@@ -131,8 +131,8 @@ func resultTone(result string) string {
 	return StateWarn
 }
 
-// browser names the program behind a User-Agent well enough for a person to know the own telephone from a stranger's.
-func browser(agent string) string {
+// browserName names the program behind a User-Agent well enough for a person to know the own telephone from a stranger's.
+func browserName(agent string) string {
 	find := func(names ...string) string {
 		for _, n := range names {
 			key, label, _ := strings.Cut(n, "=")
