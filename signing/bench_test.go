@@ -26,3 +26,24 @@ func BenchmarkVerify(b *testing.B) {
 		})
 	}
 }
+
+// TestNoAllocationPerToken: what a verification allocates does not depend on how many tokens the document has.
+func TestNoAllocationPerToken(t *testing.T) {
+	ca := newCA(t, "allocations")
+	l := newLeaf(t, ca, trialca.P256)
+	loads, err := signing.Workloads(l.key, l.chain[:1], trustIn(t, ca), day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n []float64
+	for _, w := range loads[:2] {
+		n = append(n, testing.AllocsPerRun(20, func() {
+			if err := w.Verify(); err != nil {
+				t.Fatal(err)
+			}
+		}))
+	}
+	if n[1] > n[0]+10 {
+		t.Errorf("%v allocations for 60 tokens, %v for 30,000", n[0], n[1])
+	}
+}
