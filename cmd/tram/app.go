@@ -27,6 +27,7 @@ import (
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/gateway/router"
+	"github.com/tram-exchange/tram/gateway/router/exchange"
 	"github.com/tram-exchange/tram/gateway/router/peer"
 	"github.com/tram-exchange/tram/projections"
 	"github.com/tram-exchange/tram/schemas"
@@ -46,7 +47,8 @@ type app struct {
 	node     *gateway.Node
 	peers    *peer.Client
 	router   *router.Router
-	exchange directories
+	exchange *exchange.Exchange
+	callers  callers
 	api      *httpapi.API
 	accounts *portal.Accounts
 	portal   *portal.Portal
@@ -116,7 +118,7 @@ func (a *app) openGateway(data string) (err error) {
 	}); err != nil {
 		return err
 	}
-	if a.exchange, err = a.newDirectories(); err != nil {
+	if a.exchange, err = a.newExchange(); err != nil {
 		return err
 	}
 	perMinute := max(c.Limits.RequestsPerMinute, 0)
@@ -129,7 +131,7 @@ func (a *app) openGateway(data string) (err error) {
 	}, a.metrics); err != nil {
 		return err
 	}
-	peers, err := peer.NewHandler(peer.HandlerOptions{Door: a.node, Directory: a.exchange, Heard: a.router.Heard})
+	peers, err := peer.NewHandler(peer.HandlerOptions{Door: a.node, Directory: a.exchange, Heard: a.heard})
 	if err != nil {
 		return err
 	}
@@ -251,7 +253,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 		})
 	}
 	part("views", a.views.Run)
-	part("gateway", a.node.Run)
+	part("directory", a.watchDirectory)
 	part("router", a.router.Run)
 	part("directory exchange", a.exchange.Run)
 	addresses := map[string]string{}

@@ -185,7 +185,7 @@ func (y operationYAML) operation(dir string, at time.Time) (op schemas.Operation
 		put(add)
 	}
 	if o := y.CloseOrganisation; o != nil {
-		put(schemas.CloseOrganisation{Code: o.Code, Successor: o.Successor})
+		put(schemas.CloseOrganisation{Code: o.Code, Successor: o.Successor, From: schemas.DateOf(at.In(vietnam))})
 	}
 	if o := y.AddCode; o != nil {
 		put(schemas.AddCode{Organisation: o.Organisation, Code: schemas.OrganisationCode{Code: o.Code}})

@@ -3,19 +3,19 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/tram-exchange/tram/events"
-	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/signing"
 )
 
 // acceptance is what is known about how a stored package was judged.
 type acceptance struct {
-	at       time.Time // earliest proved time: the peer's sealed receive time, else the node's own
+	at       time.Time // as of when it was judged: the peer's sealed receive time, else when it came in
 	evidence gateway.Evidence
 	trust    *signing.Trust // the authorities that the stored chains led to, and no others
 }
@@ -34,12 +34,14 @@ func acceptanceOf(e events.Event, evidence func(events.Digest) ([]byte, error)) 
 		return nil, err
 	}
 	a := &acceptance{at: e.Statement.Time, evidence: ev}
-	if ev.Peer != nil {
-		r, err := ledger.ParseReceipt([]byte(ev.Peer.Receipt))
-		if err != nil {
-			return nil, fmt.Errorf("couldn't read the peer's receipt: %w", err)
-		}
-		a.at = r.Statement.Time
+	var data struct {
+		Judged time.Time `json:"judged"`
+	}
+	if err := json.Unmarshal(e.Statement.Data, &data); err != nil {
+		return nil, fmt.Errorf("couldn't read event: %w", err)
+	}
+	if !data.Judged.IsZero() {
+		a.at = data.Judged
 	}
 	var authorities []*x509.Certificate
 	for _, chain := range ev.Chains {

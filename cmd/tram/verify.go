@@ -47,7 +47,8 @@ type verifyProblem struct {
 
 type verifyOptions struct {
 	dir, keyFile, checkpointFile string
-	progress                     io.Writer // nil: none
+	progress                     io.Writer          // nil: none
+	each                         func(events.Event) // nil: nobody wants to see every event
 }
 
 func verifyCommand() *cobra.Command {
@@ -119,6 +120,9 @@ func verifyDir(ctx context.Context, o verifyOptions) (*verifyAnswer, error) {
 		done, err := judgeAgain(ctx, e, evidence, open)
 		if done {
 			judged++
+		}
+		if o.each != nil {
+			o.each(e)
 		}
 		return err
 	}

@@ -1,0 +1,367 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tram-exchange/tram/adapters/portal"
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/refusal"
+	"github.com/tram-exchange/tram/projections"
+	"github.com/tram-exchange/tram/testdata/demo"
+)
+
+// demoOptions are the flags of demo.
+type demoOptions struct {
+	dir    string
+	exe    string // the program that the nodes run
+	once   bool
+	asJSON bool
+}
+
+// demoMark says that a folder was made by the demonstration, and may be made anew by it.
+const demoMark = ".tram-demo"
+
+func demoCommand() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Một ngày làm việc của tỉnh và Văn phòng Chính phủ, trên máy này / a working day, on this machine",
+		Long: `Makes two nodes under trial authorities of their own, plays a working day through their HTTP doors, verifies both records, and leaves the
+portal up with its address and accounts printed. Nothing outside --dir is touched; everything listens on loopback.
+
+With --once it ends after the verification; with --json the last line is one JSON object with what was counted.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			exe, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("couldn't find the program itself: %w", err)
+			}
+			o.exe = exe
+			return runDemo(cmd.Context(), cmd.OutOrStdout(), o)
+		},
+	}
+	cmd.Flags().StringVar(&o.dir, "dir", "demo", "folder to make; one that an earlier demonstration made is made anew")
+	cmd.Flags().BoolVar(&o.once, "once", false, "end after the day")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print a JSON object as the last line")
+	return cmd
+}
+
+// demoAnswer is the last line with --json.
+type demoAnswer struct {
+	Nodes      []demoNodeAnswer `json:"nodes"`
+	Documents  int              `json:"documents"`  // distinct, over the network
+	Deliveries int              `json:"deliveries"` // (document, recipient) pairs acknowledged
+	Statuses   int              `json:"statuses"`   // distinct status messages
+	Refused    int              `json:"refused"`
+	Duplicates int              `json:"duplicates"` // handed in again by a sender; retries between nodes are not counted
+}
+
+type demoNodeAnswer struct {
+	Org      string `json:"org"`
+	Dir      string `json:"dir"`
+	Events   uint64 `json:"events"`
+	Packages uint64 `json:"packages"`
+}
+
+func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
+	dir, err := demoFolder(o.dir)
+	if err != nil {
+		return err
+	}
+	say := &narrator{w: out}
+	if !o.once {
+		say.pace = 400 * time.Millisecond
+	}
+	fmt.Fprintln(out, "TRẠM: một ngày làm việc / a working day. THỬ NGHIỆM / TRIAL: keys, agencies and documents are made up for this demonstration.")
+	d, err := setUpDemo(ctx, dir, o.exe, say)
+	if d != nil {
+		defer func() { err = errors.Join(err, d.province.stop(), d.vpcp.stop()) }()
+	}
+	if err != nil {
+		return err
+	}
+	accounts, err := d.accounts(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.play(ctx); err != nil {
+		return err
+	}
+	answer, err := d.prove(ctx)
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		if err := json.NewEncoder(out).Encode(answer); err != nil {
+			return fmt.Errorf("couldn't print answer: %w", err)
+		}
+	}
+	if o.once {
+		return nil
+	}
+	d.invite(out, accounts)
+	<-ctx.Done()
+	fmt.Fprintln(out, "\nĐang dừng hai trạm. / Stopping.")
+	return nil
+}
+
+// demoFolder makes the folder, empty. A folder that something else made is left alone.
+func demoFolder(name string) (string, error) {
+	dir, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("couldn't locate %s: %w", name, err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("couldn't look into %s: %w", dir, err)
+	}
+	if len(entries) > 0 {
+		mine, err := exists(filepath.Join(dir, demoMark))
+		if err != nil {
+			return "", err
+		}
+		if !mine {
+			return "", fmt.Errorf("couldn't use %s: there is something in it that no demonstration made", dir)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return "", fmt.Errorf("couldn't make %s anew: %w", dir, err)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("couldn't make %s: %w", dir, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, demoMark), []byte("made by tram demo\n"), 0o600); err != nil {
+		return "", fmt.Errorf("couldn't make %s: %w", dir, err)
+	}
+	return dir, nil
+}
+
+// setUpDemo makes and starts both nodes, and lets the agencies in by signed changes. It gives the day also with an error
+// when a node may be running.
+func setUpDemo(ctx context.Context, dir, exe string, say *narrator) (*day, error) {
+	say.at("07:00", "Lập hai trạm: tỉnh Bắc Giang và Văn phòng Chính phủ, mỗi trạm một cơ quan chứng thực và danh bạ riêng. / Two nodes, each with its own trust.")
+	province, err := newDemoNode(dir, exe, "H02", "Trạm tỉnh Bắc Giang", "tram.bacgiang.example/log", "127.0.0.1:8080")
+	if err != nil {
+		return nil, err
+	}
+	vpcp, err := newDemoNode(dir, exe, "G22", "Trạm Văn phòng Chính phủ", "tram.vpcp.example/log", "127.0.0.1:8081")
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(province.trust(vpcp), vpcp.trust(province)); err != nil {
+		return nil, err
+	}
+	d := &day{say: say, province: province, vpcp: vpcp, by: map[string]*office{}, tally: &tally{}}
+	for _, n := range []*demoNode{vpcp, province} {
+		if err := n.start(ctx); err != nil {
+			return d, err
+		}
+	}
+	units, err := demo.Units()
+	if err != nil {
+		return d, err
+	}
+	phases := map[int][]*office{}
+	for i, u := range units {
+		o := newOffice(fmt.Sprintf("H02.%02d", i+1), u.Name, i, d.tally)
+		d.units, d.by[u.Name] = append(d.units, o), o
+		phases[u.Phase] = append(phases[u.Phase], o)
+	}
+	for phase := 1; phase <= len(phases); phase++ {
+		if err := enrolOffices(ctx, province, fmt.Sprintf("Kết nối các đơn vị giai đoạn %d", phase), phases[phase]...); err != nil {
+			return d, err
+		}
+		say.note("Giai đoạn %d: %d đơn vị vào danh bạ bằng một gói tin có ký. / Phase %d enters by one signed change.", phase, len(phases[phase]), phase)
+	}
+	d.centre = newOffice("G22", "Văn phòng Chính phủ", len(units), d.tally)
+	d.centre.notation = "VPCP"
+	if err := enrolOffices(ctx, vpcp, "Cơ quan của trạm", d.centre); err != nil {
+		return d, err
+	}
+	if err := errors.Join(province.meet(ctx, vpcp, "G22"), vpcp.meet(ctx, province, "H02")); err != nil {
+		return d, err
+	}
+	if err := d.acquainted(ctx); err != nil {
+		return d, err
+	}
+	say.note("Hai trạm đã trao đổi danh bạ có ký. / The nodes have learned each other's agencies.")
+	return d, nil
+}
+
+var (
+	surnames   = []string{"Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ", "Ngô", "Dương", "Giáp", "Thân"}
+	givenNames = []string{"Thị Hạnh", "Văn Đức", "Thu Hà", "Quang Huy", "Minh Tuấn", "Thị Lan", "Xuân Trường", "Ngọc Ánh", "Hữu Nghĩa"}
+)
+
+// newOffice makes up the people of an agency.
+func newOffice(code, name string, i int, t *tally) *office {
+	return &office{
+		code: code, name: name, tally: t, numbers: &counter{n: 100 + 7*i},
+		clerk:    surnames[i%len(surnames)] + " " + givenNames[i%len(givenNames)],
+		position: "Chánh Văn phòng", notation: initials(name) + "-VP",
+	}
+}
+
+// initials are the first letters of the words of a name: "Sở Nội vụ" is SNV.
+func initials(name string) string {
+	var b strings.Builder
+	for _, w := range strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		b.WriteRune(unicode.ToUpper([]rune(w)[0]))
+	}
+	return b.String()
+}
+
+// acquainted waits until each node knows the other's agencies.
+func (d *day) acquainted(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for _, ask := range []struct {
+		who  *office
+		code string
+	}{{d.units[0], d.centre.code}, {d.centre, d.units[len(d.units)-1].code}} {
+		for {
+			err := ask.who.api.call(ctx, "GET", "/v1/directory/"+ask.code, nil, nil, nil)
+			var r *refusedError
+			if err == nil {
+				break
+			}
+			if !errors.As(err, &r) {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("the nodes did not learn of each other's agencies: %s asks for %s: %w", ask.who.name, ask.code, err)
+			case <-tick.C:
+			}
+		}
+	}
+	return nil
+}
+
+// accounts makes the people of the portal.
+func (d *day) accounts(ctx context.Context) ([]demoAccount, error) {
+	var out []demoAccount
+	for _, a := range []struct {
+		node *demoNode
+		user string
+		org  *office
+		role portal.Role
+		name string
+	}{
+		{d.province, "vanthu.vpub", d.units[0], portal.RoleClerk, "Văn thư Văn phòng UBND tỉnh"},
+		{d.province, "vanthu.snv", d.unit("Sở Nội vụ"), portal.RoleClerk, "Văn thư Sở Nội vụ"},
+		{d.province, "vanthu.hiephoa", d.unit("Huyện Hiệp Hòa"), portal.RoleClerk, "Văn thư huyện Hiệp Hòa"},
+		{d.province, "vanhanh", nil, portal.RoleOperator, "Người vận hành trạm tỉnh"},
+		{d.vpcp, "vanthu.vpcp", d.centre, portal.RoleClerk, "Văn thư Văn phòng Chính phủ"},
+	} {
+		org := ""
+		if a.org != nil {
+			org = a.org.code
+		}
+		acc, err := a.node.account(ctx, a.user, org, a.name, a.role)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, acc)
+	}
+	return out, nil
+}
+
+// prove verifies both records while the nodes run, and counts from them what happened.
+func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
+	d.say.at("16:30", "Kiểm chứng sổ của cả hai trạm. / Both records are proved.")
+	answer := &demoAnswer{Duplicates: d.tally.duplicates}
+	documents, statuses := map[string]bool{}, map[string]bool{}
+	for _, n := range []*demoNode{d.province, d.vpcp} {
+		offers := map[string]bool{} // delivery streams of documents, not of status messages
+		v, err := verifyDir(ctx, verifyOptions{dir: n.data(), keyFile: n.keyFile(), each: func(e events.Event) {
+			switch s := &e.Statement; s.Name {
+			case document.NameReceived:
+				documents[s.Stream] = true
+			case document.NameStatusReported:
+				statuses[s.Package.SHA256.String()] = true
+			case delivery.NameOffered:
+				var o delivery.Offered
+				if json.Unmarshal(s.Data, &o) == nil && o.ItemID == delivery.ItemDocument {
+					offers[s.Stream] = true
+				}
+			case delivery.NameAcknowledged:
+				if offers[s.Stream] {
+					answer.Deliveries++
+				}
+			case refusal.NameRecorded:
+				answer.Refused++
+			}
+		}})
+		if err != nil {
+			return nil, err
+		}
+		if !v.OK {
+			return nil, fmt.Errorf("the record of %s is not good: %s: %s", n.name, v.Error.Kind, v.Error.Reason)
+		}
+		d.say.note("%s: %d sự kiện, %d gói tin, %d lần kiểm lại chữ ký: ĐÚNG. / proved.", n.name, v.Events, v.Packages, v.Judged)
+		answer.Nodes = append(answer.Nodes, demoNodeAnswer{Org: n.org, Dir: n.data(), Events: v.Events, Packages: v.Packages})
+	}
+	answer.Documents, answer.Statuses = len(documents), len(statuses)
+	t := d.tally
+	if t.documents != answer.Documents || t.acknowledged != answer.Deliveries || t.statuses != answer.Statuses || t.refused != answer.Refused {
+		return nil, fmt.Errorf("the records say %d documents, %d deliveries, %d statuses, %d refused; the agencies counted %d, %d, %d, %d",
+			answer.Documents, answer.Deliveries, answer.Statuses, answer.Refused, t.documents, t.acknowledged, t.statuses, t.refused)
+	}
+	d.say.note("%d văn bản, %d lượt nhận, %d trạng thái, %d từ chối, %d gửi lặp: sổ và các cơ quan đếm như nhau. / Records and agencies agree.",
+		answer.Documents, answer.Deliveries, answer.Statuses, answer.Refused, answer.Duplicates)
+	return answer, nil
+}
+
+// invite says where the portal is and who may sign in.
+func (d *day) invite(out io.Writer, accounts []demoAccount) {
+	fmt.Fprintf(out, "\nCổng làm việc / portal:  %s   (VPCP: %s)\n", d.province.portal(), d.vpcp.portal())
+	for _, a := range accounts {
+		fmt.Fprintf(out, "  %-16s %-28s %s\n", a.Username, a.Password, a.Name)
+	}
+	fmt.Fprintf(out, "API: %s  (%s)\n", d.province.url(), d.vpcp.url())
+	fmt.Fprintf(out, "Kiểm chứng lại / verify again:  tram verify %s --key %s\n", d.province.data(), d.province.keyFile())
+	fmt.Fprintln(out, "Ctrl-C để dừng. / Ctrl-C stops.")
+}
+
+// demoPDF is a one-page PDF that says a word; enough to be opened.
+func demoPDF(title string) []byte {
+	text := projections.Fold(title) // the built-in font knows no Vietnamese letters
+	stream := fmt.Sprintf("BT /F1 24 Tf 72 720 Td (%s) Tj ET", strings.NewReplacer("\\", "", "(", "", ")", "").Replace(text))
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.4\n")
+	var at []int
+	for i, obj := range []string{
+		"<< /Type /Catalog /Pages 2 0 R >>",
+		"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+		"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(stream), stream),
+		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+	} {
+		at = append(at, b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, obj)
+	}
+	xref := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(at)+1)
+	for _, a := range at {
+		fmt.Fprintf(&b, "%010d 00000 n \n", a)
+	}
+	fmt.Fprintf(&b, "trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(at)+1, xref)
+	return b.Bytes()
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/tram-exchange/tram/adapters/portal"
+	"github.com/tram-exchange/tram/gateway/httpapi"
+	"github.com/tram-exchange/tram/schemas"
+	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/trialca"
+)
+
+// demoNode is one node of the demonstration: a process of its own, with its own folder, directory and trust.
+type demoNode struct {
+	org, name string
+	config    *Config
+	ca        *trialca.Authority
+	admin     identity
+	vkey      string
+
+	exe     string
+	process *exec.Cmd
+	ended   chan error
+}
+
+// freeAddress finds a loopback address that nobody uses. Somebody could take it before the node does; then the node
+// says so and the demonstration ends.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("couldn't find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// preferred is the wanted address if it is free, else another.
+func preferred(address string) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return freeAddress()
+	}
+	return address, l.Close()
+}
+
+// newDemoNode makes the folder of a node under a trial authority of its own.
+func newDemoNode(dir, exe, org, name, origin, portalAddress string) (*demoNode, error) {
+	ca, err := trialca.New("CA thử nghiệm "+name, rand.Reader, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	api, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	people, err := preferred(portalAddress)
+	if err != nil {
+		return nil, err
+	}
+	folder := filepath.Join(dir, strings.ToLower(org))
+	if err := initNode(initOptions{
+		dir: folder, origin: origin, name: name, listen: api, portal: people, trial: true, authority: ca,
+		minFreeMiB: 64, retryMin: 200 * time.Millisecond, retryMax: 2 * time.Second, adminName: "Quản trị " + name,
+	}); err != nil {
+		return nil, err
+	}
+	if err := signing.SaveKey(filepath.Join(folder, "keys", "trial-ca.pem"), ca.Key()); err != nil {
+		return nil, err
+	}
+	n := &demoNode{org: org, name: name, ca: ca, exe: exe}
+	if n.config, err = loadConfig(filepath.Join(folder, "tram.yaml")); err != nil {
+		return nil, err
+	}
+	if n.admin, err = adminIdentity(n.config); err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(filepath.Join(folder, "log.vkey"))
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read verifier key: %w", err)
+	}
+	n.vkey = strings.TrimSpace(string(b))
+	return n, nil
+}
+
+func (n *demoNode) dir() string     { return n.config.base }
+func (n *demoNode) data() string    { return n.config.path(n.config.Data) }
+func (n *demoNode) url() string     { return n.config.PublicURL }
+func (n *demoNode) portal() string  { return "http://" + n.config.Portal.Listen + "/portal/" }
+func (n *demoNode) keyFile() string { return filepath.Join(n.dir(), "log.vkey") }
+
+// trust makes this node believe in another's authority.
+func (n *demoNode) trust(other *demoNode) error {
+	from := filepath.Join(other.config.path(other.config.Trust), "trial-ca.crt")
+	certs, err := signing.LoadCertificates(from)
+	if err != nil {
+		return err
+	}
+	return signing.SaveCertificates(filepath.Join(n.config.path(n.config.Trust), strings.ToLower(other.org)+"-ca.crt"), certs)
+}
+
+// start runs the node and waits until it serves.
+func (n *demoNode) start(ctx context.Context) error {
+	ready := filepath.Join(n.dir(), "ready")
+	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("couldn't start %s: %w", n.name, err)
+	}
+	log, err := os.OpenFile(filepath.Join(n.dir(), "serve.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("couldn't start %s: %w", n.name, err)
+	}
+	defer log.Close()
+	n.process = exec.Command(n.exe, "serve", "-c", filepath.Join(n.dir(), "tram.yaml"), "--ready-file", ready)
+	n.process.Stderr = log
+	n.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if err := n.process.Start(); err != nil {
+		return fmt.Errorf("couldn't start %s: %w", n.name, err)
+	}
+	n.ended = make(chan error, 1)
+	go func(p *exec.Cmd, ended chan error) { ended <- p.Wait() }(n.process, n.ended)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-n.ended:
+			n.ended <- err
+			return fmt.Errorf("couldn't start %s: it ended (%v); see %s", n.name, err, log.Name())
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			if there, err := exists(ready); err != nil || there {
+				return err
+			}
+		}
+	}
+}
+
+// kill ends the node as a power cut would; stop asks it to drain.
+func (n *demoNode) kill() error { return n.signal(syscall.SIGKILL) }
+func (n *demoNode) stop() error { return n.signal(syscall.SIGTERM) }
+
+func (n *demoNode) signal(s syscall.Signal) error {
+	if n.process == nil {
+		return nil
+	}
+	if err := n.process.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("couldn't end %s: %w", n.name, err)
+	}
+	err := <-n.ended
+	n.process = nil
+	var exit *exec.ExitError
+	if s == syscall.SIGKILL && errors.As(err, &exit) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s ended badly: %w; see %s", n.name, err, filepath.Join(n.dir(), "serve.log"))
+	}
+	return nil
+}
+
+// client speaks to the node with the token in a file.
+func (n *demoNode) client(tokenFile string) (*client, error) {
+	f := clientFlags{node: n.url(), ca: filepath.Join(n.dir(), "trust", "trial-ca.crt"), tokenFile: tokenFile}
+	return f.open()
+}
+
+// change signs operations as the node's administrator and hands them in.
+func (n *demoNode) change(ctx context.Context, reason string, ops ...schemas.Operation) (httpapi.AcceptedAnswer, error) {
+	c, err := n.client(filepath.Join(n.dir(), "keys", "admin.token"))
+	if err != nil {
+		return httpapi.AcceptedAnswer{}, err
+	}
+	b, err := makeChange(ctx, n.config.Origin, n.admin, time.Now(), reason, ops...)
+	if err != nil {
+		return httpapi.AcceptedAnswer{}, err
+	}
+	return c.sendReader(ctx, strings.NewReader(string(b)), int64(len(b)))
+}
+
+// meet makes another node known to this one: where it is, which certificates it uses, which keys seal its log, and the
+// identifier space it is believed for.
+func (n *demoNode) meet(ctx context.Context, other *demoNode, prefix string) error {
+	chain, err := signing.LoadCertificates(other.config.path(other.config.NodeChain))
+	if err != nil {
+		return err
+	}
+	_, err = n.change(ctx, "Kết nối trạm bạn "+other.name,
+		schemas.AddPeer{Peer: schemas.Peer{
+			Origin: other.config.Origin, Name: other.name, URLs: []string{other.url()},
+			CertificateSHA256s: [][32]byte{signing.Fingerprint(chain[0])}, Verifiers: []string{other.vkey}, Prefixes: []string{prefix},
+		}},
+		schemas.EnrolCertificate{Holder: schemas.Holder{Kind: schemas.HolderPeer, ID: other.config.Origin}, DER: chain[0].Raw,
+			Purposes: []schemas.Purpose{schemas.PurposePeer, schemas.PurposeSign, schemas.PurposeTLS, schemas.PurposeCheckpoint}},
+	)
+	return err
+}
+
+// demoAccount is a person of the demonstration's portal.
+type demoAccount struct {
+	Node     string `json:"node"`
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Name     string `json:"name"`
+}
+
+// account makes a portal account. The passwords are printed: they are for this demonstration only.
+func (n *demoNode) account(ctx context.Context, username, org, name string, role portal.Role) (demoAccount, error) {
+	accounts, err := portal.OpenAccounts(portal.AccountsConfig{Path: filepath.Join(n.data(), portalFile)})
+	if err != nil {
+		return demoAccount{}, err
+	}
+	a := demoAccount{Node: n.name, Username: username, Password: "Tram-thu-" + username + "-2026", Name: name}
+	_, err = accounts.CreateAccount(ctx, portal.NewAccount{Username: username, DisplayName: name, Org: org, Role: role, Password: a.Password})
+	return a, errors.Join(err, accounts.Close())
+}
