@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -16,36 +17,52 @@ func FuzzParse(f *testing.F) {
 			f.Add(v.bytes)
 		}
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		o := Options{Now: vectorTime, Limits: Limits{MaxUnpacked: 1 << 20}}
-		p, err := Parse(context.Background(), ReceivedBytes(b), o)
-		q, err2 := Parse(context.Background(), Received{Source: plainSource{b}}, o)
-		if (err == nil) != (err2 == nil) || err != nil && err.Error() != err2.Error() {
-			t.Fatalf("from memory: %v; from a stream: %v", err, err2)
+	f.Fuzz(checkAny)
+}
+
+// TestMutations does the same with packages that are nearly right.
+func TestMutations(t *testing.T) {
+	r := rand.New(rand.NewPCG(2025, 11))
+	names := append(elementNames(acceptGrammar()), elementNames(tramGrammar())...)
+	for _, v := range readVectors(t) {
+		if len(v.bytes) > 20_000 {
+			continue
 		}
+		for range 12 {
+			checkAny(t, mutate(r, v.bytes, names))
+		}
+	}
+}
+
+func checkAny(t *testing.T, b []byte) {
+	o := Options{Now: vectorTime, Limits: Limits{MaxUnpacked: 1 << 20}}
+	p, err := Parse(context.Background(), ReceivedBytes(b), o)
+	q, err2 := Parse(context.Background(), Received{Source: plainSource{b}}, o)
+	if (err == nil) != (err2 == nil) || err != nil && err.Error() != err2.Error() {
+		t.Fatalf("from memory: %v; from a stream: %v", err, err2)
+	}
+	if err != nil {
+		var r *Refusal
+		if p != nil || q != nil || !errors.As(err, &r) || len(r.Problems) == 0 || r.Problems[0].Code == "" {
+			t.Fatalf("got %v and %v", p, err)
+		}
+		return
+	}
+	if p.Sender() == "" || p.Secrecy != SecrecyNone || p.SignatureSlot <= 0 || p.SignatureSlot >= int64(len(b)) {
+		t.Fatalf("package without sender or slot: %+v", p)
+	}
+	for i := range p.Attachments {
+		a := &p.Attachments[i]
+		r, err := a.Open()
 		if err != nil {
-			var r *Refusal
-			if p != nil || q != nil || !errors.As(err, &r) || len(r.Problems) == 0 || r.Problems[0].Code == "" {
-				t.Fatalf("got %v and %v", p, err)
-			}
-			return
+			continue
 		}
-		if p.Sender() == "" || p.Secrecy != SecrecyNone || p.SignatureSlot <= 0 || p.SignatureSlot >= int64(len(b)) {
-			t.Fatalf("package without sender or slot: %+v", p)
+		n, err := io.Copy(io.Discard, r)
+		if n > a.Size || err == nil && n != a.Size {
+			t.Fatalf("attachment of %d bytes gives %d (%v)", a.Size, n, err)
 		}
-		for i := range p.Attachments {
-			a := &p.Attachments[i]
-			r, err := a.Open()
-			if err != nil {
-				continue
-			}
-			n, err := io.Copy(io.Discard, r)
-			if n > a.Size || err == nil && n != a.Size {
-				t.Fatalf("attachment of %d bytes gives %d (%v)", a.Size, n, err)
-			}
-		}
-		rewrite(t, p)
-	})
+	}
+	rewrite(t, p)
 }
 
 // rewrite writes the model again: it must read as the same model, if the writer takes it.
