@@ -319,9 +319,6 @@ var catalogue = []Entry{
 	{CodeDeliveryState, "delivery-state", 409, once,
 		"Mục trong hộp văn bản không ở trạng thái cho phép thao tác này; hãy tải lại danh sách.",
 		"The mailbox entry is not in a state that allows this; list the mailbox again."},
-	{CodeLease, "lease", 409, again,
-		"Mục này đang được một máy khách khác giữ hoặc thời hạn giữ đã hết; hãy lấy lại.",
-		"The entry is leased to another client or the lease has ended; take it again."},
 	{CodeConflict, "conflict", 409, again,
 		"Nhiều thay đổi cùng lúc trên một văn bản; hãy gửi lại.",
 		"Too many simultaneous changes to one document; hand it in again."},
@@ -347,7 +344,4 @@ var catalogue = []Entry{
 	{CodeInternal, "internal", 500, again,
 		"Lỗi phía trạm; hãy gửi lại sau, nếu vẫn lỗi hãy báo người vận hành kèm mã yêu cầu.",
 		"A fault of the node; hand it in again later, and if it persists tell the operator the request id."},
-	{CodeBehind, "behind", 503, again,
-		"Trạm chưa đọc kịp sổ ghi; hãy hỏi lại sau ít giây.",
-		"The node has not yet read its record far enough; ask again in a few seconds."},
 }

@@ -106,7 +106,6 @@ const (
 	CodeDocumentUnknown = 5004
 	CodeRecalled        = 5005
 	CodeDeliveryState   = 5006
-	CodeLease           = 5007
 	CodeConflict        = 5008
 	CodeDestroyed       = 5009
 
@@ -117,5 +116,4 @@ const (
 	CodeStarting = 6004
 	CodeClock    = 6005
 	CodeInternal = 6006
-	CodeBehind   = 6007
 )

@@ -338,8 +338,6 @@ func refuseDelivery(err error) error {
 		return err
 	}
 	switch r.Reason {
-	case delivery.ReasonLeased:
-		return Refuse(CodeLease).With("until " + r.Until.UTC().Format(time.RFC3339)).Because(err)
 	case delivery.ReasonUnknown, delivery.ReasonElsewhere:
 		return Refuse(CodeNotFound).Because(err)
 	}

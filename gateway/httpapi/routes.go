@@ -69,7 +69,7 @@ func (a *API) table() []Route {
 			Answer: TakenAnswer{}, Errors: []int{gateway.CodeParameter, gateway.CodeNotFound, gateway.CodeMediaType}}},
 		{Method: http.MethodPost, Pattern: "/v1/mailbox/{id}/ack", Allow: agency, Handle: a.postAcknowledge, Doc: Doc{
 			Summary: "Acknowledge a taken entry: the recipient has it. Repeating it gets the same answer.", Tag: "mailbox", Answer: AcknowledgedAnswer{},
-			Errors: []int{gateway.CodeNotFound, gateway.CodeLease, gateway.CodeDeliveryState}}},
+			Errors: []int{gateway.CodeNotFound, gateway.CodeDeliveryState}}},
 
 		{Method: http.MethodGet, Pattern: "/v1/directory", Allow: insiders, Handle: a.getDirectory, Doc: Doc{
 			Summary: "Organisations with their codes and successors.", Tag: "directory", Query: directoryQuery, Answer: DirectoryPage{}}},

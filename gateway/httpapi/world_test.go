@@ -63,6 +63,14 @@ type world struct {
 	adminKey  crypto.Signer
 	adminCert *x509.Certificate
 	vpcp      *peerNode
+
+	config      gateway.Config // of the node, for others on the same record
+	apiConfig   httpapi.Config
+	metrics     *prometheus.Registry
+	keys        map[string]*agency // made for vectors
+	lastPackage string
+	cancel      context.CancelFunc
+	running     sync.WaitGroup
 }
 
 // clock is set by tests and never goes back.
@@ -168,6 +176,7 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	w := &world{
 		t: t, ctx: ctx, dir: t.TempDir(), clock: &clock{now: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)},
 		free: &freeSpace{bytes: 1 << 40}, logged: &logBook{}, agencies: map[string]*agency{}, actors: map[string]*actor{},
+		keys: map[string]*agency{}, cancel: cancel,
 	}
 	must := func(err error) {
 		t.Helper()
@@ -208,26 +217,28 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	reg := prometheus.NewRegistry()
 	operatorToken, operatorDigest := newToken(t)
 	w.actors["operator"] = &actor{name: "operator", token: operatorToken}
-	w.node, err = gateway.New(gateway.Config{
+	w.config = gateway.Config{
 		Origin: origin, Store: w.store, Views: w.views, Chain: w.chain, Trust: trust, Policy: pol,
 		Pinned: []events.Digest{sha256.Sum256(w.adminCert.Raw)}, SpoolDir: filepath.Join(w.dir, "spool"), DataDir: w.dir,
 		Local:  []gateway.LocalClient{{Name: "operator", Kind: gateway.KindOperator, SHA256: operatorDigest}},
 		Limits: o.limits, Now: w.clock.Now, Log: logger, Metrics: reg, Free: w.free.get,
-	})
+	}
+	w.metrics = reg
+	w.node, err = gateway.New(w.config)
 	must(err)
 	must(w.node.Start(ctx))
 	w.router, err = router.New(router.Options{Log: w.store, Node: w.node, Transport: nowhere{}, Now: w.clock.Now})
 	must(err)
 	cfg := o.api
 	cfg.Node, cfg.Schemas, cfg.Metrics, cfg.Log, cfg.Version = w.node, schemas.Files(), reg, logger, "test"
+	w.apiConfig = cfg
 	w.api, err = httpapi.New(cfg, reg)
 	must(err)
 	w.serve()
 	w.populate()
-	var run sync.WaitGroup
-	run.Go(func() { _ = w.views.Run(ctx) })
-	run.Go(func() { _ = w.node.Run(ctx) })
-	t.Cleanup(func() { cancel(); run.Wait() })
+	w.running.Go(func() { _ = w.views.Run(ctx) })
+	w.running.Go(func() { _ = w.node.Run(ctx) })
+	t.Cleanup(func() { cancel(); w.running.Wait() })
 	return w
 }
 
@@ -253,12 +264,24 @@ func (w *world) serve() {
 		cert.Certificate = append(cert.Certificate, c.Raw)
 	}
 	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &cert, nil }
-	w.server = httptest.NewUnstartedServer(w.api)
-	w.server.Config = w.api.Server(w.api, get)
+	peers, err := peer.NewHandler(peer.HandlerOptions{Door: w.node, Directory: noChanges{}, Refuse: w.api.Refuse})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/peer/", w.api.Guard(peers))
+	mux.Handle("/", w.api)
+	w.server = httptest.NewUnstartedServer(mux)
+	w.server.Config = w.api.Server(mux, get)
 	w.server.TLS = w.server.Config.TLSConfig
 	w.server.StartTLS()
 	w.t.Cleanup(w.server.Close)
 }
+
+// noChanges publishes nothing to peers.
+type noChanges struct{}
+
+func (noChanges) Next(context.Context, string) (string, []byte, error) { return "", nil, nil }
 
 // populate brings the directory to life by signed changes, the first of them the genesis change.
 func (w *world) populate() {
@@ -279,11 +302,13 @@ func (w *world) populate() {
 		schemas.CloseOrganisation{Code: codeClosed, Successor: codeRecipient, From: schemas.Date{Year: 2026, Month: 1, Day: 1}},
 		schemas.CloseOrganisation{Code: codeGone, From: schemas.Date{Year: 2026, Month: 1, Day: 1}},
 	)
+	ops = append(ops, w.newPeer()...)
 	// Everybody who calls.
 	for name, code := range map[string]string{"sender": codeSender, "recipient": codeRecipient, "second": codeSecond, "other": codeOther, "reader": codeReader} {
 		ops = append(ops, w.newClient(name, schemas.Holder{Kind: schemas.HolderOrganisation, ID: code}))
 	}
 	ops = append(ops,
+		w.newClient("vpcp", schemas.Holder{Kind: schemas.HolderOrganisation, ID: codeVPCP}),
 		w.newClient("channel", schemas.Holder{Kind: schemas.HolderChannel, ID: "folder"}),
 		w.newClient("auditor", schemas.Holder{Kind: schemas.HolderAuditor, ID: "kiem-toan"}),
 		schemas.GrantReading{ID: "right-1", Reader: schemas.Holder{Kind: schemas.HolderOrganisation, ID: codeReader}, Organisation: codeSender,
@@ -295,7 +320,6 @@ func (w *world) populate() {
 	w.agencies["channel:folder"] = &agency{code: "channel:folder", key: channelKey, cert: channelCert}
 	ops = append(ops, schemas.EnrolCertificate{Holder: schemas.Holder{Kind: schemas.HolderChannel, ID: "folder"},
 		Purposes: []schemas.Purpose{schemas.PurposeChannel}, DER: channelCert.Raw})
-	ops = append(ops, w.newPeer()...)
 	if acc, err := w.change(ops...); err != nil {
 		t.Fatalf("couldn't hand in the genesis change: %v", err)
 	} else if acc.Position != 1 { // the policy is first
