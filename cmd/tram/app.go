@@ -253,6 +253,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 		})
 	}
 	part("views", a.views.Run)
+	part("gateway", a.node.Run)
 	part("directory", a.watchDirectory)
 	part("router", a.router.Run)
 	part("directory exchange", a.exchange.Run)

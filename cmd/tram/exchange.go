@@ -65,7 +65,7 @@ func (a *app) watchDirectory(ctx context.Context) error {
 			return fmt.Errorf("couldn't wait for the log: %w", err)
 		}
 		size = head.Size
-		if err := a.node.CatchUp(ctx); err != nil {
+		if err := a.node.CatchUp(ctx); err != nil { // the basis above must be that of this head
 			return err
 		}
 	}
