@@ -1,6 +1,7 @@
 package signing_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/tram-exchange/tram/signing"
@@ -20,6 +21,28 @@ func BenchmarkVerify(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := w.Verify(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkVerifyWindow reads the same documents through a window, as from a file.
+func BenchmarkVerifyWindow(b *testing.B) {
+	ca := newCA(b, "bench")
+	l := newLeaf(b, ca, trialca.RSA2048)
+	trust := trustIn(b, ca)
+	loads, err := signing.Workloads(l.key, l.chain[:1], trust, day)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, w := range loads {
+		b.Run(w.Name, func(b *testing.B) {
+			b.SetBytes(int64(len(w.Document)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := signing.VerifyPackage(context.Background(), windowed{w.Document}, signing.VerifyOptions{Trust: trust, At: day}); err != nil {
 					b.Fatal(err)
 				}
 			}

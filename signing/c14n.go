@@ -2,6 +2,7 @@ package signing
 
 import (
 	"hash"
+	"slices"
 
 	"github.com/tram-exchange/tram/internal/xmlstream"
 )
@@ -355,6 +356,18 @@ func (c *canonicalizer) sortRender() {
 // sortAttrs sorts attributes by namespace, then local name.
 func (c *canonicalizer) sortAttrs(attrs []xmlstream.Attr) {
 	c.order = c.order[:0]
+	if len(attrs) > 8 {
+		for i := range attrs {
+			c.order = append(c.order, i)
+		}
+		slices.SortFunc(c.order, func(i, j int) int {
+			if attrLess(&attrs[i], &attrs[j]) {
+				return -1
+			}
+			return 1 // no two are alike
+		})
+		return
+	}
 	for i := range attrs {
 		c.order = append(c.order, i)
 		for j := len(c.order) - 1; j > 0 && attrLess(&attrs[c.order[j]], &attrs[c.order[j-1]]); j-- {

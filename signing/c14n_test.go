@@ -92,6 +92,7 @@ func TestCanonicalForm(t *testing.T) {
 		{"superfluous declarations", "<a xmlns='u' xmlns:p='v'><b xmlns='u' xmlns:p='v'><c xmlns=''/></b></a>", inc, "", `<a xmlns="u" xmlns:p="v"><b><c xmlns=""></c></b></a>`},
 		{"empty default without one before", "<a xmlns=''><b xmlns=''/></a>", inc, "", "<a><b></b></a>"},
 		{"order of declarations", "<a xmlns:b='1' xmlns='0' xmlns:a='2' b:x='' a:x='' x=''/>", inc, "", `<a xmlns="0" xmlns:a="2" xmlns:b="1" x="" b:x="" a:x=""></a>`},
+		{"many attributes", "<a j='' i='' h='' g='' f='' e='' d='' c='' b='' xmlns:p='u' p:a='' a=''/>", inc, "", `<a xmlns:p="u" a="" b="" c="" d="" e="" f="" g="" h="" i="" j="" p:a=""></a>`},
 		{"exclusive shows what is used", "<a xmlns='u' xmlns:p='v' xmlns:q='w'><p:b q:x='1'><p:c/></p:b><p:d/></a>", exc, "",
 			`<a xmlns="u"><p:b xmlns:p="v" xmlns:q="w" q:x="1"><p:c></p:c></p:b><p:d xmlns:p="v"></p:d></a>`},
 		{"exclusive and a rebound prefix", "<p:a xmlns:p='u'><p:b xmlns:p='v'><p:c xmlns:p='v'/></p:b><p:d/></p:a>", exc, "",

@@ -236,6 +236,9 @@ func compare(f *found, res *SignatureResult, size int64) {
 			continue
 		}
 		ref.OK = true
+		if ref.Type == dsNamespace+"Manifest" {
+			res.Warnings = append(res.Warnings, "the references inside a ds:Manifest are signed but not checked")
+		}
 		if j.whole && ref.Enveloped {
 			res.WholeDocument = true
 		}
@@ -275,6 +278,9 @@ func judge(f *found, res *SignatureResult, o *VerifyOptions) {
 	res.ValueOK = true
 	chain := o.Trust.Check(by, f.certs, o.At)
 	res.Chain, res.ChainOK, res.ValidityOK = chain.Chain, chain.ChainOK, chain.ValidityOK
+	if IsTrial(by) {
+		res.Warnings = append(res.Warnings, "certificate of a trial authority")
+	}
 	if chain.Refusal != Accepted {
 		res.refuse(refusef(chain.Refusal, "%v", chain.Err))
 	}

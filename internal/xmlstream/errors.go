@@ -14,7 +14,7 @@ const (
 	Entity                                  // refers to an entity that is not predefined
 	TooDeep                                 // Limits.MaxDepth
 	TokenTooBig                             // a tag, comment or processing instruction over Limits.MaxToken
-	TooManyAttributes                       // Limits.MaxAttrs
+	TooManyAttributes                       // Limits.MaxAttrs or Limits.MaxBinds
 	TooManyTokens                           // Limits.MaxTokens
 	TooLarge                                // Limits.MaxSize
 	DuplicateAttribute                      // same attribute twice, by name or by expanded name

@@ -15,7 +15,8 @@ const xmlnsNamespace = "http://www.w3.org/2000/xmlns/"
 // Limits bound what a document may demand. A zero field means its default.
 type Limits struct {
 	MaxDepth  int   // elements inside each other; default 64
-	MaxAttrs  int   // attributes and namespace declarations of one element; default 128
+	MaxAttrs  int   // attributes and namespace declarations of one element; default 64
+	MaxBinds  int   // namespace declarations in scope at one place, hidden ones counted; default 256
 	MaxToken  int   // bytes of one tag, comment or processing instruction; default 64 KiB
 	MaxChunk  int   // bytes of one Text or CData token (longer text comes in several); default 32 KiB, at least 64
 	MaxTokens int64 // tokens of the document; default 20 million
@@ -27,7 +28,10 @@ func (l Limits) withDefaults() Limits {
 		l.MaxDepth = 64
 	}
 	if l.MaxAttrs <= 0 {
-		l.MaxAttrs = 128
+		l.MaxAttrs = 64
+	}
+	if l.MaxBinds <= 0 {
+		l.MaxBinds = 256
 	}
 	if l.MaxToken <= 0 {
 		l.MaxToken = 64 << 10
@@ -160,6 +164,8 @@ func (s *Scanner) reset(l Limits) {
 	s.inits = len(s.binds)
 	if s.strings == nil {
 		s.strings = make(map[string]string, 16)
+	} else if len(s.strings) >= maxStrings { // what one document filled must not slow the next
+		clear(s.strings)
 	}
 }
 
@@ -341,13 +347,16 @@ func (s *Scanner) failAt(k ErrorKind, i int, format string, args ...any) error {
 	return s.err
 }
 
+// maxStrings bounds how many prefixes and URIs are remembered.
+const maxStrings = 256
+
 // intern returns b as a string without allocating when it was seen before. What is remembered is bounded.
 func (s *Scanner) intern(b []byte) string {
 	if v, ok := s.strings[string(b)]; ok {
 		return v
 	}
 	v := string(b)
-	if len(s.strings) < 256 && len(v) <= 256 {
+	if len(s.strings) < maxStrings && len(v) <= 256 {
 		s.strings[v] = v
 	}
 	return v

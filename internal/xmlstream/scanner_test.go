@@ -231,6 +231,8 @@ func TestLimits(t *testing.T) {
 		{"attributes reached", "<a b='' c=''/>", Limits{MaxAttrs: 2}, 0},
 		{"attributes passed", "<a b='' c='' d=''/>", Limits{MaxAttrs: 2}, TooManyAttributes},
 		{"declarations count", "<a b='' c='' xmlns='u'/>", Limits{MaxAttrs: 2}, TooManyAttributes},
+		{"bindings reached", "<a xmlns='u'><b xmlns:p='v'/><b xmlns:p='v'/></a>", Limits{MaxBinds: 2}, 0},
+		{"bindings passed", "<a xmlns='u'><b xmlns='v'><c xmlns='w'/></b></a>", Limits{MaxBinds: 2}, TooManyAttributes},
 		{"tokens reached", "<a></a>", Limits{MaxTokens: 2}, 0},
 		{"tokens passed", "<a>x</a>", Limits{MaxTokens: 2}, TooManyTokens},
 		{"size reached", "<a></a>", Limits{MaxSize: 7}, 0},

@@ -393,6 +393,9 @@ func (s *Scanner) declare() status {
 		if prev >= 0 && s.binds[prev].Depth == len(s.stack)+1 {
 			return s.bad(DuplicateAttribute, at, "%s is declared twice", d.Name)
 		}
+		if len(s.binds)-s.inits >= s.lim.MaxBinds { // every prefix is looked up among them
+			return s.bad(TooManyAttributes, at, "more than %d namespace declarations in scope", s.lim.MaxBinds)
+		}
 		d.URI, d.Binding = s.intern(value), len(s.binds)
 		s.binds = append(s.binds, Binding{Prefix: s.intern(prefix), URI: d.URI, Prev: prev, Depth: len(s.stack) + 1})
 	}
