@@ -29,6 +29,7 @@ type demoNode struct {
 	vkey      string
 
 	exe     string
+	flags   []string // further ones of serve
 	process *exec.Cmd
 	ended   chan error
 }
@@ -119,7 +120,7 @@ func (n *demoNode) start(ctx context.Context) error {
 		return fmt.Errorf("couldn't start %s: %w", n.name, err)
 	}
 	defer log.Close()
-	n.process = exec.Command(n.exe, "serve", "-c", filepath.Join(n.dir(), "tram.yaml"), "--ready-file", ready)
+	n.process = exec.Command(n.exe, append([]string{"serve", "-c", filepath.Join(n.dir(), "tram.yaml"), "--ready-file", ready}, n.flags...)...)
 	n.process.Stderr = log
 	n.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := n.process.Start(); err != nil {

@@ -19,7 +19,7 @@ func receiptCommand() *cobra.Command {
 		Short: "Prove a receipt from its file alone, with a key you trust",
 		Long: `Proves that the statement in a receipt stands in the log whose checkpoint the receipt carries. Nothing is asked of any node.
 
-The key is either a log's verifier key (a line name+id+base64, as "tram log key" and docs/trust.md have it) or a PEM file: the
+The key is either a log's verifier key (a line name+id+base64; "tram init" writes it to log.vkey) or a PEM file: the
 node's certificate, or the authority's that issued it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -15,7 +15,7 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var config, readyFile string
+	var config, readyFile, profile string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Chạy trạm / run a node",
@@ -26,6 +26,11 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 			log := newLogger(cmd.ErrOrStderr(), c.LogFormat)
+			stop, err := profileTo(profile)
+			if err != nil {
+				return err
+			}
+			defer stop()
 			return runNode(cmd, c, func(a *app) error {
 				return a.run(cmd.Context(), func(addresses map[string]string) {
 					log.Info("ready", "origin", c.Origin, "addresses", addresses, "events", a.store.Head().Size, "trial", c.Trial)
@@ -40,6 +45,8 @@ func serveCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "tram.yaml", "the node's configuration")
 	cmd.Flags().StringVar(&readyFile, "ready-file", "", "write the addresses to this file, as JSON, once they are served")
+	cmd.Flags().StringVar(&profile, "cpu-profile", "", "write a CPU profile of the whole run to this file")
+	_ = cmd.Flags().MarkHidden("cpu-profile")
 	return cmd
 }
 

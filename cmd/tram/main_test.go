@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes this test binary a tram: run under that name it is the program, so that scripts and tests start real
+// nodes as processes of their own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"tram": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs the commands as people would: one story a file.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			api, err := freeAddress()
+			if err != nil {
+				return err
+			}
+			operations, err := freeAddress()
+			if err != nil {
+				return err
+			}
+			e.Setenv("API", api)
+			e.Setenv("OPERATIONS", operations)
+			e.Setenv("TRAM_NODE", "https://"+api)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"waitfile": waitFile,
+			"flip":     flipByte,
+		},
+	})
+}
