@@ -163,6 +163,7 @@ type worldOptions struct {
 	limits gateway.Limits
 	api    httpapi.Config
 	policy func(*policy.Policy)
+	start  time.Time // of the clock
 }
 
 func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
@@ -171,10 +172,13 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	for _, f := range opts {
 		f(&o)
 	}
+	if o.start.IsZero() {
+		o.start = time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	w := &world{
-		t: t, ctx: ctx, dir: t.TempDir(), clock: &clock{now: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)},
+		t: t, ctx: ctx, dir: t.TempDir(), clock: &clock{now: o.start},
 		free: &freeSpace{bytes: 1 << 40}, logged: &logBook{}, agencies: map[string]*agency{}, actors: map[string]*actor{},
 		keys: map[string]*agency{}, cancel: cancel,
 	}
@@ -299,8 +303,8 @@ func (w *world) populate() {
 	}
 	ops = append(ops,
 		schemas.AddCode{Organisation: codeRecipient, Code: schemas.OrganisationCode{Code: codeOldForm}},
-		schemas.CloseOrganisation{Code: codeClosed, Successor: codeRecipient, From: schemas.Date{Year: 2026, Month: 1, Day: 1}},
-		schemas.CloseOrganisation{Code: codeGone, From: schemas.Date{Year: 2026, Month: 1, Day: 1}},
+		schemas.CloseOrganisation{Code: codeClosed, Successor: codeRecipient, From: schemas.Date{Year: 2025, Month: 1, Day: 1}},
+		schemas.CloseOrganisation{Code: codeGone, From: schemas.Date{Year: 2025, Month: 1, Day: 1}},
 	)
 	ops = append(ops, w.newPeer()...)
 	// Everybody who calls.
