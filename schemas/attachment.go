@@ -66,15 +66,26 @@ func (a *Attachment) OpenEntry(i int) (io.ReadCloser, error) {
 	return openEntry(a.raw, a.Entries[i])
 }
 
-// manifestRef is a Reference of the manifest; attachmentDraft an Attachment as it was read.
+// manifestRef is a Reference of the manifest; attachmentDraft an Attachment as it was read. Their places are kept as
+// numbers, since a path is only needed when something is wrong.
 type manifestRef struct {
-	path, contentID, href, contentType, description, name string
+	number                                          int
+	contentID, href, contentType, description, name string
 }
 
+func (m *manifestRef) path() string { return indexed(manifestPath+"/Reference", m.number-1) }
+
 type attachmentDraft struct {
-	path, contentID, name, description, contentType string
-	encoded                                         *encoded
+	list, number                              int
+	contentID, name, description, contentType string
+	encoded                                   *encoded
 }
+
+func (d *attachmentDraft) path() string {
+	return indexed(indexed(encodedPath, d.list-1)+"/Attachment", d.number-1)
+}
+
+func (d *attachmentDraft) contentPath() string { return d.path() + "/ContentTransferEncoded" }
 
 // contentID cuts the "cid:" that some senders leave out on one side.
 func contentID(s string) string {
@@ -84,32 +95,41 @@ func contentID(s string) string {
 	return s
 }
 
+// draft finds the attachment of a content id: the first of that name.
+func (m *message) draft(id string) *attachmentDraft {
+	for i := range m.attachments {
+		if m.attachments[i].contentID == id {
+			return &m.attachments[i]
+		}
+	}
+	return nil
+}
+
+// reference finds the first reference to a content id.
+func (m *message) reference(id string) *manifestRef {
+	for i := range m.refs {
+		if m.refs[i].contentID == id {
+			return &m.refs[i]
+		}
+	}
+	return nil
+}
+
 // attachments matches manifest and attachments and looks into them.
 func (r *reader) attachments() error {
 	m := &r.msg
-	byID := make(map[string]*attachmentDraft, len(m.attachments))
-	for i := range m.attachments {
-		a := &m.attachments[i]
-		if a.contentID == "" && len(m.attachments) == 1 && len(m.refs) == 1 { // nothing to mix up
-			a.contentID = m.refs[0].contentID
-		}
-		if byID[a.contentID] != nil {
-			r.problem(AttachmentDuplicate, a.path+"/ContentId", a.contentID, "two attachments with one content id")
-			continue
-		}
-		byID[a.contentID] = a
+	if len(m.attachments) == 1 && len(m.refs) == 1 && m.attachments[0].contentID == "" { // nothing to mix up
+		m.attachments[0].contentID = m.refs[0].contentID
 	}
-	listed := make(map[string]bool, len(m.refs))
 	for i := range m.refs {
 		ref := &m.refs[i]
-		if listed[ref.contentID] {
-			r.problem(AttachmentDuplicate, ref.path+"/ContentId", ref.contentID, "two references with one content id")
+		if m.reference(ref.contentID) != ref {
+			r.problem(AttachmentDuplicate, ref.path()+"/ContentId", ref.contentID, "two references with one content id")
 			continue
 		}
-		listed[ref.contentID] = true
-		a := byID[ref.contentID]
+		a := m.draft(ref.contentID)
 		if a == nil {
-			r.problem(AttachmentMissing, ref.path, ref.contentID, "the manifest names an attachment that is not in the package")
+			r.problem(AttachmentMissing, ref.path(), ref.contentID, "the manifest names an attachment that is not in the package")
 			continue
 		}
 		if err := r.attachment(a, ref); err != nil {
@@ -118,16 +138,17 @@ func (r *reader) attachments() error {
 	}
 	for i := range m.attachments {
 		a := &m.attachments[i]
-		if listed[a.contentID] || byID[a.contentID] != a {
-			continue
-		}
-		if len(m.refs) > 0 {
-			r.problem(AttachmentUnlisted, a.path, a.contentID, "the manifest does not name this attachment")
-			continue
-		}
-		r.warn("manifest-missing", a.path, "package has attachments and no manifest")
-		if err := r.attachment(a, &manifestRef{}); err != nil {
-			return err
+		switch {
+		case m.draft(a.contentID) != a:
+			r.problem(AttachmentDuplicate, a.path()+"/ContentId", a.contentID, "two attachments with one content id")
+		case m.reference(a.contentID) != nil:
+		case len(m.refs) > 0:
+			r.problem(AttachmentUnlisted, a.path(), a.contentID, "the manifest does not name this attachment")
+		default:
+			r.warn("manifest-missing", a.path(), "package has attachments and no manifest")
+			if err := r.attachment(a, &manifestRef{}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -137,18 +158,18 @@ func (r *reader) attachment(d *attachmentDraft, ref *manifestRef) error {
 	a := Attachment{Name: first(d.name, ref.name), ContentID: d.contentID, ContentType: first(d.contentType, ref.contentType),
 		Description: first(d.description, ref.description)}
 	if a.Name == "" {
-		r.problem(MissingField, d.path+"/AttachmentName", "", "required field is missing")
+		r.problem(MissingField, d.path()+"/AttachmentName", "", "required field is missing")
 	} else if why := fileNameFault(a.Name); why != "" {
-		r.problem(AttachmentName, d.path+"/AttachmentName", a.Name, "attachment %s", why)
+		r.problem(AttachmentName, d.path()+"/AttachmentName", a.Name, "attachment %s", why)
 	}
 	if ref.name != "" && ref.name != a.Name {
-		r.warn("attachment-name-differs", d.path, "manifest has another name for this attachment")
+		r.warn("attachment-name-differs", d.path(), "manifest has another name for this attachment")
 	}
 	if d.encoded == nil {
-		r.problem(MissingField, d.path+"/ContentTransferEncoded", "", "required field is missing")
+		r.problem(MissingField, d.path()+"/ContentTransferEncoded", "", "required field is missing")
 		return nil
 	}
-	if !r.fill(&a, d.encoded, d.path+"/ContentTransferEncoded") {
+	if !r.fill(&a, d.encoded, d.contentPath) {
 		return nil
 	}
 	if err := r.unwrap(&a, d); err != nil {
@@ -159,9 +180,9 @@ func (r *reader) attachment(d *attachmentDraft, ref *manifestRef) error {
 }
 
 // fill gives an attachment its content. It returns false after noting a problem.
-func (r *reader) fill(a *Attachment, e *encoded, path string) bool {
+func (r *reader) fill(a *Attachment, e *encoded, path func() string) bool {
 	if e.reason != "" {
-		r.problem(AttachmentBase64, path, "", "%s", e.reason)
+		r.problem(AttachmentBase64, path(), "", "%s", e.reason)
 		if n := len(r.problems); n > 0 && r.problems[n-1].Code == AttachmentBase64 {
 			r.problems[n-1].Offset = e.bad
 		}
@@ -191,7 +212,7 @@ func extension(name string) string {
 func (r *reader) unwrap(a *Attachment, d *attachmentDraft) error {
 	if !d.encoded.looksZipped() {
 		if a.ContentType == "application/zip" && extension(a.Name) != "zip" {
-			r.warn("attachment-not-zipped", d.path, "content type says application/zip, content is not a zip archive")
+			r.warn("attachment-not-zipped", d.path(), "content type says application/zip, content is not a zip archive")
 		}
 		return nil
 	}
@@ -209,7 +230,7 @@ func (r *reader) unwrap(a *Attachment, d *attachmentDraft) error {
 		}
 	}
 	if bad != nil {
-		r.problem(bad.code, d.path+"/ContentTransferEncoded", bad.value, "%s", bad.detail)
+		r.problem(bad.code, d.path()+"/ContentTransferEncoded", bad.value, "%s", bad.detail)
 		return nil
 	}
 	own := extension(a.Name)
@@ -217,17 +238,17 @@ func (r *reader) unwrap(a *Attachment, d *attachmentDraft) error {
 		return nil // the file is an archive by itself
 	}
 	if len(entries) == 0 {
-		r.problem(AttachmentZip, d.path+"/ContentTransferEncoded", "", "archive holds no file")
+		r.problem(AttachmentZip, d.path()+"/ContentTransferEncoded", "", "archive holds no file")
 		return nil
 	}
 	a.Encoding, a.Entries = EncodingZip, entries
 	if len(entries) == 1 {
 		a.Size = entries[0].Size
 		if entries[0].Name != a.Name {
-			r.warn("attachment-entry-name", d.path, "the file in the archive has another name than the attachment")
+			r.warn("attachment-entry-name", d.path(), "the file in the archive has another name than the attachment")
 		}
 	} else {
-		r.warn("attachment-several-entries", d.path, "archive holds %d files, the national SDK puts one", len(entries))
+		r.warn("attachment-several-entries", d.path(), "archive holds %d files, the national SDK puts one", len(entries))
 	}
 	return nil
 }

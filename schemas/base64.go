@@ -27,6 +27,9 @@ type encoded struct {
 	head     [8]byte // first significant characters
 	bad      int64   // offset of what is wrong
 	reason   string  // "" if nothing is
+
+	oneSegment [1]Range // most texts are in one piece, and small ones have one mark
+	oneMark    [1]mark
 }
 
 // mark says that at byte offset of segment, count significant characters have passed.
@@ -74,6 +77,9 @@ func (e *encoded) add(t *xmlstream.Token) {
 		start += int64(len(cdataStart))
 	}
 	end := start + int64(len(t.Text))
+	if e.segments == nil {
+		e.segments, e.marks = e.oneSegment[:0], e.oneMark[:0]
+	}
 	if n := len(e.segments); n > 0 && e.segments[n-1].End == start {
 		e.segments[n-1].End = end
 		if e.count-e.marks[len(e.marks)-1].count >= markEvery {

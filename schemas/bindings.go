@@ -3,6 +3,7 @@ package schemas
 import (
 	"time"
 
+	"github.com/tram-exchange/tram/internal/orgid"
 	"github.com/tram-exchange/tram/internal/xmlstream"
 )
 
@@ -18,7 +19,7 @@ type message struct {
 
 	dateRaw, dueRaw string
 	business        string
-	businessPath    string
+	besideTrace     bool // Bussiness stands in the header itself
 	businessCount   int
 
 	response    ResponseFor
@@ -55,6 +56,13 @@ const (
 )
 
 type fields map[string]binding
+
+func (m *message) businessPath() string {
+	if m.besideTrace {
+		return headerPath + "/Bussiness"
+	}
+	return tracePath + "/Bussiness"
+}
 
 // field binds a leaf to a place in the message.
 func (f fields) field(path string, warn, limit int, at func(m *message) *string) {
@@ -178,7 +186,7 @@ func (f fields) staff(path string, at func(m *message) *Staff) {
 func (f fields) business(p string) {
 	f[p] = binding{open: func(r *reader, _ *xmlstream.Token) {
 		m := &r.msg
-		m.doc.Business.Present, m.body, m.businessPath = true, true, r.path()
+		m.doc.Business.Present, m.body, m.besideTrace = true, true, p == headerPath+"/Bussiness"
 		if m.businessCount++; m.businessCount == 2 && r.frames[len(r.frames)-1].occurrence == 1 {
 			r.problem(RepeatedField, r.path(), "", "Bussiness stands in more than one place")
 		}
@@ -197,7 +205,9 @@ func (f fields) business(p string) {
 	f[u+"/ReceiverList/Receiver"] = binding{many: true,
 		open: func(r *reader, _ *xmlstream.Token) { r.msg.receiver = Receiver{} },
 		close: func(r *reader) {
-			r.identifier(r.path()+"/OrganId", r.msg.receiver.OrganID, true)
+			if _, err := orgid.Parse(r.msg.receiver.OrganID); err != nil {
+				r.identifier(r.path()+"/OrganId", r.msg.receiver.OrganID, true)
+			}
 			r.msg.update.Receivers = append(r.msg.update.Receivers, r.msg.receiver)
 		}}
 	f.field(u+"/ReceiverList/Receiver/OrganId", 0, lenOrganID, func(m *message) *string { return &m.receiver.OrganID })
@@ -229,7 +239,7 @@ func (f fields) manifest() {
 	p := manifestPath + "/Reference"
 	f[p] = binding{many: true,
 		open: func(r *reader, t *xmlstream.Token) {
-			r.msg.ref = manifestRef{path: r.path()}
+			r.msg.ref = manifestRef{number: r.occurrence(0)}
 			if a := t.Attr(NamespaceXLink, "href"); a != nil {
 				r.msg.ref.href = clip(string(a.AppendValue(nil)))
 			}
@@ -241,10 +251,10 @@ func (f fields) manifest() {
 			case ref.contentID == "":
 				ref.contentID = href
 			case href != "" && href != ref.contentID:
-				r.warn("reference-href-differs", ref.path, "xlink:href names another content id; ContentId counts")
+				r.warn("reference-href-differs", ref.path(), "xlink:href names another content id; ContentId counts")
 			}
 			if ref.contentID == "" {
-				r.problem(MissingField, ref.path+"/ContentId", "", "required field is missing")
+				r.problem(MissingField, ref.path()+"/ContentId", "", "required field is missing")
 				return
 			}
 			r.msg.refs = append(r.msg.refs, ref)
@@ -260,7 +270,7 @@ func (f fields) encoded() {
 	p := encodedPath + "/Attachment"
 	f[p] = binding{many: true,
 		open: func(r *reader, _ *xmlstream.Token) {
-			r.msg.body, r.msg.attachment = true, attachmentDraft{path: r.path()}
+			r.msg.body, r.msg.attachment = true, attachmentDraft{list: r.occurrence(1), number: r.occurrence(0)}
 		},
 		close: func(r *reader) { r.msg.attachments = append(r.msg.attachments, r.msg.attachment) }}
 	f[p+"/ContentId"] = binding{limit: 200, set: func(r *reader, v string) { r.msg.attachment.contentID = contentID(v) }}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -222,10 +223,14 @@ var documentTypes = []DocumentTypeEntry{
 
 // Indexes of documentTypes, by folded name; the administrative entry first where both groups have the name.
 var typesByName = sync.OnceValue(func() map[string][]*DocumentTypeEntry {
-	m := make(map[string][]*DocumentTypeEntry, len(documentTypes))
+	m := make(map[string][]*DocumentTypeEntry, 4*len(documentTypes))
 	for i := len(documentTypes) - 1; i >= 0; i-- {
 		e := &documentTypes[i]
-		m[foldName(e.Name)] = append(m[foldName(e.Name)], e)
+		first, n := utf8.DecodeRuneInString(e.Name)
+		names := map[string]bool{foldName(e.Name): true, strings.ToUpper(e.Name): true, string(unicode.ToUpper(first)) + e.Name[n:]: true}
+		for name := range names { // the usual ways of writing need no folding
+			m[name] = append(m[name], e)
+		}
 	}
 	return m
 })
@@ -233,7 +238,10 @@ var typesByName = sync.OnceValue(func() map[string][]*DocumentTypeEntry {
 // FindDocumentType finds the entry that a TypeName means; group (1, 2 or 0 for unknown) decides between a legal and an
 // administrative document of the same name. Case, spacing, Unicode form and the place of tone marks do not matter.
 func FindDocumentType(name string, group int) *DocumentTypeEntry {
-	entries := typesByName()[foldName(name)]
+	entries, ok := typesByName()[name]
+	if !ok {
+		entries = typesByName()[foldName(name)]
+	}
 	if len(entries) == 0 {
 		return nil
 	}

@@ -52,6 +52,7 @@ type reader struct {
 	frames []frame
 	counts []int32
 	text   []byte
+	arena  strings.Builder // memory of the fields read, many to one allocation
 
 	src      Received
 	opts     Options
@@ -237,6 +238,9 @@ func (r *reader) path() string {
 	return b.String()
 }
 
+// occurrence is the number, from 1, of an open element among its like: the innermost (0), its parent (1), …
+func (r *reader) occurrence(up int) int { return int(r.frames[len(r.frames)-1-up].occurrence) }
+
 func (r *reader) root(t *xmlstream.Token, g *grammar) {
 	if g == nil {
 		switch t.URI {
@@ -304,7 +308,8 @@ func (r *reader) attributes(t *xmlstream.Token, n *node) bool {
 			}
 			continue
 		}
-		v, ok := at.text.check(a.AppendValue(nil))
+		raw, ok := at.text.check(a.AppendValue(nil))
+		v := string(raw)
 		if !ok {
 			r.failSchema(SchemaAttribute, r.path()+"/@"+at.local, a.Offset, v, "attribute has a value that its type does not allow")
 			return false
@@ -482,8 +487,9 @@ func (r *reader) leaf(n *node) {
 		}
 		return
 	}
-	v, ok := n.text.check(r.text)
+	raw, ok := n.text.check(r.text)
 	if !ok {
+		v := string(raw)
 		code := SchemaValue
 		if n.path == "/Package/Header/Message/Kind" {
 			code = UnknownKind
@@ -494,13 +500,29 @@ func (r *reader) leaf(n *node) {
 	if n.bind.set == nil {
 		return
 	}
-	v = strings.Trim(v, " \t\r\n")
+	v := r.keep(trimSpace(raw))
 	if r.total += int64(len(v)) + 32; r.total > maxTotalText {
 		r.fail(StageRules, &Problem{Code: TooBig, Path: r.path(), Offset: -1, Detail: fmt.Sprintf("text fields of more than %d bytes together", maxTotalText)})
 		return
 	}
 	r.length(n, v)
 	n.bind.set(r, v)
+}
+
+const arenaSize = 2 << 10
+
+// keep makes a string of text. Strings of one package share memory, so that a field costs no allocation of its own.
+func (r *reader) keep(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if r.arena.Cap()-r.arena.Len() < len(b) {
+		r.arena = strings.Builder{}
+		r.arena.Grow(max(arenaSize, len(b)))
+	}
+	start := r.arena.Len()
+	r.arena.Write(b) // within the capacity: what was kept before stays where it is
+	return r.arena.String()[start:]
 }
 
 // chars takes text of the open element.

@@ -152,7 +152,9 @@ func (r *reader) finishDocument() {
 		r.warn("document-id-derived", messagePath+"/DocumentId", "sender left out DocumentId; it is derived as the convention says")
 	}
 	for i := range d.ResponseFor {
-		r.identifier(indexed(messagePath+"/ResponseFor", i)+"/OrganId", d.ResponseFor[i].OrganID, false)
+		if _, err := orgid.Parse(d.ResponseFor[i].OrganID); err != nil {
+			r.identifier(indexed(messagePath+"/ResponseFor", i)+"/OrganId", d.ResponseFor[i].OrganID, false)
+		}
 	}
 	r.businessRules()
 	r.codes()
@@ -177,16 +179,15 @@ func (r *reader) recipients() {
 	}
 	seen := make(map[string]bool, len(d.To))
 	for i := range d.To {
-		path := indexed(messagePath+"/To", i) + "/OrganId"
-		r.identifier(path, d.To[i].ID, true)
-		if d.To[i].ID == "" {
+		id, err := orgid.Parse(d.To[i].ID)
+		if err != nil {
+			r.identifier(indexed(messagePath+"/To", i)+"/OrganId", d.To[i].ID, true)
 			continue
 		}
-		key := orgid.Canonical(d.To[i].ID)
-		if seen[key] {
-			r.problem(DuplicateRecipient, path, d.To[i].ID, "recipient stands twice")
+		if seen[id.String()] {
+			r.problem(DuplicateRecipient, indexed(messagePath+"/To", i)+"/OrganId", d.To[i].ID, "recipient stands twice")
 		}
-		seen[key] = true
+		seen[id.String()] = true
 	}
 }
 
@@ -196,7 +197,7 @@ func (r *reader) businessRules() {
 	if !b.Present {
 		return
 	}
-	path := m.businessPath + "/BussinessDocType"
+	path := m.businessPath() + "/BussinessDocType"
 	switch m.business {
 	case "0", "1", "2", "3":
 		b.Type = BusinessType(m.business[0] - '0')
@@ -208,15 +209,15 @@ func (r *reader) businessRules() {
 	}
 	for i := range b.Replacements {
 		if b.Type == BusinessReplace && b.Replacements[i].DocumentID == "" {
-			r.problem(MissingField, m.businessPath+"/ReplacementInfoList/ReplacementInfo/DocumentId", "", "required field is missing")
+			r.problem(MissingField, m.businessPath()+"/ReplacementInfoList/ReplacementInfo/DocumentId", "", "required field is missing")
 			return
 		}
 	}
 	if b.Type == BusinessNew || len(m.doc.Affects()) > 0 {
 		return
 	}
-	what := map[BusinessType]string{BusinessRecall: messagePath + "/ResponseFor", BusinessUpdate: m.businessPath + "/DocumentId",
-		BusinessReplace: m.businessPath + "/ReplacementInfoList"}[b.Type]
+	what := map[BusinessType]string{BusinessRecall: messagePath + "/ResponseFor", BusinessUpdate: m.businessPath() + "/DocumentId",
+		BusinessReplace: m.businessPath() + "/ReplacementInfoList"}[b.Type]
 	r.problem(MissingField, what, "", "the package does not say which document it concerns")
 }
 

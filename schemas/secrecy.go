@@ -223,16 +223,25 @@ func (r *reader) secrecy() {
 	r.secret(SecrecyOfText(d.Content), messagePath+"/Content")
 	r.secret(SecrecyOfText(d.Type.Name), messagePath+"/DocumentType/TypeName")
 	r.secret(SecrecyOfText(m.description), messagePath+"/Description")
-	r.secret(SecrecyOfText(d.Business.Reason), m.businessPath+"/BussinessDocReason")
+	if level := SecrecyOfText(d.Business.Reason); level != SecrecyNone {
+		r.secret(level, m.businessPath()+"/BussinessDocReason")
+	}
 	for i, a := range d.Other.Appendixes {
-		r.secret(SecrecyOfText(a), indexed(messagePath+"/OtherInfo/Appendixes/Appendix", i))
+		if level := SecrecyOfText(a); level != SecrecyNone {
+			r.secret(level, indexed(messagePath+"/OtherInfo/Appendixes/Appendix", i))
+		}
 	}
 	for i := range m.refs {
-		r.secret(max(SecrecyOfText(m.refs[i].description), SecrecyOfText(fileWords(m.refs[i].name))), m.refs[i].path)
+		ref := &m.refs[i]
+		if level := max(SecrecyOfText(ref.description), SecrecyOfText(fileWords(ref.name))); level != SecrecyNone {
+			r.secret(level, ref.path())
+		}
 	}
 	for i := range m.attachments {
 		a := &m.attachments[i]
-		r.secret(max(SecrecyOfText(a.description), SecrecyOfText(fileWords(a.name))), a.path)
+		if level := max(SecrecyOfText(a.description), SecrecyOfText(fileWords(a.name))); level != SecrecyNone {
+			r.secret(level, a.path())
+		}
 	}
 	for i := range d.Extensions {
 		e := &d.Extensions[i]

@@ -358,9 +358,8 @@ func (r *reader) submittedFile() error {
 	if s == nil || r.tram.file == nil {
 		return nil
 	}
-	path := submissionPath + "/File"
 	s.File = Attachment{Name: s.FileName, ContentType: s.MediaType}
-	if !r.fill(&s.File, r.tram.file, path) {
+	if !r.fill(&s.File, r.tram.file, func() string { return submissionPath + "/File" }) {
 		return nil
 	}
 	h := sha256.New()

@@ -74,35 +74,33 @@ func (w *wildcard) allows(uri string) bool {
 
 // textType is a simple type: xs:string (white space kept) or xs:token (collapsed) with facets.
 type textType struct {
-	collapse  bool
-	pattern   *regexp.Regexp
-	enum      []string
-	min, max  int // characters; max < 0: open
-	unbounded bool
+	collapse bool
+	pattern  *regexp.Regexp
+	enum     []string
+	min, max int // characters; max < 0: open
 }
 
-// check reports whether the text is of the type. It returns the text with white space as the type has it.
-func (t *textType) check(v []byte) (string, bool) {
+// check reports whether the text is of the type. It returns the text with white space as the type has it, in v's memory.
+func (t *textType) check(v []byte) ([]byte, bool) {
 	if t.collapse {
 		v = collapse(v)
 	}
-	s := string(v)
 	if t.min > 0 || t.max >= 0 {
-		n := utf8.RuneCountInString(s)
+		n := utf8.RuneCount(v)
 		if n < t.min || t.max >= 0 && n > t.max {
-			return s, false
+			return v, false
 		}
 	}
 	if t.enum != nil {
 		found := false
 		for _, e := range t.enum {
-			found = found || e == s
+			found = found || e == string(v)
 		}
 		if !found {
-			return s, false
+			return v, false
 		}
 	}
-	return s, t.pattern == nil || t.pattern.MatchString(s)
+	return v, t.pattern == nil || t.pattern.Match(v)
 }
 
 // collapse trims XML white space and turns each inner run of it into one space. It may change v.

@@ -188,13 +188,13 @@ func isQCVN102(s string) bool {
 }
 
 func isDecision(s string) bool {
-	for i, part := range strings.Split(s, ".") {
-		if i == 0 {
-			if len(part) != 3 || part[0] < 'A' || part[0] > 'K' || !allDigits(part[1:]) {
-				return false
-			}
-			continue
-		}
+	top, rest, more := strings.Cut(s, ".")
+	if len(top) != 3 || top[0] < 'A' || top[0] > 'K' || !allDigits(top[1:]) {
+		return false
+	}
+	for more {
+		var part string
+		part, rest, more = strings.Cut(rest, ".")
 		if len(part) < 2 || strings.ContainsAny(part, "-_") {
 			return false
 		}
