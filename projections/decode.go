@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/tram-exchange/tram/events"
@@ -75,17 +76,20 @@ func decode(e events.Event) (decoded, error) {
 		}
 		return d, fmt.Errorf("couldn't read event %d: unknown event %q of stream %q", e.Position, e.Statement.Name, e.Statement.Stream)
 	}
-	if err := json.Unmarshal(e.Statement.Data, d.data); err != nil {
-		return d, fmt.Errorf("couldn't read data of event %d (%s): %w", e.Position, e.Statement.Name, err)
+	if !scanData(e.Statement.Data, d.data) {
+		fresh := reflect.New(reflect.TypeOf(d.data).Elem())
+		d.data = fresh.Interface()
+		if err := json.Unmarshal(e.Statement.Data, d.data); err != nil {
+			return d, fmt.Errorf("couldn't read data of event %d (%s): %w", e.Position, e.Statement.Name, err)
+		}
 	}
 	switch e.Statement.Name {
 	case document.NameReceived, document.NameResent:
 		if e.Facts != nil {
-			var f document.Facts
-			if err := json.Unmarshal(e.Facts, &f); err != nil {
-				return d, fmt.Errorf("couldn't read facts of event %d: %w", e.Position, err)
+			var err error
+			if d.search, err = searchableOf(e.Facts); err != nil {
+				return d, fmt.Errorf("couldn't read event %d: %w", e.Position, err)
 			}
-			d.search = makeSearchable(&f)
 		}
 	}
 	return d, nil
@@ -96,8 +100,11 @@ func searchableOf(facts []byte) (searchable, error) {
 		return searchable{}, nil
 	}
 	var f document.Facts
-	if err := json.Unmarshal(facts, &f); err != nil {
-		return searchable{}, fmt.Errorf("couldn't read facts: %w", err)
+	if !scanFacts(facts, &f) {
+		f = document.Facts{}
+		if err := json.Unmarshal(facts, &f); err != nil {
+			return searchable{}, fmt.Errorf("couldn't read facts: %w", err)
+		}
 	}
 	return makeSearchable(&f), nil
 }

@@ -188,8 +188,15 @@ func (p *paperSpec) key() string { return document.Key(p.from, p.id()) }
 
 func (p *paperSpec) stream() string { return document.Stream(p.from, p.id()) }
 
-func (p *paperSpec) pkg() *events.PackageRef {
-	return &events.PackageRef{SHA256: sha256.Sum256([]byte("package " + p.id())), Length: 20480}
+func (p *paperSpec) pkg() *events.PackageRef { return packageOf("package " + p.id()) }
+
+var packageContents sync.Map // events.Digest → []byte, of every package of the tests
+
+// packageOf names a package of this content.
+func packageOf(content string) *events.PackageRef {
+	d := events.Sum([]byte(content))
+	packageContents.Store(d, []byte(content))
+	return &events.PackageRef{SHA256: d, Length: int64(len(content))}
 }
 
 func recipientsOf(orgs []string) []document.Recipient {
@@ -263,7 +270,7 @@ func (l *testLog) acknowledge(t testing.TB, p paperSpec, org string) {
 
 // status records a status message and its offer to the sender, and gives its package.
 func (l *testLog) status(t testing.TB, p paperSpec, org, code string) events.Digest {
-	pkg := &events.PackageRef{SHA256: sha256.Sum256([]byte("status " + p.id() + org + code)), Length: 2048}
+	pkg := packageOf("status " + p.id() + org + code)
 	data := document.StatusReported{Document: p.key(), Code: code, Reporter: org, ReporterCode: org, About: org, To: []string{p.from},
 		Timestamp: "2022/11/22 08:30:00", Assurance: document.AssuranceOwn}
 	if code == "13" {
@@ -272,7 +279,7 @@ func (l *testLog) status(t testing.TB, p paperSpec, org, code string) events.Dig
 	cause := l.add(t, record{stream: p.stream(), name: document.NameStatusReported, actor: org, client: "token:" + org, pkg: pkg, data: data,
 		facts: document.StatusFacts{Description: "Đã tiếp nhận", Staff: "Trần Thị Bình", ReporterName: "Nơi nhận " + org}})
 	for _, to := range data.To {
-		offer := delivery.Offered{Item: p.stream(), ItemID: delivery.ItemStatus(pkg.SHA256), Org: to, From: org, Package: pkg.SHA256, Size: 2048, Assurance: "own"}
+		offer := delivery.Offered{Item: p.stream(), ItemID: delivery.ItemStatus(pkg.SHA256), Org: to, From: org, Package: pkg.SHA256, Size: pkg.Length, Assurance: "own"}
 		if to == vpcp {
 			offer.Node = peer
 		}

@@ -85,7 +85,7 @@ func newScenario(t testing.TB) *scenario {
 	s.resent = paperSpec{from: stp, number: "7", notation: "STP", subject: "Góp ý dự thảo", typ: "Công văn", date: "2022-11-22", to: []string{sxd}}
 	pos = l.receive(t, s.resent)
 	l.offer(t, s.resent, pos, sxd)
-	pkg := &events.PackageRef{SHA256: events.Sum([]byte("resent")), Length: 999}
+	pkg := packageOf("resent")
 	pos = l.add(t, record{stream: s.resent.stream(), name: document.NameResent, actor: stp, pkg: pkg,
 		data:  document.Resent{Document: s.resent.key(), Assurance: document.AssuranceOwn, Recipients: recipientsOf([]string{syt})},
 		facts: document.Facts{DocumentID: s.resent.id(), CodeNumber: "7", CodeNotation: "STP", Subject: s.resent.subject}})
