@@ -11,11 +11,30 @@ import (
 
 // DecodeStatement reads what Encode writes and nothing else: encoding the result gives b again, byte for byte.
 // Data of the result is a part of b.
-func DecodeStatement(b []byte) (Statement, error) {
+func DecodeStatement(b []byte) (Statement, error) { return decode(b, nil) }
+
+// Decoder is DecodeStatement for many statements: origins, names, actors and clients that come again and again are
+// one string in memory. It is not safe for concurrent use; the zero value is ready.
+type Decoder struct {
+	known map[string]string
+}
+
+// maxKnown bounds what a Decoder remembers.
+const maxKnown = 4096
+
+// Decode is DecodeStatement.
+func (k *Decoder) Decode(b []byte) (Statement, error) {
+	if k.known == nil || len(k.known) > maxKnown {
+		k.known = map[string]string{}
+	}
+	return decode(b, k.known)
+}
+
+func decode(b []byte, known map[string]string) (Statement, error) {
 	if len(b) > MaxStatement {
 		return Statement{}, fmt.Errorf("couldn't decode statement: %d bytes, limit %d", len(b), MaxStatement)
 	}
-	d := decoder{b: b}
+	d := decoder{b: b, known: known}
 	s := d.statement()
 	if d.err != nil {
 		return Statement{}, fmt.Errorf("couldn't decode statement at byte %d: %w", d.i, d.err)
@@ -25,26 +44,27 @@ func DecodeStatement(b []byte) (Statement, error) {
 
 // decoder walks over b; after the first error every step is void.
 type decoder struct {
-	b   []byte
-	i   int
-	err error
+	b     []byte
+	i     int
+	err   error
+	known map[string]string // or nil
 }
 
 func (d *decoder) statement() (s Statement) {
 	d.expect(`{"origin":`)
-	s.Origin = d.text()
+	s.Origin = d.common()
 	d.expect(`,"stream":`)
 	s.Stream = d.text()
 	d.expect(`,"version":`)
 	s.Version = d.number()
 	d.expect(`,"name":`)
-	s.Name = d.text()
+	s.Name = d.common()
 	d.expect(`,"time":"`)
 	s.Time = d.time()
 	d.expect(`","actor":`)
-	s.Actor = d.text()
+	s.Actor = d.common()
 	d.expect(`,"client":`)
-	s.Client = d.text()
+	s.Client = d.common()
 	if d.has(`,"cause":{"origin":`) {
 		s.Cause = &Address{Origin: d.text()}
 		d.expect(`,"position":`)
@@ -122,6 +142,28 @@ func (d *decoder) text() string {
 	}
 	d.err = errors.New("expected a non-empty UTF-8 string")
 	return ""
+}
+
+// common reads a string that may come again.
+func (d *decoder) common() string {
+	if d.known == nil {
+		return d.text()
+	}
+	if rest := d.b[d.i:]; d.err == nil && len(rest) > 0 && rest[0] == '"' {
+		// What is known needs no closer look: it was read before, up to its quotation mark.
+		if n := bytes.IndexByte(rest[1:], '"'); n > 0 {
+			if s, ok := d.known[string(rest[1:1+n])]; ok {
+				d.i += n + 2
+				return s
+			}
+		}
+	}
+	from := d.i
+	s := d.text()
+	if d.err == nil && d.i-from == len(s)+2 { // spelled without escapes
+		d.known[s] = s
+	}
+	return s
 }
 
 func (d *decoder) escapedText() string {
@@ -206,16 +248,19 @@ func (d *decoder) time() time.Time {
 		return time.Time{}
 	}
 	p := d.b[d.i : d.i+len(timeLayout)]
+	ok := p[4] == '-' && p[7] == '-' && p[10] == 'T' && p[13] == ':' && p[16] == ':' && p[19] == '.' && p[26] == 'Z'
 	num := func(from, to int) (v int) {
 		for _, c := range p[from:to] {
+			ok = ok && c-'0' <= 9
 			v = v*10 + int(c-'0')
 		}
 		return v
 	}
-	t := time.Date(num(0, 4), time.Month(num(5, 7)), num(8, 10), num(11, 13), num(14, 16), num(17, 19), num(20, 26)*1000, time.UTC)
-	// Writing the time again is the whole test: it finds every digit that is none and every 31st of April.
-	var again [len(timeLayout) + 8]byte
-	if !bytes.Equal(t.AppendFormat(again[:0], timeLayout), p) {
+	year, month, day, hour, minute, second := num(0, 4), num(5, 7), num(8, 10), num(11, 13), num(14, 16), num(17, 19)
+	t := time.Date(year, time.Month(month), day, hour, minute, second, num(20, 26)*1000, time.UTC)
+	// Date moves a 31st of April to May: what it gives must be what was written.
+	y, m, dd := t.Date()
+	if !ok || hour > 23 || minute > 59 || second > 59 || y != year || int(m) != month || dd != day {
 		d.err = fmt.Errorf("expected a time in the form %s", timeLayout)
 		return time.Time{}
 	}

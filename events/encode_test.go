@@ -202,8 +202,12 @@ func FuzzDecodeStatement(f *testing.F) {
 	s.Actor = "\"\\\x00\u2028đ"
 	line, _ = s.Encode()
 	f.Add(line)
+	var k Decoder
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := DecodeStatement(b)
+		if kept, keptErr := k.Decode(b); !reflect.DeepEqual(kept, s) || (keptErr == nil) != (err == nil) {
+			t.Fatalf("a Decoder gives %+v, %v; DecodeStatement %+v, %v", kept, keptErr, s, err)
+		}
 		if err != nil {
 			if !reflect.DeepEqual(s, Statement{}) {
 				t.Fatal("an error came with a partial result")
@@ -233,6 +237,18 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 	b.SetBytes(int64(len(buf)))
+}
+
+func BenchmarkDecoder(b *testing.B) {
+	s := sample()
+	line, _ := s.Encode()
+	b.SetBytes(int64(len(line)))
+	var k Decoder
+	for b.Loop() {
+		if _, err := k.Decode(line); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func BenchmarkDecode(b *testing.B) {

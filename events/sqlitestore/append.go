@@ -51,6 +51,7 @@ func (s *Store) Append(ctx context.Context, a events.Append) (events.Sealed, err
 		return events.Sealed{}, err
 	}
 	if err := s.hand(ctx, r); err != nil {
+		s.giveBack(r)
 		return events.Sealed{}, err
 	}
 	select {
@@ -130,7 +131,8 @@ func (s *Store) takePackage(r *request, p events.Package) error {
 	if r.size > smallLimit {
 		return s.takeLarge(r, p)
 	}
-	r.record = make([]byte, recordSize(r.size))
+	r.record = s.borrow(recordSize(r.size))
+	clear(r.record[recordHeader+r.size:])
 	putHeader(r.record, r.size, r.sum)
 	body := r.record[recordHeader : recordHeader+r.size]
 	if n, err := p.ReadAt(body, 0); n < len(body) {
@@ -143,6 +145,22 @@ func (s *Store) takePackage(r *request, p events.Package) error {
 		return fmt.Errorf("couldn't store package: bytes hash to %s, expected %s", got, r.sum)
 	}
 	return nil
+}
+
+// borrow gives a buffer for a small package's record: tens of kilobytes for each append are too much for the
+// collector. Whoever has the request gives it back.
+func (s *Store) borrow(n int64) []byte {
+	if b, _ := s.records.Get().(*[]byte); b != nil && int64(cap(*b)) >= n {
+		return (*b)[:n]
+	}
+	return make([]byte, n, align(n, 8<<10))
+}
+
+func (s *Store) giveBack(r *request) {
+	if b := r.record; b != nil {
+		r.record = nil
+		s.records.Put(&b)
+	}
 }
 
 // takeLarge writes a large package into its segment now, so that its group need not wait for it.

@@ -21,13 +21,14 @@ const selectEvents = `SELECT position, statement, facts, segment, offset FROM ev
 // readEvents reads the events from position from to position to, without gaps.
 func readEvents(ctx context.Context, c *conn, origin string, from, to uint64, f func(*events.Event, *place) error) error {
 	var v [5]driver.Value
+	var dec events.Decoder
 	for next := from; next < to; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		end := min(next+readChunk, to)
 		err := c.query(v[:], func() error {
-			e, at, err := scanEvent(v[:])
+			e, at, err := scanEvent(&dec, v[:])
 			if err != nil {
 				return err
 			}
@@ -51,11 +52,11 @@ func readEvents(ctx context.Context, c *conn, origin string, from, to uint64, f 
 }
 
 // scanEvent reads the columns of selectEvents.
-func scanEvent(v []driver.Value) (e events.Event, at *place, err error) {
+func scanEvent(dec *events.Decoder, v []driver.Value) (e events.Event, at *place, err error) {
 	e.Position = uint64(v[0].(int64))
 	e.Bytes, _ = v[1].([]byte)
 	e.Facts, _ = v[2].([]byte)
-	if e.Statement, err = events.DecodeStatement(e.Bytes); err != nil {
+	if e.Statement, err = dec.Decode(e.Bytes); err != nil {
 		return e, nil, fmt.Errorf("event %d: %w", e.Position, err)
 	}
 	e.Destroyed = e.Statement.Facts != nil && e.Facts == nil
@@ -87,30 +88,77 @@ func (s *Store) Wait(ctx context.Context, size uint64) (events.Head, error) {
 	}
 }
 
-// All implements events.Store.
+// All implements events.Store. While f works on one chunk of events the next is read.
 func (s *Store) All(ctx context.Context, from uint64, f func(events.Event) error) error {
 	to := s.Head().Size
-	chunk := make([]events.Event, 0, readChunk)
-	for next := from; next < to; {
-		end := min(next+readChunk, to)
-		chunk = chunk[:0]
-		err := s.readers.with(ctx, func(c *conn) error {
-			return readEvents(ctx, c, s.opts.Origin, next, end, func(e *events.Event, _ *place) error {
-				chunk = append(chunk, *e)
-				return nil
-			})
-		})
-		if err != nil {
-			return fmt.Errorf("couldn't read events from %d: %w", next, err)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type chunk struct {
+		events []events.Event
+		err    error
+	}
+	chunks := make(chan chunk, 1)
+	go func() {
+		defer close(chunks)
+		var dec events.Decoder
+		for next := from; next < to; {
+			end := min(next+readChunk, to)
+			list, err := s.readChunk(ctx, &dec, next, end)
+			if err != nil {
+				err = fmt.Errorf("couldn't read events from %d: %w", next, err)
+			}
+			select {
+			case chunks <- chunk{list, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+			next = end
 		}
-		for _, e := range chunk {
-			if err := f(e); err != nil {
+	}()
+	for c := range chunks {
+		if c.err != nil {
+			return c.err
+		}
+		for i := range c.events {
+			if err := f(c.events[i]); err != nil {
 				return err
 			}
 		}
-		next = end
 	}
-	return nil
+	return ctx.Err() // the reader stops early for nothing else
+}
+
+// readChunk reads the events from position from to position to at once.
+func (s *Store) readChunk(ctx context.Context, dec *events.Decoder, from, to uint64) ([]events.Event, error) {
+	list := make([]events.Event, 0, to-from)
+	err := s.readers.with(ctx, func(c *conn) error {
+		var v [3]driver.Value
+		return c.query(v[:], func() error {
+			e := events.Event{Position: uint64(v[0].(int64))}
+			if want := from + uint64(len(list)); e.Position != want {
+				return fmt.Errorf("event at position %d is missing: %d follows", want, e.Position)
+			}
+			e.Bytes, _ = v[1].([]byte)
+			e.Facts, _ = v[2].([]byte)
+			var err error
+			if e.Statement, err = dec.Decode(e.Bytes); err != nil {
+				return fmt.Errorf("event %d: %w", e.Position, err)
+			}
+			if e.Statement.Origin != s.opts.Origin {
+				return fmt.Errorf("event %d has origin %q, expected %q", e.Position, e.Statement.Origin, s.opts.Origin)
+			}
+			e.Destroyed = e.Statement.Facts != nil && e.Facts == nil
+			list = append(list, e)
+			return nil
+		}, `SELECT position, statement, facts FROM events WHERE position >= ? AND position < ? ORDER BY position`, from, to)
+	})
+	if err == nil && uint64(len(list)) != to-from {
+		err = fmt.Errorf("event at position %d is missing", from+uint64(len(list)))
+	}
+	return list, err
 }
 
 // Event implements events.Store.
@@ -139,16 +187,18 @@ func (s *Store) Stream(ctx context.Context, stream string, from uint64, f func(e
 		var positions []uint64
 		var v [2]driver.Value
 		next := from
-		err := c.query(v[:], func() error {
-			if v[0] != int64(next) {
-				return fmt.Errorf("version %d is missing: %d follows", next, v[0])
+		if len(fresh) == 0 || fresh[0].version != from { // else all of it is in memory
+			err := c.query(v[:], func() error {
+				if v[0] != int64(next) {
+					return fmt.Errorf("version %d is missing: %d follows", next, v[0])
+				}
+				next++
+				positions = append(positions, uint64(v[1].(int64)))
+				return nil
+			}, `SELECT version, position FROM streams WHERE stream = ? AND version >= ? ORDER BY version`, stream, from)
+			if err != nil {
+				return err
 			}
-			next++
-			positions = append(positions, uint64(v[1].(int64)))
-			return nil
-		}, `SELECT version, position FROM streams WHERE stream = ? AND version >= ? ORDER BY version`, stream, from)
-		if err != nil {
-			return err
 		}
 		for _, e := range fresh {
 			if e.version < next {

@@ -58,7 +58,8 @@ type Store struct {
 	readers *readers
 	seg     *segments
 	recent  *recent
-	pages   sync.Pool // buffers of streamPiece bytes for large packages
+	records sync.Pool // *[]byte, records of small packages
+	pages   sync.Pool // *[]byte, buffers of streamPiece bytes for large packages
 
 	// Owned by the writer goroutine.
 	tree      *ledger.Tree
@@ -71,6 +72,8 @@ type Store struct {
 	closed   bool
 	requests chan *request
 	sealing  chan *sealJob
+	trim     chan struct{} // asks the trimmer to work
+	trimmed  chan struct{} // and is told that it has
 	sealedCh chan struct{} // tells the writer that a new signed head can be stored
 	stopped  sync.WaitGroup
 
@@ -112,6 +115,8 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		requests: make(chan *request, maxGroup),
 		sealing:  make(chan *sealJob, 1),
 		sealedCh: make(chan struct{}, 1),
+		trim:     make(chan struct{}),
+		trimmed:  make(chan struct{}, 1),
 		failed:   make(chan struct{}),
 	}
 	s.pages.New = func() any { b := aligned(streamPiece); return &b }
@@ -130,7 +135,7 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if s.db, err = openConn(s.dbPath(), "rwc", opts.vfs, "journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)",
-		"cache_size(-65536)", "wal_autocheckpoint(0)", "secure_delete(on)", "trusted_schema(off)"); err != nil {
+		"cache_size(-65536)", "wal_autocheckpoint(0)", "journal_size_limit(67108864)", "secure_delete(on)", "trusted_schema(off)"); err != nil {
 		return nil, err
 	}
 	if err := s.create(); err != nil {
@@ -142,7 +147,8 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
-	s.stopped.Add(2)
+	s.stopped.Add(3)
+	go s.trimmer()
 	go s.write()
 	go s.seal()
 	return s, nil

@@ -54,6 +54,7 @@ type eventWalk struct {
 	next    uint64
 	time    time.Time
 	tiles   int64
+	dec     events.Decoder
 	told    int64
 }
 
@@ -72,7 +73,7 @@ func (w *eventWalk) row(c []driver.Value) error {
 	if c[0] != int64(position) {
 		return problem("position", "position %d follows, expected %d", c[0], position).at(position)
 	}
-	e, at, err := scanEvent(c)
+	e, at, err := scanEvent(&w.dec, c)
 	if err != nil {
 		return problem("event", "%w", err).at(position)
 	}

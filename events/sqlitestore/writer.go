@@ -14,6 +14,7 @@ import (
 func (s *Store) write() {
 	defer s.stopped.Done()
 	defer close(s.sealing)
+	defer close(s.trim)
 	for {
 		select {
 		case r, open := <-s.requests:
@@ -71,11 +72,15 @@ func (s *Store) commit(group []*request) {
 	}
 	if err != nil {
 		for _, r := range group {
+			s.giveBack(r)
 			r.answer(events.Sealed{}, err)
 		}
 		return
 	}
 	job, err := s.record(group)
+	for _, r := range group {
+		s.giveBack(r)
+	}
 	if err != nil {
 		s.fail(err)
 		for _, r := range group {
@@ -231,19 +236,59 @@ func (s *Store) storeCheckpoint() error {
 	return err
 }
 
-// trimWAL brings the write-ahead log into the database from time to time.
+// trimWAL keeps the write-ahead log short. Bringing it into the database takes tens of milliseconds, so another
+// connection does that beside the appends; what was appended meanwhile is little and is brought over here, after which
+// SQLite begins the log again from its start. The next appends then overwrite the file instead of making it longer,
+// and their sync has no file size to record.
 func (s *Store) trimWAL(n int) error {
 	s.sinceTrim += n
 	if s.sinceTrim < trimEvery {
 		return nil
 	}
-	s.sinceTrim = 0
-	var v [3]driver.Value
-	_, err := s.db.one(v[:], `PRAGMA wal_checkpoint(PASSIVE)`)
-	return err
+	select {
+	case <-s.trimmed:
+		s.sinceTrim = 0
+		return checkpointWAL(s.db)
+	default:
+	}
+	select {
+	case s.trim <- struct{}{}:
+	default: // it is at work
+	}
+	return nil
 }
 
+// trimEvery is in events; one takes about 2 KB of the log, with its share of the indexes.
 const trimEvery = 8192
+
+func checkpointWAL(c *conn) error {
+	var v [3]driver.Value
+	if _, err := c.one(v[:], `PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
+		return fmt.Errorf("couldn't bring the write-ahead log into the database: %w", err)
+	}
+	return nil
+}
+
+// trimmer does the long part of trimWAL.
+func (s *Store) trimmer() {
+	defer s.stopped.Done()
+	c, err := openConn(s.dbPath(), "rw", s.opts.vfs, "busy_timeout(10000)", "synchronous(full)", "wal_autocheckpoint(0)", "cache_size(-256)")
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	defer c.close()
+	for range s.trim {
+		if err := checkpointWAL(c); err != nil {
+			s.fail(err)
+			return
+		}
+		select {
+		case s.trimmed <- struct{}{}:
+		default:
+		}
+	}
+}
 
 // seal signs the head of each durable group, once, and lets its receipts out.
 func (s *Store) seal() {
@@ -442,7 +487,6 @@ func (p *plan) layout() (*extent, error) {
 	for _, r := range p.fresh {
 		p.places[r.sum] = place{f.number, at + int64(n)}
 		n += copy(data[n:], r.record)
-		r.record = nil
 	}
 	clear(data[n:])
 	return &extent{p.s.seg, f, at, data}, nil
