@@ -83,6 +83,9 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 	if err := a.openGateway(data); err != nil {
 		return nil, err
 	}
+	if err := a.registerGauges(); err != nil {
+		return nil, err
+	}
 	if err := a.node.Start(ctx); err != nil {
 		return nil, err
 	}
@@ -255,6 +258,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("views", a.views.Run)
 	part("gateway", a.node.Run)
 	part("directory", a.watchDirectory)
+	part("certificates", a.watchCertificates)
 	part("router", a.router.Run)
 	part("directory exchange", a.exchange.Run)
 	addresses := map[string]string{}

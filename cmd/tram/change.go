@@ -26,19 +26,6 @@ type identity struct {
 	chain []*x509.Certificate
 }
 
-// loadIdentity reads NAME.pem and NAME.crt.
-func loadIdentity(dir, name string) (identity, error) {
-	key, err := loadSecretKey(filepath.Join(dir, name+".pem"))
-	if err != nil {
-		return identity{}, err
-	}
-	chain, err := signing.LoadCertificates(filepath.Join(dir, name+".crt"))
-	if err != nil {
-		return identity{}, err
-	}
-	return identity{key: key, chain: chain}, nil
-}
-
 // newID is a random header id.
 func newID(prefix string) (string, error) {
 	var b [16]byte

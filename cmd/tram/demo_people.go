@@ -46,9 +46,9 @@ func (c *counter) next() int {
 
 // tally counts what the demonstration itself has seen, to be compared with what the records say at the end.
 type tally struct {
-	mu                                       sync.Mutex
-	documents, acknowledged, statuses        int
-	refused, duplicates, entriesTaken, moved int
+	mu                                sync.Mutex
+	documents, acknowledged, statuses int
+	refused, duplicates               int
 }
 
 func (t *tally) add(f func(*tally)) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 
 	"github.com/tram-exchange/tram/adapters/portal"
@@ -86,6 +87,50 @@ func (a *app) certificateChecks(now time.Time) []portal.Check {
 		add(cert.Subject.CommonName, cert.NotAfter)
 	}
 	return out
+}
+
+// watchCertificates says in the log, at start and twice a day, which certificates end soon.
+func (a *app) watchCertificates(ctx context.Context) error {
+	tick := time.NewTicker(12 * time.Hour)
+	defer tick.Stop()
+	for {
+		for _, c := range a.certificateChecks(time.Now()) {
+			if c.State != portal.StateOK {
+				a.log.Warn("certificate ends soon", "subject", c.Subject, "ends", c.At, "days", int(c.Number))
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// registerGauges publishes the same figures as the checks to Prometheus.
+func (a *app) registerGauges() error {
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+	}
+	for _, c := range []prometheus.Collector{
+		gauge("tram_node_certificate_seconds", "Seconds until the node certificate ends.", func() float64 {
+			return time.Until(a.keys.chain[0].NotAfter).Seconds()
+		}),
+		gauge("tram_log_size", "Events in the log.", func() float64 { return float64(a.store.Head().Size) }),
+		gauge("tram_router_behind", "Sealed events that the router has not followed.", func() float64 { return float64(a.router.Status().Behind) }),
+		gauge("tram_peer_queue", "Recipients of other nodes that wait, over all peers.", func() float64 {
+			n := int64(0)
+			for _, q := range a.router.Status().Queues {
+				n += q.Depth
+			}
+			return float64(n)
+		}),
+	} {
+		if err := a.metrics.Register(c); err != nil {
+			return fmt.Errorf("couldn't register metric: %w", err)
+		}
+	}
+	return nil
 }
 
 // peerChecks shows the queue of each peer.
