@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -173,5 +174,44 @@ func acceptSigned(t *testing.T, what, path string, trust *signing.Trust, whole b
 		if err != nil || rep.Signatures[0].Refusal != signing.DigestMismatch {
 			t.Errorf("%s: change of %s: %v, %v", what, at, rep.Signatures[0].Refusal, err)
 		}
+	}
+}
+
+// TestXmlsecVerifiesParts signs a part of generated documents, in which declarations and xml: attributes around the part and
+// around SignedInfo matter, and lets xmlsec1 judge.
+func TestXmlsecVerifiesParts(t *testing.T) {
+	xmlsec := peer(t, "xmlsec1")
+	ca := newCA(t, "parts")
+	l := newLeaf(t, ca, trialca.P256)
+	trust := trustIn(t, ca)
+	dir := t.TempDir()
+	root := write(t, filepath.Join(dir, "ca.pem"), signing.MarshalCertificates(trust.Certificates()))
+	gen := signing.Documents()
+	n := 0
+	for seed := 0; n < 60 && seed < 2000; seed++ {
+		doc := gen.Example(seed)
+		ids := regexp.MustCompile(`Id ?= ?"(i\d+)"`).FindAllStringSubmatch(doc, -1)
+		if len(ids) == 0 {
+			continue
+		}
+		o := signing.SignOptions{IDs: []string{ids[len(ids)-1][1]}, C14N: []string{signing.ExcC14N, signing.C14N10, signing.C14N11}[n%3]}
+		signed, err := signing.Sign([]byte(doc), l.key, l.chain, o)
+		if err != nil {
+			continue // no place for a signature: the root is an empty-element tag
+		}
+		n++
+		path := write(t, filepath.Join(dir, fmt.Sprintf("%d.xml", seed)), signed)
+		args := []string{"--verify", "--id-attr:Id", "a", "--id-attr:Id", "b", "--id-attr:Id", "Văn_bản", "--trusted-pem", root,
+			"--verification-time", day.Format("2006-01-02 15:04:05"), path}
+		if out, err := exec.Command(xmlsec, args...).CombinedOutput(); err != nil {
+			t.Errorf("%s of %q: xmlsec1 refuses: %v\n%s", o.C14N, signed, err, out)
+		}
+		rep, err := signing.Verify(context.Background(), signing.BytesSource(signed), signing.VerifyOptions{Trust: trust, At: day})
+		if err != nil || rep.Signatures[0].Refusal != signing.Accepted {
+			t.Errorf("%s of %q: refused here: %v, %v", o.C14N, signed, rep, err)
+		}
+	}
+	if n < 60 {
+		t.Errorf("%d documents, want 60", n)
 	}
 }

@@ -20,6 +20,7 @@ import (
 // with the usual algorithm of the key.
 type SignOptions struct {
 	// IDs makes a person's signature instead: over the elements with these Ids, each by a reference of its own.
+	// Where the signature will stand inside such an element, it is left out of it (enveloped).
 	IDs []string
 
 	Algorithm string // of the signature; default by key: RSA PKCS#1 v1.5 or ECDSA, SHA-256 (SHA-384 for P-384)
@@ -121,6 +122,7 @@ type placing struct {
 	context []xmlstream.Binding
 	inherit []ancestor
 	sums    [][]byte
+	around  []bool // for each of sums: the signature will stand inside what is signed
 }
 
 func (p *placing) run(ctx context.Context, src Source) error {
@@ -170,6 +172,7 @@ func (p *placing) run(ctx context.Context, src Source) error {
 			return j.refused
 		}
 		p.sums = append(p.sums, j.sum)
+		p.around = append(p.around, j.whole || j.rng.Start < p.at && p.at < j.rng.End)
 	}
 	if p.at < 0 {
 		return errors.New("no place for a signature: edXML needs an edXMLHeader, a Trạm package a Header, other documents a root with an end tag, a given offset must lie between two tags or texts inside the root")
@@ -282,7 +285,7 @@ func (p *placing) signedInfo() string {
 			uri = "#" + escaped(p.o.IDs[i])
 		}
 		b.WriteString(`<Reference URI="` + uri + `"><Transforms>`)
-		if uri == "" {
+		if p.around[i] {
 			b.WriteString(`<Transform Algorithm="` + transformEnveloped + `"></Transform>`)
 		}
 		b.WriteString(`<Transform Algorithm="` + p.o.C14N + `"></Transform></Transforms>`)

@@ -1,0 +1,4 @@
+package signing
+
+// Documents lets the tests outside the package use the generator of documents.
+var Documents = documents
