@@ -2,7 +2,6 @@ package router
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
@@ -42,66 +41,105 @@ func (r *Router) follow(ctx context.Context) (uint64, error) {
 }
 
 func (r *Router) chunk(ctx context.Context, start uint64) (uint64, error) {
+	list, err := r.read(ctx, start)
+	if err != nil {
+		return 0, err
+	}
+	made := make(offersMade)
+	for _, e := range list {
+		made.note(e)
+	}
 	work := newLanes(r.o.Appends)
-	var queued []events.Event
-	var n uint64
-	var last events.Digest
-	err := r.log.All(ctx, start, func(e events.Event) error {
-		if e.Position != start+n {
-			return fmt.Errorf("event %d follows, expected %d", e.Position, start+n)
+	for _, e := range list {
+		if !strings.HasPrefix(e.Statement.Name, "document.") {
+			continue
 		}
-		name := e.Statement.Name
-		switch {
-		case strings.HasPrefix(name, "delivery."):
-			queued = append(queued, e)
-		case strings.HasPrefix(name, "document."):
-			keys, err := lanesOf(e)
-			if err != nil {
-				return err
-			}
-			work.run(keys, func() error { return r.route(ctx, e) })
+		keys, d, err := lanesOf(e)
+		if err != nil {
+			work.stop(err)
+			break
 		}
-		last = sha256.Sum256(e.Bytes)
-		if n++; n == uint64(r.o.Chunk) {
-			return errEnough
-		}
-		return nil
-	})
-	if werr := work.wait(); werr != nil {
-		return 0, werr
+		work.run(keys, func() error { return r.route(ctx, e, d, made) })
 	}
-	if err != nil && !errors.Is(err, errEnough) {
-		return 0, fmt.Errorf("couldn't follow the log from %d: %w", start, err)
+	if err := work.wait(); err != nil {
+		return 0, err
 	}
-	for _, e := range queued {
-		if err := r.count(ctx, e, start+n); err != nil {
+	for _, e := range list {
+		if err := r.count(ctx, e); err != nil {
 			return 0, err
 		}
 	}
 	r.mu.Lock()
-	r.cursor, r.last = start+n, last
+	r.cursor, r.last = start+uint64(len(list)), digest(list[len(list)-1].Bytes)
 	r.mu.Unlock()
-	return n, nil
+	return uint64(len(list)), nil
 }
 
-// route does what follows from one event of a document. It may be done again at any time.
-func (r *Router) route(ctx context.Context, e events.Event) error {
+// read gives the events from start on, at most a chunk of them. There is at least one.
+func (r *Router) read(ctx context.Context, start uint64) ([]events.Event, error) {
+	var list []events.Event
+	err := r.log.All(ctx, start, func(e events.Event) error {
+		if want := start + uint64(len(list)); e.Position != want {
+			return fmt.Errorf("event %d follows, expected %d", e.Position, want)
+		}
+		e.Facts = nil // never looked at here
+		if list = append(list, e); len(list) == r.o.Chunk {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, fmt.Errorf("couldn't follow the log from %d: %w", start, err)
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("couldn't follow the log from %d: no event there", start)
+	}
+	return list, nil
+}
+
+// offersMade are offers seen ahead, by stream, with the position of what they follow from. They spare a look into the
+// deliveries when a log is followed again.
+type offersMade map[string]uint64
+
+func (m offersMade) note(e events.Event) {
+	if c := e.Statement.Cause; e.Statement.Name == delivery.NameOffered && c != nil && c.Origin == e.Statement.Origin {
+		m[e.Statement.Stream] = c.Position
+	}
+}
+
+func (m offersMade) has(o offer, cause uint64) bool {
+	at, ok := m[o.stream()]
+	return ok && at == cause
+}
+
+// route does what follows from one event of a document, d being the data of a document.received. It may be done again
+// at any time.
+func (r *Router) route(ctx context.Context, e events.Event, d document.Received, made offersMade) error {
+	var offers []offer
 	var err error
 	switch e.Statement.Name {
 	case document.NameReceived:
-		if err = r.offerAll(ctx, e); err == nil {
-			err = r.affect(ctx, e)
+		if offers, err = planReceived(ctx, r, e, d); err == nil {
+			err = r.offerAll(ctx, e, offers, made)
+		}
+		if err == nil {
+			err = r.affect(ctx, e, d)
 		}
 		// An effect can stand in the stream before the document itself: it overtook it on the way.
 		if err == nil && e.Statement.Version > 0 {
 			err = r.applyAll(ctx, e.Statement.Stream, address(e))
 		}
 	case document.NameResent:
-		if err = r.offerAll(ctx, e); err == nil {
+		if offers, err = plan(ctx, r, e); err == nil {
+			err = r.offerAll(ctx, e, offers, made)
+		}
+		if err == nil {
 			err = r.applyAll(ctx, e.Statement.Stream, address(e))
 		}
 	case document.NameStatusReported:
-		err = r.offerAll(ctx, e)
+		if offers, err = plan(ctx, r, e); err == nil {
+			err = r.offerAll(ctx, e, offers, made)
+		}
 	case document.NameRecalled, document.NameUpdated, document.NameReplaced:
 		err = r.applyAll(ctx, e.Statement.Stream, address(e))
 	default:
@@ -114,12 +152,9 @@ func (r *Router) route(ctx context.Context, e events.Event) error {
 }
 
 // offerAll records the offers that follow from e.
-func (r *Router) offerAll(ctx context.Context, e events.Event) error {
-	offers, err := plan(ctx, r, e)
-	if err != nil {
-		return err
-	}
+func (r *Router) offerAll(ctx context.Context, e events.Event, offers []offer, made offersMade) error {
 	cause := address(e)
+	offers = slices.DeleteFunc(offers, func(o offer) bool { return made.has(o, cause.Position) })
 	return r.each(len(offers), func(i int) error {
 		o := offers[i]
 		return r.decide(ctx, o.stream(), &cause, nil, func(s delivery.State) (delivery.Decision, error) {
@@ -129,11 +164,7 @@ func (r *Router) offerAll(ctx context.Context, e events.Event) error {
 }
 
 // affect records on the streams of earlier documents what this one does to them.
-func (r *Router) affect(ctx context.Context, e events.Event) error {
-	var d document.Received
-	if err := decode(e, &d); err != nil {
-		return err
-	}
+func (r *Router) affect(ctx context.Context, e events.Event, d document.Received) error {
 	cause := address(e)
 	for _, f := range d.Effects {
 		c := document.RecordEffect{
@@ -353,8 +384,8 @@ func address(e events.Event) events.Address {
 	return events.Address{Origin: e.Statement.Origin, Position: e.Position}
 }
 
-// count keeps the depth of the queues and brings new offers to them. seen is where following stands after this chunk.
-func (r *Router) count(ctx context.Context, e events.Event, seen uint64) error {
+// count keeps the depth of the queues and brings new offers to them.
+func (r *Router) count(ctx context.Context, e events.Event) error {
 	switch e.Statement.Name {
 	case delivery.NameOffered:
 		var d delivery.Offered

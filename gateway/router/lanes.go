@@ -57,6 +57,15 @@ func (l *lanes) run(keys []string, f func() error) {
 	})
 }
 
+// stop keeps later tasks from running, as the error of a task does.
+func (l *lanes) stop(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = err
+	}
+}
+
 // wait returns when every task has ended, with the first error. The lanes may be used again if there was none.
 func (l *lanes) wait() error {
 	l.wg.Wait()

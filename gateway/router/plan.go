@@ -42,18 +42,7 @@ func plan(ctx context.Context, docs documents, e events.Event) ([]offer, error) 
 		if err := decode(e, &d); err != nil {
 			return nil, err
 		}
-		to := slices.Clip(d.Recipients)
-		for _, f := range d.Effects {
-			if len(f.Removed) == 0 {
-				continue
-			}
-			h, err := docs.document(ctx, document.StreamPrefix+f.Document, e.Position)
-			if err != nil {
-				return nil, err
-			}
-			to = append(to, h.removed(f)...)
-		}
-		return recipients(e, d, to, d.Assurance, d.Peer != nil)
+		return planReceived(ctx, docs, e, d)
 	case document.NameResent:
 		var d document.Resent
 		if err := decode(e, &d); err != nil {
@@ -68,6 +57,22 @@ func plan(ctx context.Context, docs documents, e events.Event) ([]offer, error) 
 		return planStatus(ctx, docs, e)
 	}
 	return nil, nil
+}
+
+// planReceived is plan for a document.received whose data is d.
+func planReceived(ctx context.Context, docs documents, e events.Event, d document.Received) ([]offer, error) {
+	to := slices.Clip(d.Recipients)
+	for _, f := range d.Effects {
+		if len(f.Removed) == 0 {
+			continue
+		}
+		h, err := docs.document(ctx, document.StreamPrefix+f.Document, e.Position)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, h.removed(f)...)
+	}
+	return recipients(e, d, to, d.Assurance, d.Peer != nil)
 }
 
 func recipients(e events.Event, d document.Received, to []document.Recipient, assurance string, fromPeer bool) ([]offer, error) {
@@ -145,20 +150,21 @@ func (h history) serves(org string) (node string, codes []string, here bool) {
 	return "", nil, false
 }
 
-// lanesOf are the document streams that an event concerns: work on events that share one keeps the order of the log.
-func lanesOf(e events.Event) ([]string, error) {
+// lanesOf are the document streams that an event concerns: work on events that share one keeps the order of the log. It
+// also gives the data of a document.received, which it had to read.
+func lanesOf(e events.Event) ([]string, document.Received, error) {
+	var d document.Received
 	keys := []string{e.Statement.Stream}
 	if e.Statement.Name != document.NameReceived {
-		return keys, nil
+		return keys, d, nil
 	}
-	var d document.Received
 	if err := decode(e, &d); err != nil {
-		return nil, err
+		return nil, d, err
 	}
 	for _, f := range d.Effects {
 		keys = append(keys, document.StreamPrefix+f.Document)
 	}
-	return keys, nil
+	return keys, d, nil
 }
 
 func decode(e events.Event, into any) error {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
-	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/gateway/router/peer"
 )
 
@@ -108,13 +107,18 @@ func (p *pump) poke() {
 	}
 }
 
-// heard makes everything due: the peer is there.
+// heard tries the peer at once if it did not answer: it is there. What failed while it answered others waits its time.
 func (p *pump) heard() {
 	p.mu.Lock()
-	p.failures, p.until = 0, time.Time{}
-	p.w.hasten(p.r.o.Now(), true)
+	down := p.failures > 0
+	if down {
+		p.failures, p.until = 0, time.Time{}
+		p.w.hasten(p.r.o.Now())
+	}
 	p.mu.Unlock()
-	p.poke()
+	if down {
+		p.poke()
+	}
 }
 
 // handover reads what the queue needs to know of an event.
@@ -123,20 +127,13 @@ func (r *Router) handover(ctx context.Context, cause uint64) (*handover, error) 
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read event %d: %w", cause, err)
 	}
-	keys, err := lanesOf(e)
+	keys, d, err := lanesOf(e)
 	if err != nil {
 		return nil, err
 	}
-	h := &handover{cause: cause, queued: e.Statement.Time, keys: keys}
+	h := &handover{cause: cause, queued: e.Statement.Time, keys: keys, priority: d.Priority}
 	if e.Statement.Package != nil {
 		h.size = e.Statement.Package.Length
-	}
-	if e.Statement.Name == document.NameReceived {
-		var d document.Received
-		if err := decode(e, &d); err != nil {
-			return nil, err
-		}
-		h.priority = d.Priority
 	}
 	return h, nil
 }
@@ -374,6 +371,6 @@ func (p *pump) alive(now time.Time) {
 	p.answered = now
 	if p.failures > 0 {
 		p.failures, p.until = 0, time.Time{}
-		p.w.hasten(now, false)
+		p.w.hasten(now)
 	}
 }

@@ -156,11 +156,10 @@ func (w *window) retire(h *handover) {
 	w.order = w.order[n:]
 }
 
-// hasten makes due now what had failed before its request left: the peer is there again. With all, also what
-// failed later.
-func (w *window) hasten(now time.Time, all bool) {
+// hasten makes due now what had failed before its request left: the peer is there again.
+func (w *window) hasten(now time.Time) {
 	for _, h := range w.delayed.items {
-		if all || !h.reached {
+		if !h.reached {
 			h.next = now
 		}
 	}

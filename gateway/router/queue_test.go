@@ -74,13 +74,13 @@ func TestWindowWaits(t *testing.T) {
 	if at, ok := w.ready(now); !ok || !at.Equal(h.next) {
 		t.Errorf("ready at %v, expected %v", at, h.next)
 	}
-	w.hasten(now, false)
+	w.hasten(now)
 	if w.take(now, false, every) != h {
 		t.Error("not taken after hastening")
 	}
 	h.next, h.reached = now.Add(time.Minute), true
 	w.putBack(h)
-	w.hasten(now, false)
+	w.hasten(now)
 	if w.take(now, false, every) != nil {
 		t.Error("one that had reached the peer was hastened with the others")
 	}
