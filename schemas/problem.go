@@ -8,12 +8,12 @@ import (
 // Stage is how far a package came before it was refused.
 type Stage string
 
-// The stages, in order. Problems of an earlier stage hide those of the later ones.
+// The stages, in order. Problems of an earlier stage hide those of the later ones; rules and attachments are listed together.
 const (
 	StageXML        Stage = "xml"        // not strict XML: only the first problem is known
 	StageSchema     Stage = "schema"     // not valid against the published XSD: only the first problem is known
 	StageRules      Stage = "rules"      // cardinalities, dates, codes, secrecy
-	StageAttachment Stage = "attachment" // attachments; listed together with the rules
+	StageAttachment Stage = "attachment" // nothing but attachments is at fault
 )
 
 // Code is the stable reason of a problem. Values are never reused with another meaning.
@@ -72,6 +72,16 @@ const (
 	AttachmentName      Code = "attachment-name" // file name that could escape a folder or a screen
 	AttachmentDigest    Code = "attachment-digest"
 )
+
+// Codes lists every reason there is, for those who must have an answer to each.
+func Codes() []Code {
+	return []Code{
+		XMLMalformed, XMLTruncated, XMLEncoding, XMLForbidden, XMLTooDeep, XMLTokenTooBig, XMLDuplicateAttribute, XMLUnboundPrefix, XMLInstance, TooBig,
+		UnknownRoot, UnknownKind, SchemaElement, SchemaAttribute, SchemaText, SchemaMissing, SchemaValue,
+		MissingField, RepeatedField, TooMany, FieldTooLong, BadDate, FutureDate, BadCode, BadIdentifier, DuplicateRecipient, AmbiguousKind, HeaderMismatch, Secret,
+		AttachmentBase64, AttachmentMissing, AttachmentUnlisted, AttachmentDuplicate, AttachmentZip, AttachmentEncrypted, AttachmentBomb, AttachmentName, AttachmentDigest,
+	}
+}
 
 // Problem is one reason why a package is refused.
 type Problem struct {
