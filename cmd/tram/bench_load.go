@@ -52,7 +52,8 @@ type loadResult struct {
 	seconds   float64 // from the first byte sent until the last package stood in the register
 	took      []time.Duration
 	lags      []time.Duration
-	group     float64 // packages a commit
+	group     float64       // packages a commit
+	processor time.Duration // of the node, meanwhile
 	bytesEach int
 	receipts  []benchReceipt
 }
@@ -115,6 +116,10 @@ func (l *load) run(ctx context.Context) (*loadResult, error) {
 		})
 	}
 	connected.Wait()
+	used, err := l.site.processor()
+	if err != nil {
+		return nil, errors.Join(err, ctx.Err())
+	}
 	start := time.Now()
 	close(begin)
 	if err := g.Wait(); err != nil {
@@ -124,12 +129,17 @@ func (l *load) run(ctx context.Context) (*loadResult, error) {
 	if _, err := l.visible(context.WithoutCancel(ctx), l.lastKey, l.lastOf); err != nil {
 		return nil, err
 	}
+	seconds := time.Since(start).Seconds()
+	now, err := l.site.processor()
+	if err != nil {
+		return nil, err
+	}
 	n := int(l.accepted.Load())
 	if n == 0 {
 		return nil, errors.New("couldn't measure: nothing was sent")
 	}
 	return &loadResult{
-		packages: n, seconds: time.Since(start).Seconds(), took: l.took, lags: l.lags, group: float64(n) / float64(len(l.heads)),
+		packages: n, seconds: seconds, processor: now - used, took: l.took, lags: l.lags, group: float64(n) / float64(len(l.heads)),
 		bytesEach: int(l.bytes / int64(n)), receipts: l.receipts,
 	}, nil
 }

@@ -125,32 +125,58 @@ func usualAttachment() ([]byte, error) {
 	return b, err
 }
 
-// makeMany makes n usual packages, evenly over the agencies, with all processors.
-func (s *benchSite) makeMany(ctx context.Context, n int, progress func(done int)) ([]benchPackage, error) {
+// makeMany makes n usual packages, evenly over the agencies, with all processors; fewer when that takes longer than d.
+func (s *benchSite) makeMany(ctx context.Context, n int, d time.Duration, progress func(done int)) ([]benchPackage, error) {
 	attachment, err := usualAttachment()
 	if err != nil {
 		return nil, err
 	}
 	out := make([]benchPackage, n)
-	var next atomic.Int64
+	end := time.Now().Add(d)
+	var next, done atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	for range runtime.NumCPU() {
 		g.Go(func() error {
 			for {
-				i := int(next.Add(1)) - 1
-				if i >= n || ctx.Err() != nil {
+				if ctx.Err() != nil || !time.Now().Before(end) {
 					return ctx.Err()
 				}
-				if out[i], err = s.make(i%len(s.units), attachment); err != nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return nil
+				}
+				p, err := s.make(i%len(s.units), attachment)
+				if err != nil {
 					return err
 				}
+				out[i] = p
+				done.Add(1)
 				if progress != nil && i%256 == 0 {
 					progress(i)
 				}
 			}
 		})
 	}
-	return out, g.Wait()
+	err = g.Wait()
+	return out[:done.Load()], err // each place that was taken is filled
+}
+
+// processor is the processor time that the node's process has used.
+func (s *benchSite) processor() (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("couldn't read the node's processor time: %w", err)
+	}
+	// After the name in brackets: state is the first, user and system time the 12th and 13th, in hundredths of a second.
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("couldn't read the node's processor time: %d fields", len(fields))
+	}
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		return 0, fmt.Errorf("couldn't read the node's processor time: %w", err)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond, nil
 }
 
 // memory reads a value like VmRSS or VmHWM (the peak) of the node's process, in bytes.

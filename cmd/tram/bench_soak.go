@@ -53,6 +53,7 @@ func (b *bench) hold(ctx context.Context) error {
 		}
 		all.packages += r.packages
 		all.seconds += r.seconds
+		all.processor += r.processor
 		all.took, all.lags = append(all.took, r.took...), append(all.lags, r.lags...)
 		if last = r.rate(); first == 0 {
 			first = last
