@@ -64,4 +64,5 @@ fuzz:
 			echo "fuzz $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
 clean:
-	rm -rf bin $(PORTAL)/dist $(PORTAL)/node_modules demo .screens bench.json
+	find $(PORTAL)/dist -mindepth 1 ! -name .keep -delete
+	rm -rf bin $(PORTAL)/node_modules demo .screens bench.json

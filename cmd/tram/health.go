@@ -116,7 +116,6 @@ func (a *app) registerGauges() error {
 		gauge("tram_node_certificate_seconds", "Seconds until the node certificate ends.", func() float64 {
 			return time.Until(a.keys.chain[0].NotAfter).Seconds()
 		}),
-		gauge("tram_log_size", "Events in the log.", func() float64 { return float64(a.store.Head().Size) }),
 		gauge("tram_router_behind", "Sealed events that the router has not followed.", func() float64 { return float64(a.router.Status().Behind) }),
 		gauge("tram_peer_queue", "Recipients of other nodes that wait, over all peers.", func() float64 {
 			n := int64(0)
