@@ -29,7 +29,6 @@ var recordMessages = map[string]message{
 	"doc.signatures.none":  {"Không đọc được chữ ký nào của gói này.", "No signature of this package could be read."},
 	"doc.history":          {"Diễn biến", "History"},
 	"doc.history.none":     {"Chưa có diễn biến nào.", "Nothing has happened yet."},
-	"doc.position":         {"vị trí {n}", "position {n}"},
 	"doc.client":           {"qua {client}", "through {client}"},
 	"doc.receipt":          {"Biên nhận", "Receipt"},
 	"doc.receipt.of":       {"Biên nhận của vị trí {n}", "Receipt of position {n}"},

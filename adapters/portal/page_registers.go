@@ -359,7 +359,8 @@ type notTakenBody struct {
 	Most   int
 }
 
-const pendingMost = 500
+// pendingMost is one less than the views give at once, so that "and more" can be told.
+const pendingMost = 499
 
 func (p *Portal) notTaken(v *visit) error {
 	org, err := p.whose(v, v.r.URL.Query().Get("org"))

@@ -139,7 +139,7 @@ func navOf(r Role) []navItem {
 			{"outgoing", "/registers/outgoing", "outgoing", "nav.outgoing"},
 			{"nottaken", "/not-taken", "nottaken", "nav.nottaken"}, help, account}
 	case RoleAuditor:
-		return []navItem{{"home", "/", "home", "nav.agencies"}, {"search", "/search", "search", "nav.search"}, help, account}
+		return []navItem{{"home", "/", "home", "nav.agencies"}, help, account}
 	case RoleOperator:
 		return []navItem{{"health", "/health", "health", "nav.health"}, help, account}
 	}

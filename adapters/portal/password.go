@@ -158,7 +158,7 @@ func checkPassword(username, password string) error {
 		return ErrWeakPassword
 	}
 	lower := strings.ToLower(password)
-	if len(username) >= 4 && strings.Contains(lower, username) && n < len(username)+MinPassword/2 {
+	if len(username) >= 4 && strings.Contains(lower, username) && n < len(username)+MinPassword {
 		return ErrWeakPassword
 	}
 	seen := map[rune]bool{}

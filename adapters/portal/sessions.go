@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -124,15 +125,16 @@ func (a *Accounts) SignIn(ctx context.Context, t Attempt) (SignedIn, error) {
 	if !right || acc.Disabled {
 		return SignedIn{Account: Account{ID: acc.ID}}, ErrWrong
 	}
+	old := hash
 	if stale {
 		if hash, err = a.hash.make(ctx, t.Password); err != nil {
 			return SignedIn{}, err
 		}
 	}
-	return a.begin(ctx, acc, hash, t, device, counters)
+	return a.begin(ctx, acc, old, hash, t, device, counters)
 }
 
-func (a *Accounts) begin(ctx context.Context, acc Account, hash string, t Attempt, device []byte, counters []counter) (SignedIn, error) {
+func (a *Accounts) begin(ctx context.Context, acc Account, old, hash string, t Attempt, device []byte, counters []counter) (SignedIn, error) {
 	in := SignedIn{Account: acc}
 	var err error
 	if in.Token, err = a.newToken(); err != nil {
@@ -153,7 +155,7 @@ func (a *Accounts) begin(ctx context.Context, acc Account, hash string, t Attemp
 			return err
 		}
 		// The password may have been changed or the account disabled while it was being checked.
-		res, err := tx.Exec(`UPDATE accounts SET signed_in=?, hash=? WHERE id=? AND disabled=0`, millis(now), hash, acc.ID)
+		res, err := tx.Exec(`UPDATE accounts SET signed_in=?, hash=? WHERE id=? AND disabled=0 AND hash=?`, millis(now), hash, acc.ID, old)
 		if err != nil {
 			return err
 		}
@@ -295,5 +297,5 @@ func short(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	return s[:n]
+	return strings.ToValidUTF8(s[:n], "")
 }
