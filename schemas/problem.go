@@ -92,6 +92,7 @@ type Problem struct {
 	Value  string // the offending value, clipped to 80 characters; "" if none or if it must not be shown
 }
 
+// Error says what is wrong and where, without Value: errors end up in logs, which hold nothing of a document.
 func (p *Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(string(p.Code))
@@ -103,9 +104,6 @@ func (p *Problem) Error() string {
 	}
 	if p.Detail != "" {
 		b.WriteString(": " + p.Detail)
-	}
-	if p.Value != "" {
-		fmt.Fprintf(&b, ": %q", p.Value)
 	}
 	return b.String()
 }
