@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -197,7 +198,7 @@ func (n *full) open() {
 	n.server.Listener = n.listener
 	cert, _ := n.certificate()
 	n.server.TLS = &tls.Config{Certificates: []tls.Certificate{*cert}, ClientAuth: tls.RequireAnyClientCert}
-	n.server.Config.ErrorLog = nil
+	n.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	n.server.StartTLS()
 	n.listener = nil
 	var run sync.WaitGroup

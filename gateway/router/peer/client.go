@@ -313,9 +313,10 @@ func (t Target) verify(s tls.ConnectionState, now time.Time) error {
 	for _, ca := range s.PeerCertificates[1:] {
 		between.AddCert(ca)
 	}
-	// With an authority, the name must be that of the address asked for: others hold certificates of it too.
+	// With an authority, the name must be that of the peer's origin: others hold certificates of it too.
+	host, _, _ := strings.Cut(t.Origin, "/")
 	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: between, CurrentTime: now, DNSName: s.ServerName,
+		Roots: roots, Intermediates: between, CurrentTime: now, DNSName: host,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	if err != nil || len(t.Authorities) == 0 {
