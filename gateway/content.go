@@ -45,12 +45,19 @@ func documentContent(p *schemas.Package) (events.Digest, error) {
 		a := &p.Attachments[i]
 		w.text(a.Name, a.ContentID, a.ContentType, a.Description)
 		w.number(int(a.Text.Len()))
+		if m, ok := p.Source.(inMemory); ok {
+			w.h.Write(m.Bytes()[a.Text.Start:a.Text.End])
+			continue
+		}
 		if _, err := io.Copy(w.h, io.NewSectionReader(p.Source, a.Text.Start, a.Text.Len())); err != nil {
 			return events.Digest{}, fmt.Errorf("couldn't read attachment: %w", err)
 		}
 	}
 	return events.Digest(w.h.Sum(nil)), nil
 }
+
+// inMemory is a source that need not be copied to be read; most packages are small enough for one.
+type inMemory interface{ Bytes() []byte }
 
 // contentHash writes values so that no two lists of values give the same bytes: each has its length before it.
 type contentHash struct {
