@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -25,6 +27,7 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			tuneRuntime()
 			log := newLogger(cmd.ErrOrStderr(), c.LogFormat)
 			stop, err := profileTo(profile)
 			if err != nil {
@@ -48,6 +51,18 @@ func serveCommand() *cobra.Command {
 	cmd.Flags().StringVar(&profile, "cpu-profile", "", "write a CPU profile of the whole run to this file")
 	_ = cmd.Flags().MarkHidden("cpu-profile")
 	return cmd
+}
+
+// tuneRuntime fits Go's runtime to a node, unless the environment says otherwise. A goroutine whose fdatasync waits for the
+// disk keeps its scheduler slot for a while, so there are two a processor; and most of what a hand-in allocates is
+// garbage a moment later, so collecting it half as often saves more time than the memory is worth.
+func tuneRuntime() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
 }
 
 // runNode opens a node, runs f with it and closes it. A second signal ends the process at once, which costs nothing
