@@ -46,6 +46,7 @@ type benchReport struct {
 type benchOptions struct {
 	dir, out, profile string
 	soak              time.Duration
+	senders           int // 0: all figures
 	scale             float64
 	json              bool
 }
@@ -65,6 +66,7 @@ With --soak the load of 256 senders is held for so long, signed as it is sent.`,
 	fs.StringVar(&o.dir, "dir", "", "folder for the node's data (default: a temporary one beside the working folder's disk, removed at the end)")
 	fs.StringVarP(&o.out, "output", "o", "bench.json", "file for the figures; empty: none")
 	fs.DurationVar(&o.soak, "soak", 0, "hold the load for so long instead")
+	fs.IntVar(&o.senders, "senders", 0, "measure only hand-ins, by so many senders (16, 64 or 256)")
 	fs.Float64Var(&o.scale, "scale", 1, "how much to send, against the usual")
 	fs.BoolVar(&o.json, "json", false, "print the figures as JSON")
 	fs.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the node")
@@ -112,7 +114,11 @@ func runBench(cmd *cobra.Command, o benchOptions) (err error) {
 
 // measure takes every figure.
 func (b *bench) measure(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{b.accept, b.replay, b.memory, b.verify} {
+	steps := []func(context.Context) error{b.accept, b.replay, b.memory, b.verify}
+	if b.senders > 0 {
+		steps = steps[:1]
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -141,6 +147,9 @@ func (b *bench) accept(ctx context.Context) error {
 		return err
 	}
 	for _, run := range acceptRuns {
+		if b.senders > 0 && b.senders != run.senders {
+			continue
+		}
 		n := max(run.senders, int(float64(run.packages)*b.scale))
 		bar := b.bar(n, fmt.Sprintf("signing %d packages", n))
 		packages, err := b.site.makeMany(ctx, n, run.signing, func(done int) { _ = bar.Set(done) })
