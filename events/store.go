@@ -81,13 +81,14 @@ type Store interface {
 	// with no gaps. A short read is an error, never a silent end.
 	All(ctx context.Context, from uint64, f func(Event) error) error
 
-	// Wait returns when the sealed size is greater than size, or with ctx.Err().
+	// Wait returns when the sealed size is greater than size, or with ctx.Err(), or ErrClosed after Close.
 	Wait(ctx context.Context, size uint64) (Head, error)
 
 	// Head is the latest signed head.
 	Head() Head
 
 	// Proof proves the event at position in the head of the given size (the latest signed one when size is 0).
+	// For other sizes than the latest the head comes without time and checkpoint: it is computed, not signed again.
 	Proof(ctx context.Context, position, size uint64) ([]Digest, Head, error)
 
 	// OpenPackage gives the stored bytes. The caller closes it. ErrNotFound if unknown or destroyed.

@@ -647,6 +647,9 @@ func refusesAfterClose(t *testing.T, l *log) {
 	if _, err := old.Append(context.Background(), one("s", 0, 1)); !errors.Is(err, events.ErrClosed) {
 		t.Errorf("append after close gave %v", err)
 	}
+	if _, err := old.Wait(patience(t), 1); !errors.Is(err, events.ErrClosed) {
+		t.Errorf("wait after close gave %v", err)
+	}
 	if err := old.All(patience(t), 0, func(events.Event) error { return nil }); err == nil {
 		t.Error("all after close gave no error")
 	}

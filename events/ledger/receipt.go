@@ -263,5 +263,8 @@ func (k Key) Verifiers(origin string) ([]note.Verifier, error) {
 		}
 		out = append(out, v)
 	}
+	if len(out) == 0 {
+		return nil, errors.New("couldn't use key: certificates of authorities say nothing about a log by themselves; give the node's own certificate or the log's verifier key")
+	}
 	return out, nil
 }

@@ -29,6 +29,7 @@ type request struct {
 	record []byte // the segment record of a small package; nil if written is set or there is no package
 	// written is where a large package was put and synced before the group.
 	written *place
+	release func() // of a large package; nil if there is none
 
 	evidence events.Digest
 
@@ -42,7 +43,17 @@ type result struct {
 	err    error
 }
 
-func (r *request) answer(sealed events.Sealed, err error) { r.done <- result{sealed, err} }
+func (r *request) answer(sealed events.Sealed, err error) {
+	r.end()
+	r.done <- result{sealed, err}
+}
+
+// end lets others look for the large package that this request brought.
+func (r *request) end() {
+	if r.release != nil {
+		r.release()
+	}
+}
 
 // Append implements events.Store.
 func (s *Store) Append(ctx context.Context, a events.Append) (events.Sealed, error) {
@@ -52,6 +63,7 @@ func (s *Store) Append(ctx context.Context, a events.Append) (events.Sealed, err
 	}
 	if err := s.hand(ctx, r); err != nil {
 		s.giveBack(r)
+		r.end()
 		return events.Sealed{}, err
 	}
 	select {
@@ -163,8 +175,38 @@ func (s *Store) giveBack(r *request) {
 	}
 }
 
-// takeLarge writes a large package into its segment now, so that its group need not wait for it.
-func (s *Store) takeLarge(r *request, p events.Package) error {
+// takeLarge writes a large package into its segment now, so that its group need not wait for it. When the same bytes
+// come from several callers at once, one writes them and the others wait for what becomes of it.
+func (s *Store) takeLarge(r *request, p events.Package) (err error) {
+	for {
+		s.largeMu.Lock()
+		other := s.large[r.sum]
+		if other == nil {
+			break
+		}
+		s.largeMu.Unlock()
+		select {
+		case <-other:
+		case <-s.failed:
+			return s.Err()
+		case <-r.ctx.Done():
+			return r.ctx.Err()
+		}
+	}
+	mine := make(chan struct{})
+	s.large[r.sum] = mine
+	s.largeMu.Unlock()
+	r.release = func() {
+		s.largeMu.Lock()
+		defer s.largeMu.Unlock()
+		delete(s.large, r.sum)
+		close(mine)
+	}
+	defer func() {
+		if err != nil {
+			r.end()
+		}
+	}()
 	at, found, err := s.findPlace(r.ctx, r.sum)
 	if err != nil || found {
 		r.written = &at

@@ -82,6 +82,11 @@ func (s *Store) Wait(ctx context.Context, size uint64) (events.Head, error) {
 		case <-st.next:
 		case <-s.failed:
 			return events.Head{}, s.Err()
+		case <-s.ended:
+			if st != s.state.Load() {
+				continue
+			}
+			return events.Head{}, events.ErrClosed
 		case <-ctx.Done():
 			return events.Head{}, ctx.Err()
 		}

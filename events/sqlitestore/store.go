@@ -81,6 +81,10 @@ type Store struct {
 	failMu sync.Mutex
 	failed chan struct{}
 	err    error
+	ended  chan struct{} // closed when no further head will come
+
+	largeMu sync.Mutex
+	large   map[events.Digest]chan struct{} // large packages on their way; closed when their append is answered
 }
 
 var _ events.Store = (*Store)(nil)
@@ -118,6 +122,8 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		trim:     make(chan struct{}),
 		trimmed:  make(chan struct{}, 1),
 		failed:   make(chan struct{}),
+		ended:    make(chan struct{}),
+		large:    map[events.Digest]chan struct{}{},
 	}
 	s.pages.New = func() any { b := aligned(streamPiece); return &b }
 	if err := os.MkdirAll(filepath.Join(dir, segmentDir), 0o700); err != nil {
@@ -461,6 +467,7 @@ func (s *Store) Close() error {
 	close(s.requests)
 	s.mu.Unlock()
 	s.stopped.Wait()
+	close(s.ended)
 	if err := s.release(); err != nil {
 		return fmt.Errorf("couldn't close store %s: %w", s.dir, err)
 	}
