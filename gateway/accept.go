@@ -56,12 +56,15 @@ type handIn struct {
 }
 
 func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, over *Handover) (acc Accepted, err error) {
+	if !n.inside.enter() {
+		n.metrics.refusal(CodeDraining)
+		return Accepted{}, Refuse(CodeDraining)
+	}
+	defer n.inside.leave()
 	start := n.c.Now()
 	n.metrics.inflight.Inc()
-	n.inflight.Add(1)
 	h := &handIn{n: n, caller: c}
 	defer func() {
-		n.inflight.Done()
 		n.metrics.inflight.Dec()
 		n.metrics.stage("total", n.c.Now().Sub(start))
 		n.counted(ctx, h, acc, err)

@@ -112,3 +112,42 @@ func (r *recent) put(key events.Digest, b []byte) {
 	}
 	r.m[key] = b
 }
+
+// gate counts who is inside, and can be closed. The zero value is open.
+type gate struct {
+	mu     sync.Mutex
+	inside int
+	closed bool
+	idle   chan struct{} // closed when it is closed and nobody is inside
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.inside++
+	return true
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inside--; g.inside == 0 && g.closed {
+		close(g.idle)
+	}
+}
+
+// close lets nobody in any more and tells when the last one has left.
+func (g *gate) close() (idle <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.closed, g.idle = true, make(chan struct{})
+		if g.inside == 0 {
+			close(g.idle)
+		}
+	}
+	return g.idle
+}

@@ -54,6 +54,7 @@ func newMetrics(r prometheus.Registerer, n *Node) (*metrics, error) {
 		m.accepted, m.refused, m.stages, m.bytes, m.conflicts, m.taken, m.inflight,
 		gauge("tram_spool_memory_bytes", "Bytes of bodies held in memory.", func() float64 { b, _ := n.spool.inUse(); return float64(b) }),
 		gauge("tram_spool_disk_bytes", "Bytes of bodies held in the encrypted spool.", func() float64 { _, b := n.spool.inUse(); return float64(b) }),
+		gauge("tram_mailbox_waiting", "Long polls under way.", func() float64 { return float64(len(n.waiters)) }),
 		gauge("tram_log_size", "Events in the log, under a signed head.", func() float64 { return float64(n.c.Store.Head().Size) }),
 		gauge("tram_disk_free_bytes", "Free bytes on the node's disk.", func() float64 { b, _ := n.free(); return float64(b) }),
 	} {

@@ -65,7 +65,7 @@ type Node struct {
 	draining atomic.Bool
 	drained  chan struct{} // closed when draining begins
 	started  atomic.Bool
-	inflight sync.WaitGroup
+	inside   gate // hand-ins under way
 
 	accepting chan struct{} // slots for hand-ins
 	verifiers chan struct{} // slots for parsing and verifying
@@ -284,10 +284,8 @@ func (n *Node) Drain(ctx context.Context) error {
 	if n.draining.CompareAndSwap(false, true) {
 		close(n.drained)
 	}
-	done := make(chan struct{})
-	go func() { n.inflight.Wait(); close(done) }()
 	select {
-	case <-done:
+	case <-n.inside.close():
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("couldn't drain: %w", ctx.Err())

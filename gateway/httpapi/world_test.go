@@ -576,3 +576,18 @@ func verifierKey(origin string, pub ed25519.PublicKey) string {
 	}
 	return key
 }
+
+// until looks until something is so. What a server does with half a request has no other signal than its metrics.
+func (w *world) until(so func() bool) {
+	w.t.Helper()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	deadline := time.After(20 * time.Second)
+	for !so() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			w.t.Fatal("waited in vain")
+		}
+	}
+}
