@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/router/peer"
@@ -48,9 +50,10 @@ type Options struct {
 	Node      Node
 	Transport Transport
 	Now       func() time.Time
-	Jitter    func() float64 // in [0,1); nil: math/rand
-	Keeper    Keeper         // nil: start from the beginning of the log each time
-	Logger    *slog.Logger   // nil: discard
+	Jitter    func() float64        // in [0,1); nil: math/rand
+	Keeper    Keeper                // nil: start from the beginning of the log each time
+	Logger    *slog.Logger          // nil: discard
+	Metrics   prometheus.Registerer // nil: none
 
 	Appends   int           // appends at once; 0 = 64. Bounds the router's share of every commit.
 	Chunk     int           // events followed between two barriers; 0 = 2048
@@ -100,9 +103,15 @@ func New(o Options) (*Router, error) {
 	def(&o.Longest, 5*time.Minute)
 	def(&o.Grace, time.Hour)
 	def(&o.KeepEvery, 5*time.Second)
-	return &Router{
+	r := &Router{
 		o: o, log: o.Log, node: o.Node, appends: make(chan struct{}, o.Appends), pumps: make(map[string]*pump),
-	}, nil
+	}
+	if o.Metrics != nil {
+		if err := o.Metrics.Register(metrics{r}); err != nil {
+			return nil, fmt.Errorf("couldn't register the router's metrics: %w", err)
+		}
+	}
+	return r, nil
 }
 
 func def[T int | int64 | time.Duration](v *T, d T) {
