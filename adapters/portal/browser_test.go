@@ -171,6 +171,29 @@ func (b *tab) picture(page string) {
 	}
 }
 
+// onPaper looks at the page as the printer sees it: A4 landscape less margins is 1047 px wide.
+func (b *tab) onPaper(page string) {
+	b.t.Helper()
+	for _, media := range []string{"print", ""} {
+		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: media}); err != nil {
+			b.t.Fatal(err)
+		}
+		if media != "print" {
+			b.do(chromedp.EmulateViewport(b.width, 900))
+			continue
+		}
+		const width = 1047
+		b.do(chromedp.EmulateViewport(width, 740))
+		if wide := eval[int64](b, "document.documentElement.scrollWidth"); wide > width {
+			b.t.Errorf("%s: the sheet is %d wide, the paper %d", page, wide, width)
+		}
+		if shown := eval[string](b, `[...document.querySelectorAll('nav, .top, .foot, button, .tools')].filter(e => e.checkVisibility()).map(e => e.className).join(' ')`); shown != "" {
+			b.t.Errorf("%s: on paper stands %s", page, shown)
+		}
+		b.picture(page)
+	}
+}
+
 // contrastScript finds text whose contrast to its background is below 4.5 (3 for large text).
 const contrastScript = `(() => {
   const rgb = s => { const m = s.match(/[\d.]+/g); return m ? m.map(Number) : [0, 0, 0, 0] }
@@ -256,6 +279,9 @@ func TestBrowserClerk(t *testing.T) {
 			b.look("print-outgoing")
 			b.open("/registers/incoming/print")
 			b.look("print-incoming")
+			if !s.mobile {
+				b.onPaper("print-paper")
+			}
 			b.open("/registers/incoming?words=khongcogi")
 			b.look("incoming-none")
 			b.open("/registers/incoming?from=31/02/2026&with=xyz")

@@ -43,7 +43,7 @@ func TestEveryCodeHasWords(t *testing.T) {
 		"sig.":    {KindOrganisation, KindPerson, KindCustody, KindAgency, KindChannel, KindForeign},
 		"result.": {ResultIntact, ResultChanged, ResultWhole, ResultPartial, ResultChain, ResultUntrusted, ResultInValidity, ResultExpired, ResultBound,
 			ResultNotBound, ResultNotRevoked, ResultRevoked, ResultRevocationNotChecked, ResultTimeProved, ResultTimeReceived, ResultNotCounted},
-		"check.":    {CheckPeerQueue, CheckDisk, CheckCertificate, CheckViewLag, CheckHead, CheckClock, CheckPackages, CheckEvents, CheckReady, CheckBackup},
+		"check.":    {CheckPeerQueue, CheckDisk, CheckCertificate, CheckViewLag, CheckHead, CheckClock, CheckPackages, CheckEvents, CheckReady, CheckBackup, "router"},
 		"health.":   {StateOK, StateWarn, StateBad},
 		"ribbon.":   {"recalled", "updated", "replaced"},
 		"relation.": {"replies-to", "recalls", "recalled-by", "updates", "updated-by", "replaces", "replaced-by"},

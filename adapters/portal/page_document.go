@@ -83,7 +83,7 @@ func (p *Portal) document(v *visit) error {
 		}
 	}
 	for _, h := range d.History {
-		b.History = append(b.History, p.tell(v, h))
+		b.History = append(b.History, p.tell(v, d, h))
 	}
 	slices.SortStableFunc(b.History, func(a, c told) int { return int(int64(c.Position) - int64(a.Position)) })
 	if d.Row.Destroyed == "" && d.Package.SHA256 != "" {
@@ -153,10 +153,15 @@ func ribbonsOf(d view.Document) []ribbon {
 }
 
 // tell puts names and words to an event.
-func (p *Portal) tell(v *visit, h view.HistoryEntry) told {
+func (p *Portal) tell(v *visit, d view.Document, h view.HistoryEntry) told {
 	t := told{HistoryEntry: h, Tone: toneOfEvent(h.Name), ClientWords: v.words.client(h.Client), Reason: v.words.reason(h.Detail["reason"])}
 	t.OrgName = p.names.name(v.ctx(), h.Org)
-	if t.ActorName = p.names.name(v.ctx(), h.Actor); h.Actor == "node" {
+	switch {
+	case h.Actor != "node":
+		t.ActorName = p.names.name(v.ctx(), h.Actor)
+	case strings.HasPrefix(h.Name, "document."): // the node's own step on the sender's behalf: a recall, an update
+		t.ActorName = d.Row.From.Name
+	default:
 		t.ActorName = v.words.say("event.node")
 	}
 	t.Sentence = v.words.sentence(t)

@@ -81,7 +81,9 @@ func (p *Portal) health(v *visit) error {
 	slices.SortStableFunc(b.Queues, func(x, y queueBar) int { return cmp.Compare(y.Number, x.Number) })
 	for _, name := range slices.Sorted(maps.Keys(b.Views.Counts)) {
 		label := name
-		if v.words.has("count." + name) {
+		if code, ok := strings.CutPrefix(name, "refused:"); ok {
+			label = v.words.say("count.refused.code", "code", code)
+		} else if v.words.has("count." + name) {
 			label = v.words.say("count." + name)
 		}
 		b.Counts = append(b.Counts, countLine{label, b.Views.Counts[name]})

@@ -12,6 +12,7 @@ func fixed(f float64) string { return strconv.FormatFloat(f, 'f', 3, 64) }
 
 type homeBody struct {
 	Waiting  view.Page[view.RegisterRow]
+	Arrived  view.Page[view.RegisterRow] // shown when nothing waits
 	Sent     view.Page[view.RegisterRow]
 	Failed   view.Page[view.RegisterRow]
 	NotTaken []view.Pending
@@ -37,7 +38,7 @@ func (p *Portal) home(v *visit) error {
 		page      *view.Page[view.RegisterRow]
 		direction view.Direction
 		state     string
-	}{{&b.Waiting, view.Incoming, view.StateWaiting}, {&b.Sent, view.Outgoing, ""}, {&b.Failed, view.Outgoing, view.StateFailed}} {
+	}{{&b.Waiting, view.Incoming, view.StateWaiting}, {&b.Arrived, view.Incoming, ""}, {&b.Sent, view.Outgoing, ""}, {&b.Failed, view.Outgoing, view.StateFailed}} {
 		page, err := p.cfg.Views.Register(v.ctx(), view.RegisterQuery{Reader: r, Org: org, Direction: part.direction, State: part.state, Limit: homeRows})
 		if err != nil {
 			return err

@@ -93,6 +93,7 @@ func (p *pages) functions(w words) template.FuncMap {
 		"more":       func(to []view.Party, shown int) int { return len(to) - shown },
 		"list":       pairs,
 		"browser":    browserName,
+		"kind":       kindOf,
 		"resultTone": resultTone,
 	}
 }

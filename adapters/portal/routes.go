@@ -266,17 +266,17 @@ func (p *Portal) admit(v *visit, rt route) error {
 	return nil
 }
 
-// redirected is "not an error": the answer is already written.
-var redirected = errors.New("redirected")
+// errRedirected is "not an error": the answer is already written.
+var errRedirected = errors.New("errRedirected")
 
 func (p *Portal) redirect(v *visit, path string) error {
 	http.Redirect(v.w, v.r, p.cfg.Base+path, http.StatusSeeOther)
-	return redirected
+	return errRedirected
 }
 
 // answer turns an error into a page that says what to do. This is the one place where errors become statuses.
 func (p *Portal) answer(v *visit, err error) {
-	if errors.Is(err, redirected) {
+	if errors.Is(err, errRedirected) {
 		return
 	}
 	if v.r.Context().Err() == context.Canceled {

@@ -156,3 +156,11 @@ func browserName(agent string) string {
 	}
 	return program + ", " + system
 }
+
+// kindOf is the kind to write before a subject; nothing when the subject begins with it already.
+func kindOf(r view.RegisterRow) string {
+	if n := len(r.TypeName); len(r.Subject) >= n && strings.EqualFold(r.Subject[:n], r.TypeName) {
+		return ""
+	}
+	return r.TypeName
+}
