@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,33 +17,18 @@ import (
 	"github.com/tram-exchange/tram/signing"
 )
 
-// checked is what `tram check` says of a file.
+// checked is what `tram check` says of a file: of the package in it, and of its signatures.
 type checked struct {
-	OK         bool               `json:"ok"`
-	SHA256     string             `json:"sha256"`
-	Size       int64              `json:"size"`
-	Kind       string             `json:"kind,omitempty"`
-	Sender     string             `json:"sender,omitempty"`
-	Number     string             `json:"number,omitempty"`
-	Subject    string             `json:"subject,omitempty"`
-	Recipients []string           `json:"recipients,omitempty"`
-	Files      []string           `json:"files,omitempty"`
-	Warnings   []string           `json:"warnings,omitempty"`
-	Problems   []string           `json:"problems,omitempty"`
-	Signatures []checkedSignature `json:"signatures"`
-	Refusal    string             `json:"refusal,omitempty"`
-}
-
-type checkedSignature struct {
-	Signer    string `json:"signer"`
-	Issuer    string `json:"issuer"`
-	Algorithm string `json:"algorithm"`
-	Whole     bool   `json:"whole_document"`
-	Digests   bool   `json:"digests_ok"`
-	Value     bool   `json:"value_ok"`
-	Chain     bool   `json:"chain_ok"`
-	Validity  bool   `json:"validity_ok"`
-	Refusal   string `json:"refusal,omitempty"`
+	OK         bool                `json:"ok"`
+	Kind       string              `json:"kind,omitempty"`
+	Sender     string              `json:"sender,omitempty"`
+	Number     string              `json:"number,omitempty"`
+	Subject    string              `json:"subject,omitempty"`
+	Recipients []string            `json:"recipients,omitempty"`
+	Files      []string            `json:"files,omitempty"`
+	Warnings   []string            `json:"warnings,omitempty"`
+	Problems   []string            `json:"problems,omitempty"`
+	Signature  *signing.FileReport `json:"signature"`
 }
 
 func checkCommand() *cobra.Command {
@@ -70,12 +55,7 @@ answer says so. Ends with 1 unless the package is valid and every signature is v
 			if err != nil {
 				return err
 			}
-			src, err := signing.OpenFile(args[0])
-			if err != nil {
-				return err
-			}
-			defer src.Close()
-			c, err := checkFile(cmd, src, trust, when)
+			c, err := checkFile(cmd.Context(), args[0], trust, when)
 			if err != nil {
 				return err
 			}
@@ -98,45 +78,38 @@ answer says so. Ends with 1 unless the package is valid and every signature is v
 	return cmd
 }
 
-func checkFile(cmd *cobra.Command, src signing.Source, trust *signing.Trust, at time.Time) (*checked, error) {
-	received, err := schemas.NewReceived(src)
+func checkFile(ctx context.Context, file string, trust *signing.Trust, at time.Time) (*checked, error) {
+	c := &checked{}
+	var err error
+	if c.Signature, err = signing.CheckFile(ctx, file, signing.VerifyOptions{Trust: trust, At: at}); err != nil {
+		return nil, err
+	}
+	src, err := signing.OpenFile(file)
 	if err != nil {
 		return nil, err
 	}
-	c := &checked{SHA256: hex.EncodeToString(received.SHA256[:]), Size: src.Size(), Signatures: []checkedSignature{}}
-	p, err := schemas.Parse(cmd.Context(), received, schemas.Options{Now: at})
+	defer src.Close()
+	digest, err := parseDigest(c.Signature.SHA256)
 	if err != nil {
-		var refused *schemas.Refusal
-		if !errors.As(err, &refused) {
-			return nil, err
-		}
+		return nil, err
+	}
+	p, err := schemas.Parse(ctx, schemas.Received{Source: src, SHA256: digest}, schemas.Options{Now: at})
+	var refused *schemas.Refusal
+	switch {
+	case errors.As(err, &refused):
 		for _, pr := range refused.Problems {
-			c.Problems = append(c.Problems, pr.Error())
+			text := pr.Error()
+			if pr.Value != "" {
+				text += fmt.Sprintf(": %q", pr.Value)
+			}
+			c.Problems = append(c.Problems, text)
 		}
-	} else {
+	case err != nil:
+		return nil, err
+	default:
 		c.describe(p)
 	}
-	report, err := signing.Verify(cmd.Context(), src, signing.VerifyOptions{Trust: trust, At: at})
-	if err != nil {
-		c.Problems = append(c.Problems, err.Error())
-		return c, nil
-	}
-	for i := range report.Signatures {
-		s := &report.Signatures[i]
-		cs := checkedSignature{Algorithm: algorithmName(s), Whole: s.WholeDocument, Digests: s.DigestsOK, Value: s.ValueOK, Chain: s.ChainOK, Validity: s.ValidityOK}
-		if s.Certificate != nil {
-			cs.Signer, cs.Issuer = s.Certificate.Subject.String(), s.Certificate.Issuer.String()
-		}
-		if s.Err != nil {
-			cs.Refusal = s.Err.Error()
-		}
-		c.Signatures = append(c.Signatures, cs)
-	}
-	refusal, detail := report.Refusal()
-	if refusal != signing.Accepted {
-		c.Refusal = strings.TrimSpace(refusal.Text() + " " + detail)
-	}
-	c.OK = refusal == signing.Accepted && len(c.Problems) == 0
+	c.OK = c.Signature.OK && len(c.Problems) == 0
 	return c, nil
 }
 
@@ -161,7 +134,8 @@ func (c *checked) describe(p *schemas.Package) {
 
 func (c *checked) print(w io.Writer) {
 	word := map[bool]string{true: "HỢP LỆ / VALID", false: "KHÔNG HỢP LỆ / NOT VALID"}[c.OK]
-	fmt.Fprintf(w, "%s\n  sha256     %s\n  size       %d bytes\n", word, c.SHA256, c.Size)
+	s := c.Signature
+	fmt.Fprintf(w, "%s\n  sha256     %s\n  size       %d bytes\n", word, s.SHA256, s.Size)
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(w, "  %-10s %s\n", name, value)
@@ -172,23 +146,28 @@ func (c *checked) print(w io.Writer) {
 	line("to", strings.Join(c.Recipients, ", "))
 	line("number", c.Number)
 	line("subject", c.Subject)
-	for _, f := range c.Files {
-		line("file", f)
-	}
-	for _, p := range c.Problems {
-		line("problem", p)
-	}
-	for _, x := range c.Warnings {
-		line("warning", x)
-	}
-	for i, s := range c.Signatures {
-		fmt.Fprintf(w, "  signature %d\n    signer     %s\n    issuer     %s\n    algorithm  %s\n", i+1, s.Signer, s.Issuer, s.Algorithm)
-		fmt.Fprintf(w, "    covers all %v, content intact %v, value fits %v, trusted %v, in validity %v\n", s.Whole, s.Digests, s.Value, s.Chain, s.Validity)
-		if s.Refusal != "" {
-			fmt.Fprintf(w, "    refused    %s\n", s.Refusal)
+	for _, list := range []struct {
+		name string
+		of   []string
+	}{{"file", c.Files}, {"problem", c.Problems}, {"warning", c.Warnings}} {
+		for _, text := range list.of {
+			line(list.name, text)
 		}
 	}
-	line("refused", c.Refusal)
+	if s.XML != nil {
+		line("xml", fmt.Sprintf("%s at line %d, byte %d: %s", s.XML.Kind, s.XML.Line, s.XML.Offset, s.XML.Message))
+	}
+	for i, sig := range s.Signatures {
+		fmt.Fprintf(w, "  signature %d\n    signer     %s\n    issuer     %s\n    algorithm  %s\n", i+1, sig.Subject, sig.Issuer, sig.Algorithm)
+		fmt.Fprintf(w, "    covers all %v, content intact %v, value fits %v, trusted %v, in validity %v\n",
+			sig.WholeDocument, sig.DigestsOK, sig.ValueOK, sig.ChainOK, sig.ValidityOK)
+		if sig.Detail != "" {
+			fmt.Fprintf(w, "    refused    %s\n", sig.Detail)
+		}
+	}
+	if s.Refusal != signing.Accepted {
+		line("refused", strings.TrimSpace(s.Refusal.Text()+" "+s.Detail))
+	}
 }
 
 // keyName is the type and size of a public key in words.
