@@ -278,7 +278,7 @@ func (w *world) open(who string, b []byte, n int) *tls.Conn {
 	w.t.Helper()
 	pool := x509.NewCertPool()
 	pool.AddCert(w.ca.Certificate)
-	conn, err := tls.Dial("tcp", w.server.Listener.Addr().String(), &tls.Config{RootCAs: pool, ServerName: "tram.bacgiang.example"})
+	conn, err := tls.Dial("tcp", w.server.Listener.Addr().String(), &tls.Config{RootCAs: pool, ServerName: "tram.bacgiang.example", Time: w.clock.Now})
 	if err != nil {
 		w.t.Fatal(err)
 	}

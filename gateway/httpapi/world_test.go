@@ -278,6 +278,7 @@ func (w *world) serve() {
 	w.server = httptest.NewUnstartedServer(mux)
 	w.server.Config = w.api.Server(mux, get)
 	w.server.TLS = w.server.Config.TLSConfig
+	w.server.TLS.Certificates = []tls.Certificate{cert} // or httptest would answer callers without SNI with one of its own
 	w.server.StartTLS()
 	w.t.Cleanup(w.server.Close)
 }
@@ -431,7 +432,7 @@ func (w *world) step() {
 func (w *world) client(a *actor) *http.Client {
 	pool := x509.NewCertPool()
 	pool.AddCert(w.ca.Certificate)
-	cfg := &tls.Config{RootCAs: pool, ServerName: "tram.bacgiang.example"}
+	cfg := &tls.Config{RootCAs: pool, ServerName: "tram.bacgiang.example", Time: w.clock.Now}
 	if a != nil && a.tls != nil {
 		cfg.Certificates = []tls.Certificate{*a.tls}
 	}
