@@ -1,14 +1,18 @@
 package projections
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/internal/view"
 )
 
@@ -95,10 +99,10 @@ func BenchmarkReplay(b *testing.B) {
 	for _, documents := range []int{20_000} {
 		b.Run(fmt.Sprintf("documents=%d", documents), func(b *testing.B) {
 			l := benchLog(b, documents)
-			events := 0
+			n := 0
 			cpu := time.Duration(0)
 			b.ResetTimer()
-			for events < b.N {
+			for n < b.N {
 				start := cpuTime()
 				v, err := Open(b.Context(), filepath.Join(b.TempDir(), "views.db"), l, Options{})
 				if err != nil {
@@ -108,15 +112,15 @@ func BenchmarkReplay(b *testing.B) {
 					b.Fatal(err)
 				}
 				cpu += cpuTime() - start
-				events += len(l.stmts)
+				n += len(l.stmts)
 				b.StopTimer()
 				if err := v.Close(); err != nil {
 					b.Fatal(err)
 				}
 				b.StartTimer()
 			}
-			b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
-			b.ReportMetric(float64(cpu.Microseconds())/float64(events), "cpu-µs/event")
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(cpu.Microseconds())/float64(n), "cpu-µs/event")
 		})
 	}
 }
@@ -161,4 +165,104 @@ func BenchmarkQuestions(b *testing.B) {
 			}
 		})
 	}
+}
+
+// paced reveals a finished log bit by bit.
+type paced struct {
+	*testLog
+	mu    sync.Mutex
+	size  uint64
+	grown chan struct{}
+}
+
+func (p *paced) reveal(n uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.size += n
+	close(p.grown)
+	p.grown = make(chan struct{})
+}
+
+func (p *paced) Head() events.Head {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return events.Head{Origin: p.origin, Size: p.size}
+}
+
+func (p *paced) Wait(ctx context.Context, size uint64) (events.Head, error) {
+	for {
+		p.mu.Lock()
+		n, grown := p.size, p.grown
+		p.mu.Unlock()
+		if n > size {
+			return p.Head(), nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return events.Head{}, ctx.Err()
+		}
+	}
+}
+
+func (p *paced) All(ctx context.Context, from uint64, f func(events.Event) error) error {
+	size := p.Head().Size
+	if from >= size {
+		return nil
+	}
+	err := p.testLog.All(ctx, from, func(e events.Event) error {
+		if err := f(e); err != nil || e.Position+1 < size {
+			return err
+		}
+		return errFound
+	})
+	if errors.Is(err, errFound) {
+		return nil
+	}
+	return err
+}
+
+// BenchmarkLag lets 10,000 events a second come in, in commits of 100, and measures how long after each commit the views
+// answer with it. One operation is one commit.
+func BenchmarkLag(b *testing.B) {
+	const perCommit, perSecond = 100, 10_000
+	l := benchLog(b, 20_000)
+	src := &paced{testLog: l, grown: make(chan struct{})}
+	v, err := Open(b.Context(), filepath.Join(b.TempDir(), "views.db"), src, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- v.Run(ctx) }()
+	lags := make([]time.Duration, min(b.N, len(l.stmts)/perCommit))
+	var waiters sync.WaitGroup
+	tick := time.NewTicker(time.Second * perCommit / perSecond)
+	defer tick.Stop()
+	cpu := cpuTime()
+	b.ResetTimer()
+	for i := range lags {
+		<-tick.C
+		src.reveal(perCommit)
+		size, at := src.Head().Size, time.Now()
+		waiters.Go(func() {
+			if err := v.WaitFor(ctx, size); err != nil {
+				b.Error(err)
+			}
+			lags[i] = time.Since(at)
+		})
+	}
+	waiters.Wait()
+	b.StopTimer()
+	cpu = cpuTime() - cpu
+	cancel()
+	<-ran
+	if err := v.Close(); err != nil {
+		b.Fatal(err)
+	}
+	slices.Sort(lags)
+	b.ReportMetric(float64(lags[len(lags)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(lags[len(lags)*99/100].Microseconds())/1000, "p99-ms")
+	b.ReportMetric(float64(len(lags)*perCommit)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(cpu.Microseconds())/float64(len(lags)*perCommit), "cpu-µs/event")
 }

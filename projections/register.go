@@ -61,9 +61,6 @@ func (q *question) register(ctx context.Context, rq view.RegisterQuery) (view.Pa
 	if err != nil || l == nil {
 		return page, err
 	}
-	if page.Total, err = q.total(ctx, l); err != nil {
-		return page, err
-	}
 	columns := "d.id, d.key, d.org, d.state, d.business, d.date, d.number, d.type, d.body"
 	incoming := rq.Direction == view.Incoming
 	if incoming {
@@ -107,6 +104,12 @@ func (q *question) register(ctx context.Context, rq view.RegisterQuery) (view.Pa
 	if len(rows) > limit {
 		rows = rows[:limit]
 		page.Next = strconv.FormatUint(rows[limit-1].place, 10)
+	}
+	page.Total = len(rows) // all there is, if this is the first page and the last
+	if page.Next != "" || rq.Cursor != "" {
+		if page.Total, err = q.total(ctx, l); err != nil {
+			return page, err
+		}
 	}
 	page.Rows = make([]view.RegisterRow, 0, len(rows))
 	for i := range rows {

@@ -14,15 +14,27 @@ import (
 // chunkSize is how many events go from one stage to the next at once.
 const chunkSize = 128
 
+// busyEvents is how many events one pass must have read for Run to gather before the next.
+const busyEvents = 64
+
 // Run follows the log until ctx ends. Errors of the log or of views.db are logged and tried again after a growing pause
 // (up to 10 s): views that stand still are seen in Health, and accepting goes on without them. It returns ctx.Err().
+//
+// When little comes in, each event is in the views at once. When much does, Run gathers for Options.Gather: most of a small
+// transaction is writing pages that the next one changes again.
 func (v *Views) Run(ctx context.Context) error {
 	pause := time.Duration(0)
 	for {
+		before := v.Position()
 		err := v.CatchUp(ctx)
 		if err == nil {
 			pause = 0
-			_, err = v.src.Wait(ctx, v.Position())
+			if after := v.Position(); after >= before+busyEvents {
+				err = rest(ctx, v.opt.Gather)
+			}
+			if err == nil {
+				_, err = v.src.Wait(ctx, v.Position())
+			}
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -32,13 +44,24 @@ func (v *Views) Run(ctx context.Context) error {
 		}
 		pause = min(max(2*pause, 100*time.Millisecond), 10*time.Second)
 		v.opt.Logger.Error("views stand still", "error", err, "position", v.Position(), "retry", pause)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := rest(ctx, pause); err != nil {
+			return err
 		}
+	}
+}
+
+// rest returns after d, or with ctx.Err().
+func rest(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -37,6 +37,8 @@ type Options struct {
 	LiveBatch int
 	// CatchUpBatch is the same while far behind; 0 is 65,536. It bounds memory: some 400 bytes an event.
 	CatchUpBatch int
+	// Gather is how long Run waits for more while much comes in; 0 is 80 ms, negative not at all. It adds to the lag.
+	Gather time.Duration
 	// Decoders is how many goroutines decode events; 0 is 2.
 	Decoders int
 }
@@ -47,6 +49,9 @@ func (o *Options) defaults() {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Gather == 0 {
+		o.Gather = 80 * time.Millisecond
 	}
 	for _, d := range []struct {
 		v   *int
