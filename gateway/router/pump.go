@@ -222,6 +222,9 @@ func doubtful(reason string) bool {
 	return reason == peer.ClassInterrupted || reason == peer.ClassAnswer || reason == peer.ClassBusy
 }
 
+// maxLarge is how many large packages go to one peer at once: it has to spool them all.
+const maxLarge = 4
+
 // pick gives the next hand-over to make, nil if there is none now. Before its first answer and after a failure the peer
 // is asked with one at a time.
 func (p *pump) pick(now time.Time) *handover {
@@ -232,7 +235,7 @@ func (p *pump) pick(now time.Time) *handover {
 		return nil
 	}
 	h := p.w.take(now, p.failures > 0, func(h *handover) bool {
-		return h.size < p.r.o.LargeSize || p.large < max(1, p.r.o.Parallel/2)
+		return h.size < p.r.o.LargeSize || p.large < maxLarge
 	})
 	if h != nil && h.size >= p.r.o.LargeSize {
 		p.large++

@@ -58,8 +58,8 @@ type Options struct {
 	Appends   int           // appends at once; 0 = 64. Bounds the router's share of every commit.
 	Chunk     int           // events followed between two barriers; 0 = 2048
 	Window    int           // hand-overs of one peer's queue in memory; 0 = 4096
-	Parallel  int           // hand-overs to one peer at once; 0 = 16
-	LargeSize int64         // bytes from which a hand-over is large: those use at most half of Parallel; 0 = 8 MiB
+	Parallel  int           // hand-overs to one peer at once; 0 = 48, below what a peer takes of one client
+	LargeSize int64         // bytes from which a hand-over is large: of those at most four fly at once; 0 = 8 MiB
 	Backoff   time.Duration // first wait after a failure, doubled each time; 0 = 1 s
 	Longest   time.Duration // longest wait; 0 = 5 min
 	Grace     time.Duration // how long refusals that a later directory change can heal are retried; 0 = 1 h
@@ -97,7 +97,7 @@ func New(o Options) (*Router, error) {
 	def(&o.Appends, 64)
 	def(&o.Chunk, 2048)
 	def(&o.Window, 4096)
-	def(&o.Parallel, 16)
+	def(&o.Parallel, 48)
 	def(&o.LargeSize, 8<<20)
 	def(&o.Backoff, time.Second)
 	def(&o.Longest, 5*time.Minute)
