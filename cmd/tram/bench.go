@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/signing/trialca"
 )
 
 // benchRow is one figure. Ratio says how much of the limit is reached, whichever way the unit points: 1 is as good as the
@@ -98,7 +99,7 @@ func runBench(cmd *cobra.Command, o benchOptions) (err error) {
 	b.report = benchReport{Time: time.Now().UTC().Truncate(time.Second), Version: version(), Go: runtime.Version(), Processors: runtime.NumCPU(),
 		Notes: []string{"TLS 1.3 on loopback; senders and node share the processors"}}
 	fmt.Fprintf(b.say, "making a node and %d agencies …\n", benchAgencies)
-	if b.site, err = newBenchSite(cmd.Context(), b.work, exe); err != nil {
+	if b.site, err = newBenchSite(cmd.Context(), b.work, exe, trialca.RSA2048); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.site.stop()) }()

@@ -40,8 +40,8 @@ type benchSite struct {
 	made   atomic.Int64 // documents made, for their numbers
 }
 
-// newBenchSite makes a node without limits of request rates, and agencies with RSA-2048 keys. The node runs when it returns.
-func newBenchSite(ctx context.Context, dir, exe string) (*benchSite, error) {
+// newBenchSite makes a node without limits of request rates, and agencies with keys of the type. The node runs when it returns.
+func newBenchSite(ctx context.Context, dir, exe string, key trialca.KeyType) (*benchSite, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -65,16 +65,16 @@ func newBenchSite(ctx context.Context, dir, exe string) (*benchSite, error) {
 	if err := s.start(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.enrol(ctx)
+	return s, s.enrol(ctx, key)
 }
 
 // enrol lets the agencies in.
-func (s *benchSite) enrol(ctx context.Context) error {
+func (s *benchSite) enrol(ctx context.Context, key trialca.KeyType) error {
 	var ops []schemas.Operation
 	for i := range benchAgencies {
 		o := &office{code: fmt.Sprintf("H99.%02d", i+1), name: fmt.Sprintf("Đơn vị đo %d", i+1), node: s.demoNode}
 		o.dir = filepath.Join(s.dir, "agencies", o.code)
-		more, id, err := trialAgency{code: o.code, name: o.name, key: trialca.RSA2048}.enrol(s.ca, o.dir)
+		more, id, err := trialAgency{code: o.code, name: o.name, key: key}.enrol(s.ca, o.dir)
 		if err != nil {
 			return err
 		}
