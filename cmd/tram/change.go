@@ -119,7 +119,8 @@ type operationYAML struct {
 		Code         string `yaml:"code"`
 	} `yaml:"add_code"`
 	EnrolCertificate *struct {
-		Organisation string   `yaml:"organisation"`
+		Organisation string   `yaml:"organisation"` // or
+		Peer         string   `yaml:"peer"`         // origin
 		File         string   `yaml:"file"`
 		Purposes     []string `yaml:"purposes"`
 	} `yaml:"enrol_certificate"`
@@ -183,6 +184,9 @@ func (y operationYAML) operation(dir string, at time.Time) (op schemas.Operation
 			return nil, err
 		}
 		enrol := schemas.EnrolCertificate{Holder: organisation(o.Organisation), DER: cert.Raw}
+		if o.Peer != "" {
+			enrol.Holder = schemas.Holder{Kind: schemas.HolderPeer, ID: o.Peer}
+		}
 		for _, p := range o.Purposes {
 			enrol.Purposes = append(enrol.Purposes, schemas.Purpose(p))
 		}
