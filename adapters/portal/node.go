@@ -68,6 +68,7 @@ type ReadingRight struct {
 	ID       string
 	Orgs     []string // identities it covers; none together with All: every agency
 	All      bool     // an auditor's right over all agencies
+	Document string   // key of the one document it covers; "" all of those agencies
 	From, To time.Time
 	Decision string // under which decision it was given
 }

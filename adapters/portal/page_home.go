@@ -88,6 +88,9 @@ func (p *Portal) auditorHome(v *visit) error {
 			until = day(v.right.To)
 		}
 		b.Period = day(v.right.From) + " – " + until
+		if v.right.Document != "" {
+			return p.show(v, "auditor", "home", v.words.say("home.audit"), b) // the page links the one document
+		}
 		if v.right.All {
 			all, err := p.cfg.Node.Organisations(v.ctx(), "", agenciesMost)
 			if err != nil {

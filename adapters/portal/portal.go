@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Config of a portal. Views, Node and Accounts are required; the rest has defaults.
@@ -39,6 +40,8 @@ type Portal struct {
 	names   *nameCache
 	volumes *volumeCache
 	handler http.Handler
+
+	bodyTime time.Duration // how long a form may take to arrive
 }
 
 // New makes a portal. It does not serve by itself: mount Handler at Config.Base + "/".
@@ -56,7 +59,7 @@ func New(c Config) (*Portal, error) {
 	if c.ClientAddr == nil {
 		c.ClientAddr = tcpPeer
 	}
-	p := &Portal{cfg: c, names: newNameCache(c.Node), volumes: newVolumeCache()}
+	p := &Portal{cfg: c, names: newNameCache(c.Node), volumes: newVolumeCache(), bodyTime: bodyTime}
 	var err error
 	if p.assets, err = loadAssets(c.Base + "/assets/"); err != nil {
 		return nil, fmt.Errorf("couldn't make portal: %w", err)

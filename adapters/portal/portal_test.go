@@ -1,10 +1,12 @@
 package portal
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -451,5 +453,48 @@ func TestPagesNameOnlyAssetsThatExist(t *testing.T) {
 	}
 	if strings.Contains(a.body, "htmx") || strings.Contains(a.body, `href=""`) {
 		t.Error("the page names an asset that this build does not have")
+	}
+}
+
+// TestARightToOneDocumentOpensNoRegister: and the page of the auditor leads to that document.
+func TestARightToOneDocumentOpensNoRegister(t *testing.T) {
+	p := newTestPortal(t, nil)
+	right := p.fixture.rights["kt-2026-07"]
+	right.Document, right.All = keyOf(orgInterior+"1040/SNV-TNXH"), true
+	p.fixture.rights[right.ID] = right
+	v := p.visitor(t, false)
+	v.signIn("kiemtra")
+	if a := v.get("/"); !strings.Contains(a.body, "/portal/documents/"+right.Document) || strings.Contains(a.body, "/registers/") {
+		t.Error("the page does not lead to the document alone")
+	}
+	for _, path := range []string{"/registers/incoming?org=" + orgInterior, "/not-taken?org=" + orgInterior} {
+		if a := v.get(path); a.StatusCode != 404 {
+			t.Errorf("%s: %s", path, a.Status)
+		}
+	}
+}
+
+// TestAFormThatDoesNotArriveIsGivenUp: a slow client holds a connection for a bounded time.
+func TestAFormThatDoesNotArriveIsGivenUp(t *testing.T) {
+	p := newTestPortal(t, nil)
+	p.bodyTime = 50 * time.Millisecond
+	server := httptest.NewServer(p.Handler())
+	defer server.Close()
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(c, "POST /portal/signin HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nuser")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 400 {
+		t.Errorf("half a form: %s, expected 400", res.Status)
 	}
 }

@@ -60,6 +60,7 @@ var routes = []route{
 // pageTime bounds the work for one page; downloads are bounded by the server's own limits.
 const (
 	pageTime = 20 * time.Second
+	bodyTime = 20 * time.Second // for a form to arrive
 	bodyMax  = 64 << 10
 )
 
@@ -102,7 +103,7 @@ func (p *Portal) reader(v *visit) view.Reader {
 		r.Orgs = v.org.Identities
 	case RoleAuditor:
 		if v.right != nil {
-			r.Right, r.Audit = v.right.ID, v.right.All
+			r.Right, r.Audit = v.right.ID, v.right.All && v.right.Document == ""
 		}
 	}
 	return r
@@ -221,12 +222,19 @@ func (p *Portal) meet(v *visit) error {
 func (p *Portal) admit(v *visit, rt route) error {
 	if v.r.Method == http.MethodPost {
 		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, bodyMax)
-		if err := v.r.ParseForm(); err != nil {
+		control := http.NewResponseController(v.w)
+		if err := control.SetReadDeadline(time.Now().Add(p.bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		if err := v.r.ParseForm(); err != nil { // the deadline stays: the server must not wait for the rest either
 			var large *http.MaxBytesError
 			if errors.As(err, &large) {
 				return fail(http.StatusRequestEntityTooLarge)
 			}
 			return fail(http.StatusBadRequest)
+		}
+		if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
 		}
 		if v.account == nil && rt.access != everyone {
 			return p.redirect(v, "/signin?ended=1")
