@@ -203,6 +203,16 @@ func (r *readers) with(ctx context.Context, f func(*conn) error) error {
 	return f(c)
 }
 
+// check says why nothing can be read, if so.
+func (r *readers) check(ctx context.Context) error {
+	select {
+	case <-r.closed:
+		return errClosedForReading
+	default:
+		return ctx.Err()
+	}
+}
+
 // close waits for lent connections and closes all.
 func (r *readers) close() error {
 	close(r.closed)

@@ -46,6 +46,7 @@ type recent struct {
 	active *run
 	frozen *run // being merged, or nil
 	merge  *merge
+	filter *filter
 }
 
 // merge holds the sorted entries of the frozen run that still have to be written.
@@ -55,7 +56,7 @@ type merge struct {
 	packages []packageEntry
 }
 
-func newRecent(from, length uint64) *recent { return &recent{length: length, active: newRun(from)} }
+func newRecent(from, length uint64) *recent { return &recent{length: length, active: newRun(from), filter: newFilter()} }
 
 // add notes one recorded event.
 func (r *recent) add(e *events.Event) {
@@ -63,8 +64,12 @@ func (r *recent) add(e *events.Event) {
 	defer r.mu.Unlock()
 	s := &e.Statement
 	a := r.active
+	if s.Version == 0 {
+		r.filter.add(r.filter.streamKey(s.Stream))
+	}
 	a.streams[s.Stream] = append(a.streams[s.Stream], streamEntry{s.Stream, s.Version, e.Position})
 	if s.Package != nil {
+		r.filter.add(r.filter.packageKey(s.Package.SHA256))
 		a.packages[s.Package.SHA256] = append(a.packages[s.Package.SHA256], e.Position)
 	}
 	a.to = e.Position + 1

@@ -185,6 +185,9 @@ func (s *Store) Event(ctx context.Context, position uint64) (e events.Event, err
 
 // Stream implements events.Store.
 func (s *Store) Stream(ctx context.Context, stream string, from uint64, f func(events.Event) error) error {
+	if !s.recent.mayHaveStream(stream) {
+		return s.readers.check(ctx)
+	}
 	// Memory first: what is merged out of it meanwhile is then in the B-tree, at worst in both.
 	fresh := s.recent.stream(stream, from)
 	var list []events.Event
@@ -266,6 +269,9 @@ func (s *Store) Proof(ctx context.Context, position, size uint64) (proof []event
 
 // FindPackage implements events.Store.
 func (s *Store) FindPackage(ctx context.Context, sha256 events.Digest) (positions []uint64, err error) {
+	if !s.recent.mayHavePackage(sha256) {
+		return nil, s.readers.check(ctx)
+	}
 	fresh := s.recent.pkg(sha256)
 	sealed := s.Head().Size
 	err = s.readers.with(ctx, func(c *conn) (err error) {
@@ -305,6 +311,9 @@ func (s *Store) findPlace(ctx context.Context, sha256 events.Digest) (at place, 
 }
 
 func (s *Store) findPlaceIn(c *conn, sha256 events.Digest) (place, bool, error) {
+	if !s.recent.mayHavePackage(sha256) {
+		return place{}, false, nil
+	}
 	positions := s.recent.pkg(sha256)
 	old, err := packagePositions(c, sha256)
 	if err != nil {

@@ -77,6 +77,8 @@ type Store struct {
 	sealedCh chan struct{} // tells the writer that a new signed head can be stored
 	stopped  sync.WaitGroup
 
+	stopLoading context.CancelFunc // of the filter
+
 	state  atomic.Pointer[sealedState]
 	failMu sync.Mutex
 	failed chan struct{}
@@ -153,7 +155,10 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
-	s.stopped.Add(3)
+	s.stopped.Add(4)
+	loading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopLoading = stop
+	go s.loadFilter(loading)
 	go s.trimmer()
 	go s.write()
 	go s.seal()
@@ -464,6 +469,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.stopLoading()
 	close(s.requests)
 	s.mu.Unlock()
 	s.stopped.Wait()

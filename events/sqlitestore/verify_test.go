@@ -501,7 +501,7 @@ func TestVerifyFindsDamagedPages(t *testing.T) {
 	}
 	r := mrand.New(mrand.NewPCG(9, 9))
 	found, harmless := 0, 0
-	for i := range 400 {
+	for i := range 300 {
 		b := bytes.Clone(good)
 		at := r.IntN(len(b))
 		if i < 100 {
@@ -522,7 +522,7 @@ func TestVerifyFindsDamagedPages(t *testing.T) {
 		os.Remove(path + "-wal")
 		os.Remove(path + "-shm")
 	}
-	t.Logf("%d of 400 flips found, %d changed no stored value", found, harmless)
+	t.Logf("%d of 300 flips found, %d changed no stored value", found, harmless)
 	if found < 100 {
 		t.Errorf("only %d flips found", found)
 	}

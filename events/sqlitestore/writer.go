@@ -391,6 +391,9 @@ func (p *plan) lastVersion(stream string) (int64, error) {
 	if v, ok := p.s.recent.last(stream); ok {
 		return int64(v), nil
 	}
+	if !p.s.recent.mayHaveStream(stream) {
+		return -1, nil
+	}
 	var v [1]driver.Value
 	found, err := p.s.db.one(v[:], `SELECT version FROM streams WHERE stream = ? ORDER BY version DESC LIMIT 1`, stream)
 	if err != nil {
