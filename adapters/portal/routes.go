@@ -287,11 +287,11 @@ func (p *Portal) answer(v *visit, err error) {
 	if errors.Is(err, errRedirected) {
 		return
 	}
-	if v.r.Context().Err() == context.Canceled {
+	var pr *problem
+	if v.r.Context().Err() == context.Canceled && !errors.As(err, &pr) {
 		return // nobody listens any more
 	}
 	status, key, id := http.StatusInternalServerError, "", ""
-	var pr *problem
 	switch {
 	case errors.As(err, &pr):
 		status, key = pr.status, pr.key
