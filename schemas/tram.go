@@ -56,6 +56,8 @@ type Purpose string
 // Purposes.
 const (
 	PurposeSign       Purpose = "sign"               // the organisation's signature on packages
+	PurposeCustody    Purpose = "custody"            // the organisation's key, kept for it by the node
+	PurposePerson     Purpose = "person"             // a natural person of the organisation
 	PurposeTLS        Purpose = "tls"                // client certificate
 	PurposeVoucher    Purpose = "submission-voucher" // vouches for files in a Submission
 	PurposeChannel    Purpose = "channel"

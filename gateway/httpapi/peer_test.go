@@ -15,6 +15,7 @@ import (
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/schemas"
+	"github.com/tram-exchange/tram/signing/trialca"
 )
 
 // fromVPCP is a document that VPCP's node has accepted for somebody here.
@@ -208,5 +209,20 @@ func TestEvidenceIsShared(t *testing.T) {
 	}
 	if digests[0] != digests[1] {
 		t.Error("two packages of one signer have evidence of their own")
+	}
+}
+
+// What the key says that a node keeps for an agency is marked as that.
+func TestCustody(t *testing.T) {
+	w := newWorld(t)
+	key, cert := w.issue(w.ca, trialca.Leaf{Name: "Khóa giữ hộ", OrgCode: codeSender, Use: trialca.Sign})
+	if _, err := w.change(schemas.EnrolCertificate{Holder: schemas.Holder{Kind: schemas.HolderOrganisation, ID: codeSender},
+		Purposes: []schemas.Purpose{schemas.PurposeCustody}, DER: cert.Raw}); err != nil {
+		t.Fatal(err)
+	}
+	var acc httpapi.AcceptedAnswer
+	w.post("sender", w.sign(w.unsigned(w.doc("950")), &agency{key: key, cert: cert})).into(t, &acc)
+	if acc.Assurance != document.AssuranceCustody {
+		t.Errorf("assurance %s", acc.Assurance)
 	}
 }
