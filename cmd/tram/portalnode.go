@@ -273,7 +273,7 @@ func (n *portalNode) ReadingRight(_ context.Context, id string, at time.Time) (p
 	if !ok || at.Before(r.From) || !r.Until.IsZero() && !at.Before(r.Until) {
 		return portal.ReadingRight{}, view.ErrNotFound
 	}
-	out := portal.ReadingRight{ID: id, From: r.From, To: r.Until, Decision: id}
+	out := portal.ReadingRight{ID: id, Document: r.Document, From: r.From, To: r.Until, Decision: id}
 	if r.Org == "" {
 		out.All = true
 	} else {
