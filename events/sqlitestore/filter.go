@@ -110,6 +110,7 @@ const filterChunk = 4096
 // come. Without it (an error here is one that questions will meet, too) everything works, but slower.
 func (s *Store) loadFilter(ctx context.Context) {
 	defer s.stopped.Done()
+	defer close(s.filterLoaded)
 	f := s.recent.filter
 	if s.loadStreams(ctx, f) != nil || s.loadPackages(ctx, f) != nil {
 		return

@@ -69,18 +69,22 @@ func TestFilterAdds(t *testing.T) {
 // those still in memory, by way of the filter.
 func TestFilterReopened(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
-	s := openTest(t, dir, func(o *Options) { o.runLength = 16 })
+	opts := testOptions()
+	opts.runLength = 16
+	s := openTest(t, dir, opts)
 	const n = 100
 	for i := range n {
-		if _, err := s.Append(ctx, packed(fmt.Sprint("s/", i), fmt.Sprint("gói ", i))); err != nil {
+		a := plain(fmt.Sprint("s/", i), -1)
+		a.Package = newPackage([]byte(fmt.Sprint("gói ", i)))
+		if _, err := s.Append(ctx, a); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = openTest(t, dir, func(o *Options) { o.runLength = 16 })
-	s.waitFilter(t)
+	s = openTest(t, dir, opts)
+	<-s.filterLoaded
 	for i := range n {
 		got := 0
 		if err := s.Stream(ctx, fmt.Sprint("s/", i), 0, func(events.Event) error { got++; return nil }); err != nil || got != 1 {

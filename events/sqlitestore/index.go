@@ -56,7 +56,9 @@ type merge struct {
 	packages []packageEntry
 }
 
-func newRecent(from, length uint64) *recent { return &recent{length: length, active: newRun(from), filter: newFilter()} }
+func newRecent(from, length uint64) *recent {
+	return &recent{length: length, active: newRun(from), filter: newFilter()}
+}
 
 // add notes one recorded event.
 func (r *recent) add(e *events.Event) {

@@ -77,7 +77,8 @@ type Store struct {
 	sealedCh chan struct{} // tells the writer that a new signed head can be stored
 	stopped  sync.WaitGroup
 
-	stopLoading context.CancelFunc // of the filter
+	stopLoading  context.CancelFunc // of the filter
+	filterLoaded chan struct{}      // closed when that has ended
 
 	state  atomic.Pointer[sealedState]
 	failMu sync.Mutex
@@ -124,8 +125,10 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		trim:     make(chan struct{}),
 		trimmed:  make(chan struct{}, 1),
 		failed:   make(chan struct{}),
-		ended:    make(chan struct{}),
-		large:    map[events.Digest]chan struct{}{},
+
+		filterLoaded: make(chan struct{}),
+		ended:        make(chan struct{}),
+		large:        map[events.Digest]chan struct{}{},
 	}
 	s.pages.New = func() any { b := aligned(streamPiece); return &b }
 	if err := os.MkdirAll(filepath.Join(dir, segmentDir), 0o700); err != nil {
