@@ -391,6 +391,9 @@ func (b *batch) move(d *docState, v *deliveryState, to state, at int64) {
 	if v.state != to {
 		v.since = at
 	}
+	if to != stateRetrying && to != stateFailed {
+		v.reason = 0 // it has been got over
+	}
 	v.state = to
 	b.touch(v)
 }

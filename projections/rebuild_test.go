@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/tram-exchange/tram/internal/view"
 )
 
 func viewsPath(t testing.TB) string { return filepath.Join(t.TempDir(), "views.db") }
@@ -234,6 +237,105 @@ func TestUnsyncedSameBoot(t *testing.T) {
 	if unsynced, _, err := markerState(path + ".copy"); unsynced || err != nil {
 		t.Errorf("marker after closing: %v %v", unsynced, err)
 	}
+}
+
+// TestKilledWithoutSyncs: cut off while nothing is synced, reading goes on in the same boot, and begins anew in another.
+func TestKilledWithoutSyncs(t *testing.T) {
+	if bootID() == nil {
+		t.Skip("this system does not name its boots; nothing goes without syncs here")
+	}
+	s := newScenario(t)
+	want := s.dump(t, openViews(t, viewsPath(t), s, Options{}))
+	for _, c := range []struct {
+		boot     string
+		position uint64
+	}{{"", 10}, {"another boot", 0}} {
+		path := viewsPath(t)
+		cut := path + ".cut"
+		v, err := Open(t.Context(), path, s, Options{LiveBatch: 10, CatchUpBatch: 10, Progress: func(read, size uint64) {
+			if read == 10 {
+				for _, suffix := range []string{"", "-wal", "-unsynced"} {
+					copyFile(t, path+suffix, cut+suffix)
+				}
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.bulkFrom = 1
+		if err := v.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if unsynced, _, err := markerState(path); unsynced || err != nil {
+			t.Errorf("marker after catching up: %v %v", unsynced, err)
+		}
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if unsynced, lost, err := markerState(cut); !unsynced || lost || err != nil {
+			t.Fatalf("marker while nothing is synced: %v %v %v", unsynced, lost, err)
+		}
+		if c.boot != "" {
+			if err := os.WriteFile(markerPath(cut), []byte(c.boot), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again, err := Open(t.Context(), cut, s, Options{Now: testNow})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.Position() != c.position {
+			t.Errorf("boot %q: goes on at %d, expected %d", c.boot, again.Position(), c.position)
+		}
+		if err := again.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.dump(t, again); got != want {
+			t.Errorf("answers differ:\n%s", firstDifference(got, want))
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if unsynced, _, err := markerState(cut); unsynced || err != nil {
+			t.Errorf("marker at the end: %v %v", unsynced, err)
+		}
+	}
+}
+
+// TestAskWhileRebuilding: questions are answered, from one state or the other, while views.db is thrown away and made anew.
+func TestAskWhileRebuilding(t *testing.T) {
+	s := newScenario(t)
+	v := openViews(t, viewsPath(t), s, Options{LiveBatch: 5, CatchUpBatch: 5})
+	ctx, cancel := context.WithCancel(t.Context())
+	var askers sync.WaitGroup
+	for range 4 {
+		askers.Go(func() {
+			for ctx.Err() == nil {
+				page, err := v.Register(t.Context(), view.RegisterQuery{Reader: view.Reader{Audit: true}, Org: ubnd, Direction: view.Outgoing})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if page.Total != len(page.Rows) || page.AsOf == s.Head().Size && len(page.Rows) != 5 {
+					t.Errorf("as of %d: total %d, rows %d", page.AsOf, page.Total, len(page.Rows))
+					return
+				}
+			}
+		})
+	}
+	for range 10 {
+		v.writing.Lock()
+		err := v.rebuild(t.Context(), "test")
+		v.writing.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	askers.Wait()
 }
 
 // TestReadErrors: a failing or short read of the log is an error, and nothing of it is taken for the end.

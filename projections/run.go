@@ -95,7 +95,7 @@ func (v *Views) pass(ctx context.Context) (err error) {
 	if v.position == head.Size && head.Size == 0 {
 		return nil
 	}
-	if head.Size-v.position >= bulkEvents {
+	if head.Size-v.position >= v.bulkFrom {
 		if err := v.startBulk(ctx); err != nil {
 			return err
 		}

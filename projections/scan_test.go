@@ -19,7 +19,7 @@ func used(v any) any {
 	case *delivery.Taken:
 		d.Request = nil
 	case *document.Received:
-		d.Document, d.SenderCode, d.Content, d.Effects = "", "", events.Digest{}, nil
+		d.Document, d.SenderCode, d.Content, d.Effects, d.Judged = "", "", events.Digest{}, nil, time.Time{}
 		for i := range d.Recipients {
 			d.Recipients[i] = document.Recipient{Org: d.Recipients[i].Org}
 		}
@@ -28,6 +28,7 @@ func used(v any) any {
 		}
 	case *document.StatusReported:
 		d.Document, d.ReporterCode, d.ReporterNode, d.To, d.Content = "", "", "", nil, events.Digest{}
+		d.Judged = time.Time{}
 		if d.Peer != nil {
 			d.Peer.Received = time.Time{}
 		}

@@ -72,6 +72,7 @@ type Views struct {
 
 	// writing is held by whoever moves the position; it is taken before mu. It guards what follows up to mu.
 	writing         sync.Mutex
+	bulkFrom        uint64        // bulkEvents, less in tests
 	bulk            bool          // going without syncs: see sync.go
 	checkpointed    chan struct{} // closed when the running checkpoint is done; nil: none runs
 	sinceCheckpoint int           // events
@@ -95,7 +96,7 @@ var _ view.Views = (*Views)(nil)
 // It does not read the log: call Run or CatchUp.
 func Open(ctx context.Context, path string, src Source, opt Options) (*Views, error) {
 	opt.defaults()
-	v := &Views{path: path, src: src, opt: opt, moved: make(chan struct{})}
+	v := &Views{path: path, src: src, opt: opt, moved: make(chan struct{}), bulkFrom: bulkEvents}
 	if err := v.open(ctx); err != nil {
 		if !isDamaged(err) {
 			return nil, err
