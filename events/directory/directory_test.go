@@ -441,6 +441,8 @@ func TestResolve(t *testing.T) {
 		{"new form", "H02", at(1), Resolution{Known: true, Direct: "H02", Org: "H02"}},
 		{"old form", "000.00.00.H02", at(1), Resolution{Known: true, Direct: "H02", Org: "H02"}},
 		{"peer", "G22", at(1), Resolution{Known: true, Direct: "G22", Org: "G22", Node: "vpcp.example/log"}},
+		{"level 1 by its other form", "000.00.00.G22", at(1), Resolution{Known: true, Direct: "G22", Org: "G22", Node: "vpcp.example/log"}},
+		{"level 1 by its other form, unknown", "000.00.00.H99", at(1), Resolution{}},
 		{"not yet", "H05", at(0), Resolution{Expired: true, Direct: "H05"}},
 		{"alias not yet", "H24.old", at(1), Resolution{Expired: true, Direct: "H24"}},
 		{"alias", "H24.old", at(2), Resolution{Known: true, Direct: "H24", Org: "H24"}},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/internal/orgid"
 )
 
 // Basis is the position of the last event folded, plus one: what events.Basis.Directory wants.
@@ -22,6 +23,13 @@ func validAt(from, until, at time.Time) bool {
 func (s State) Resolve(code string, at time.Time) Resolution {
 	r := Resolution{Written: code}
 	id, ok := s.codes.Get(code)
+	if !ok {
+		// At level 1 the old and the new form of a code follow from each other; a code of its own in the directory goes first.
+		if other, has := orgid.Counterpart(code); has {
+			code = other
+			id, ok = s.codes.Get(code)
+		}
+	}
 	if !ok {
 		return r
 	}
