@@ -211,7 +211,7 @@ func (h *handIn) planEdXML(ctx context.Context, p *schemas.Package, sender docum
 	pl := &plan{actor: sender.Org, assurance: h.verdict.assurance, evidence: h.verdict.evidence, warnings: warnings(p.Warnings)}
 	var err error
 	if p.Kind == schemas.KindDocument {
-		err = h.planDocument(pl, p, sender)
+		err = h.planDocument(ctx, pl, p, sender)
 	} else {
 		err = h.planStatus(ctx, pl, p, sender)
 	}

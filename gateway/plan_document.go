@@ -26,14 +26,14 @@ func normalCodes(codes []string) []string {
 }
 
 // planDocument fills the command of the document's decider.
-func (h *handIn) planDocument(pl *plan, p *schemas.Package, sender document.Party) error {
+func (h *handIn) planDocument(ctx context.Context, pl *plan, p *schemas.Package, sender document.Party) error {
 	d := p.Document
 	content, err := documentContent(p)
 	if err != nil {
 		return err
 	}
 	c := document.Receive{
-		At: h.n.Now(), DocumentID: d.DocumentID, Sender: sender, Package: h.body.digest, Content: content,
+		At: h.at, DocumentID: d.DocumentID, Sender: sender, Package: h.body.digest, Content: content,
 		Business: int(d.Business.Type), Priority: int(d.Other.Priority), Assurance: h.verdict.assurance,
 		Required: h.required(sender.Org, p.Kind), Promulgated: isoDate(d.Promulgation.Date),
 		Recipients: h.parties(recipientCodes(d.To)), Facts: h.documentFacts(p),
@@ -42,6 +42,14 @@ func (h *handIn) planDocument(pl *plan, p *schemas.Package, sender document.Part
 		c.Peer = &h.peer.FromPeer
 	}
 	pl.stream = document.Stream(sender.Org, d.DocumentID)
+	if len(sender.Identities) > 1 {
+		// What an organisation sent before it became this one is the same document when it comes again.
+		key, _, err := h.findDocument(ctx, sender, []string{d.DocumentID})
+		if err != nil {
+			return err
+		}
+		pl.stream = document.StreamPrefix + key
+	}
 	pl.decide = func(ctx context.Context, history []events.Event) ([]events.New, outcome, error) {
 		s, err := foldDocument(history)
 		if err != nil {
@@ -100,6 +108,10 @@ func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender docume
 		key, found, err := h.findDocument(ctx, sender, documentIDs(a.DocumentID, a.Code, dateOf(d, a), sender.Code))
 		if err != nil {
 			return nil, err
+		}
+		if key == "" {
+			return nil, Refuse(CodeRequired).At("/edXML/edXMLEnvelope/edXMLHeader/MessageHeader/ResponseFor").
+				With(a.Code, "name the document by its DocumentId, or by Code and PromulgationDate together")
 		}
 		e := document.EffectRequest{Kind: kind, Document: key, Recipients: h.parties(a.OrganIDs)}
 		if found {
@@ -248,7 +260,7 @@ func foldDocument(history []events.Event) (document.State, error) {
 func (h *handIn) planStatus(ctx context.Context, pl *plan, p *schemas.Package, reporter document.Party) error {
 	st := p.Status
 	c := document.ReportStatus{
-		Reporter: reporter, About: h.party(st.ResponseFor.OrganID), Code: string(st.Code), Timestamp: st.TimestampRaw,
+		At: h.at, Reporter: reporter, About: h.party(st.ResponseFor.OrganID), Code: string(st.Code), Timestamp: st.TimestampRaw,
 		Package: h.body.digest, Content: h.verdict.content, Assurance: h.verdict.assurance,
 		Required: h.required(reporter.Org, p.Kind), Facts: statusFacts(st),
 	}
@@ -278,7 +290,6 @@ func (h *handIn) planStatus(ctx context.Context, pl *plan, p *schemas.Package, r
 		if err != nil {
 			return nil, outcome{}, err
 		}
-		c.At = h.n.Now()
 		decision, err := document.DecideStatus(s, c)
 		if err != nil {
 			return nil, outcome{}, refuseDocument(err, CodeStatusTaken)
