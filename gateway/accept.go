@@ -138,7 +138,7 @@ func (h *handIn) known(ctx context.Context) (Accepted, bool, error) {
 	if err != nil {
 		return Accepted{}, false, err
 	}
-	h.sender = e.Statement.Actor
+	h.sender, h.org = e.Statement.Actor, e.Statement.Actor
 	if !h.mayAskAgain(e) {
 		return Accepted{}, false, Refuse(CodeNotSender)
 	}
@@ -263,6 +263,7 @@ func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
 			return events.Append{}, err
 		}
 		o = out
+		h.body.lent = len(news) > 0
 		return events.Append{
 			Actor: p.actor, Client: h.caller.Client, Cause: h.cause(), Basis: h.snap.Basis,
 			Package: recordedPackage{h.body.src, h.body.digest}, Evidence: p.evidence, Events: news,
@@ -271,6 +272,7 @@ func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
+	h.body.lent = false
 	if !recorded {
 		acc, _, err := h.n.earlier(ctx, o.earlier.Position)
 		acc.Warnings = p.warnings

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/directory"
+	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/schemas"
 )
@@ -48,11 +49,29 @@ func (n *Node) asReader(c Caller, ask func(view.Reader) error) error {
 
 // Document is the state and history of a document. CodeNotFound unless the caller may read it.
 func (n *Node) Document(ctx context.Context, c Caller, key string) (d view.Document, err error) {
-	err = n.asReader(c, func(r view.Reader) (err error) {
-		d, err = n.c.Views.Document(ctx, r, key)
-		return err
+	ask := func() error {
+		return n.asReader(c, func(r view.Reader) (err error) {
+			d, err = n.c.Views.Document(ctx, r, key)
+			return err
+		})
+	}
+	if err = ask(); !errors.Is(err, Refuse(CodeNotFound)) {
+		return d, err
+	}
+	var position uint64
+	serr := n.c.Store.Stream(ctx, document.StreamPrefix+key, 0, func(e events.Event) error {
+		if position = e.Position + 1; !slices.Contains(c.Orgs, e.Statement.Actor) {
+			position = 0
+		}
+		return errSeen
 	})
-	return d, err
+	if !errors.Is(serr, errSeen) || position == 0 {
+		return d, err
+	}
+	if err := n.viewsReach(ctx, position, n.l.ViewLag); err != nil {
+		return d, err
+	}
+	return d, ask()
 }
 
 // Register is one page of a register. q.Org and q.Correspondent may be any code; q.Org may be "" for a caller that stands
@@ -108,8 +127,9 @@ func (n *Node) OpenPackage(ctx context.Context, c Caller, sha256 events.Digest) 
 	return nil, fmt.Errorf("couldn't open package: %w", err)
 }
 
-// mayRead asks the views, which know a package a moment after it was recorded; a caller that has its receipt already
-// waits for that moment rather than being told that there is nothing.
+// mayRead asks the views, which know a package a moment after it was recorded. Its sender, who has the receipt already,
+// waits for that moment rather than being told that there is nothing; nobody else does, so that the time of an answer
+// tells strangers nothing.
 func (n *Node) mayRead(ctx context.Context, c Caller, sha256 events.Digest) error {
 	ask := func() error {
 		return n.asReader(c, func(r view.Reader) error {
@@ -123,6 +143,9 @@ func (n *Node) mayRead(ctx context.Context, c Caller, sha256 events.Digest) erro
 	}
 	positions, ferr := n.c.Store.FindPackage(ctx, sha256)
 	if ferr != nil || len(positions) == 0 {
+		return err
+	}
+	if e, eerr := n.c.Store.Event(ctx, positions[0]); eerr != nil || !slices.Contains(c.Orgs, e.Statement.Actor) {
 		return err
 	}
 	if werr := n.viewsReach(ctx, positions[0]+1, n.l.ViewLag); werr != nil {

@@ -73,16 +73,23 @@ type body struct {
 	src      signing.Source // signing.BytesSource in memory, or *spoolFile
 	file     *spoolFile
 	reserved int64
+	pooled   *[]byte // data's buffer, to be used again
+	lent     bool    // a store may still read it: neither closed nor used again, but left to the garbage collector
 }
 
 // Close gives memory and disk back.
 func (b *body) Close() {
 	if b.file != nil {
-		_ = b.file.f.Close() // unlinked already: nothing to learn from an error here
+		if !b.lent {
+			_ = b.file.f.Close() // unlinked already: nothing to learn from an error here
+		}
 		b.spool.disk.Add(-b.file.written)
 		b.file = nil
 	}
-	b.src = nil
+	if b.pooled != nil && !b.lent {
+		b.spool.buffers.Put(b.pooled)
+	}
+	b.src, b.pooled = nil, nil
 	b.spool.memory.Add(-b.reserved)
 	b.reserved = 0
 }
@@ -114,7 +121,13 @@ func (s *spool) fill(ctx context.Context, b *body, r io.Reader, size, limit int6
 	if err := s.reserve(b, first+1); err != nil {
 		return err
 	}
-	data := make([]byte, 0, first+1)
+	var data []byte
+	if first < firstBuffer {
+		b.pooled = s.buffers.Get().(*[]byte)
+		data = (*b.pooled)[:0:firstBuffer]
+	} else {
+		data = make([]byte, 0, first+1)
+	}
 	for {
 		if int64(len(data)) > s.threshold {
 			return s.fillFile(ctx, b, r, size, limit, h, data)

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"crypto/x509"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -111,5 +112,21 @@ func TestRoad(t *testing.T) {
 	}
 	if log := w.logged.String(); strings.Contains(log, "báo cáo tình hình") || strings.Contains(log, "Giám Đốc") {
 		t.Error("the log has document content")
+	}
+}
+
+// The sender reads back at once what it has a receipt for; the views need not have caught up before it asks.
+func TestReadYourWrites(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		pkg := w.signed(w.doc(fmt.Sprint(150 + i)))
+		var acc httpapi.AcceptedAnswer
+		w.post("sender", pkg).into(t, &acc)
+		if a := w.call("sender", http.MethodGet, "/v1/documents/"+acc.Document, nil); a.status != http.StatusOK {
+			t.Fatalf("document %d: status %d", i, a.status)
+		}
+		if a := w.call("sender", http.MethodGet, "/v1/packages/"+acc.SHA256, nil); a.status != http.StatusOK || !bytes.Equal(a.body, pkg) {
+			t.Fatalf("package %d: status %d", i, a.status)
+		}
 	}
 }

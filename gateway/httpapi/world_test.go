@@ -253,6 +253,10 @@ func (nowhere) Deliver(context.Context, peer.Target, peer.Handover) ([]byte, err
 	return nil, &peer.FailedError{Class: peer.ClassUnreachable, Err: io.EOF}
 }
 
+func (nowhere) Receipt(context.Context, peer.Target, events.Digest) ([]byte, error) {
+	return nil, &peer.FailedError{Class: peer.ClassUnreachable, Err: io.EOF}
+}
+
 func newToken(t testing.TB) (string, events.Digest) {
 	t.Helper()
 	token, err := gateway.NewToken(rand.Reader)
