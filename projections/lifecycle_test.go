@@ -250,3 +250,21 @@ func TestLifecycle(t *testing.T) {
 		}
 	})
 }
+
+// TestReasonGoesWithItsState: why something could not be handed over is of no interest once it was.
+func TestReasonGoesWithItsState(t *testing.T) {
+	l := newTestLog("bg/log")
+	l.organisations(t)
+	p := paperSpec{from: ubnd, number: "1", notation: "UBND", subject: "Chờ rồi đi", typ: "Công văn", date: "2022-11-23", to: []string{vpcp}}
+	l.offer(t, p, l.receive(t, p), vpcp)
+	l.add(t, record{stream: deliveryStream(p, vpcp), name: delivery.NameRetrying, data: delivery.Retrying{Reason: "unreachable", Attempts: 3}})
+	l.add(t, record{stream: deliveryStream(p, vpcp), name: delivery.NameForwarded, data: delivery.Forwarded{Node: peer, Position: 5}})
+	v := openViews(t, filepath.Join(t.TempDir(), "views.db"), l, Options{})
+	d, err := v.Document(t.Context(), view.Reader{Orgs: []string{ubnd}}, p.key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := d.Recipients[0]; r.State != view.StateForwarded || r.Reason != "" {
+		t.Errorf("state %s, reason %q, expected forwarded and none", r.State, r.Reason)
+	}
+}

@@ -37,7 +37,7 @@ type Options struct {
 	LiveBatch int
 	// CatchUpBatch is the same while far behind; 0 is 65,536. It bounds memory: some 400 bytes an event.
 	CatchUpBatch int
-	// Gather is how long Run waits for more while much comes in; 0 is 80 ms, negative not at all. It adds to the lag.
+	// Gather is how long Run waits for more while much comes in; 0 is 50 ms, negative not at all. It adds to the lag.
 	Gather time.Duration
 	// Decoders is how many goroutines decode events; 0 is 2.
 	Decoders int
@@ -51,7 +51,7 @@ func (o *Options) defaults() {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Gather == 0 {
-		o.Gather = 80 * time.Millisecond
+		o.Gather = 50 * time.Millisecond
 	}
 	for _, d := range []struct {
 		v   *int
