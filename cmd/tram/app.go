@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -106,6 +107,7 @@ func (a *app) openGateway(data string) (err error) {
 		Policy: c.acceptance(a.keys), Pinned: a.keys.pinned(), SpoolDir: filepath.Join(data, "spool"), DataDir: data,
 		Limits: gateway.Limits{
 			MaxPackage: c.Limits.PackageMiB << 20, MaxSpool: c.Limits.SpoolMiB << 20, MinFree: uint64(c.MinFreeMiB) << 20,
+			Verifiers: min(runtime.NumCPU(), runtime.GOMAXPROCS(0)), // not one a scheduler slot: see tuneRuntime
 		},
 		Local: c.localClients(), Log: a.log, Metrics: a.metrics,
 	}); err != nil {
