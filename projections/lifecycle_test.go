@@ -259,7 +259,7 @@ func TestReasonGoesWithItsState(t *testing.T) {
 	l.offer(t, p, l.receive(t, p), vpcp)
 	l.add(t, record{stream: deliveryStream(p, vpcp), name: delivery.NameRetrying, data: delivery.Retrying{Reason: "unreachable", Attempts: 3}})
 	l.add(t, record{stream: deliveryStream(p, vpcp), name: delivery.NameForwarded, data: delivery.Forwarded{Node: peer, Position: 5}})
-	v := openViews(t, filepath.Join(t.TempDir(), "views.db"), l, Options{})
+	v := openViews(t, viewsPath(t), l, Options{})
 	d, err := v.Document(t.Context(), view.Reader{Orgs: []string{ubnd}}, p.key())
 	if err != nil {
 		t.Fatal(err)
