@@ -257,6 +257,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 			}
 		})
 	}
+	part("store", a.watchStore)
 	part("views", a.views.Run)
 	part("gateway", a.node.Run)
 	part("directory", a.watchDirectory)
@@ -294,6 +295,16 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	stop(nil)
 	parts.Wait()
 	return errors.Join(errs...)
+}
+
+// watchStore ends the node when the store has failed: after a failed sync nobody can know what the disk holds.
+func (a *app) watchStore(ctx context.Context) error {
+	select {
+	case <-a.store.Failed():
+		return a.store.Err()
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // listen opens every address before anything is served, so that one that is taken is said at once.
