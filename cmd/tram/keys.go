@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/signing"
 )
 
@@ -88,6 +89,18 @@ func exists(path string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// readKey reads what the --key of a check names: a file, or a verifier key itself, which fits on a line.
+func readKey(arg string) (ledger.Key, error) {
+	b, err := os.ReadFile(arg)
+	if err != nil {
+		if key, bad := ledger.ParseKey([]byte(arg)); bad == nil {
+			return key, nil
+		}
+		return ledger.Key{}, fmt.Errorf("couldn't read key: %w", err)
+	}
+	return ledger.ParseKey(b)
 }
 
 // dataFolder accepts a data folder or the folder of a node with the data below it.

@@ -19,19 +19,15 @@ func receiptCommand() *cobra.Command {
 		Short: "Prove a receipt from its file alone, with a key you trust",
 		Long: `Proves that the statement in a receipt stands in the log whose checkpoint the receipt carries. Nothing is asked of any node.
 
-The key is either a log's verifier key (a line name+id+base64; "tram init" writes it to log.vkey) or a PEM file: the
-node's certificate, or the authority's that issued it.`,
+The key is either a log's verifier key (a line name+id+base64, itself or in a file; "tram init" writes it to log.vkey) or a
+PEM file: the node's certificate, or the authority's that issued it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.ReadFile(args[0])
 			if err != nil {
 				return fmt.Errorf("couldn't read receipt: %w", err)
 			}
-			kb, err := os.ReadFile(keyFile)
-			if err != nil {
-				return fmt.Errorf("couldn't read key: %w", err)
-			}
-			key, err := ledger.ParseKey(kb)
+			key, err := readKey(keyFile)
 			if err != nil {
 				return err
 			}

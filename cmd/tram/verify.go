@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tram-exchange/tram/events"
-	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 )
 
@@ -40,7 +39,7 @@ type verifyProblem struct {
 	Kind     string         `json:"kind"`
 	Position *uint64        `json:"position"`
 	Package  *events.Digest `json:"package"`
-	File     string         `json:"file,omitempty"`
+	File     string         `json:"file"`
 	Offset   *int64         `json:"offset"`
 	Reason   string         `json:"reason"`
 }
@@ -69,6 +68,10 @@ Without --key it cannot tell whose record this is; without --checkpoint (one kep
 			}
 			answer, err := verifyDir(cmd.Context(), o)
 			if err != nil {
+				if asJSON { // who reads the object gets one whatever is wrong
+					_ = json.NewEncoder(cmd.OutOrStdout()).Encode(verifyAnswer{Unproved: []string{}, Unused: []unusedBytes{},
+						Error: &verifyProblem{Kind: "unreadable", Reason: err.Error()}})
+				}
 				return err
 			}
 			if asJSON {
@@ -85,7 +88,7 @@ Without --key it cannot tell whose record this is; without --checkpoint (one kep
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVarP(&o.keyFile, "key", "k", "", "the log's verifier key or the node's certificate")
+	fs.StringVarP(&o.keyFile, "key", "k", "", "the log's verifier key (or a file with it) or a file with the node's certificate")
 	fs.StringVar(&o.checkpointFile, "checkpoint", "", "a checkpoint of this log kept from earlier")
 	fs.BoolVar(&asJSON, "json", false, "print one JSON object")
 	fs.BoolVarP(&quiet, "quiet", "q", false, "no progress bar")
@@ -100,11 +103,7 @@ func verifyDir(ctx context.Context, o verifyOptions) (*verifyAnswer, error) {
 	}
 	var opts sqlitestore.VerifyOptions
 	if o.keyFile != "" {
-		b, err := os.ReadFile(o.keyFile)
-		if err != nil {
-			return nil, fmt.Errorf("couldn't read key: %w", err)
-		}
-		key, err := ledger.ParseKey(b)
+		key, err := readKey(o.keyFile)
 		if err != nil {
 			return nil, err
 		}
