@@ -164,6 +164,7 @@ type worldOptions struct {
 	api    httpapi.Config
 	policy func(*policy.Policy)
 	start  time.Time // of the clock
+	http2  bool
 }
 
 func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
@@ -238,7 +239,7 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	w.apiConfig = cfg
 	w.api, err = httpapi.New(cfg, reg)
 	must(err)
-	w.serve()
+	w.serve(o.http2)
 	w.populate()
 	w.running.Go(func() { _ = w.views.Run(ctx) })
 	w.running.Go(func() { _ = w.node.Run(ctx) })
@@ -266,7 +267,7 @@ func newToken(t testing.TB) (string, events.Digest) {
 	return token, gateway.TokenDigest(token)
 }
 
-func (w *world) serve() {
+func (w *world) serve(http2 bool) {
 	cert := tls.Certificate{PrivateKey: w.nodeKey, Leaf: w.chain[0]}
 	for _, c := range w.chain {
 		cert.Certificate = append(cert.Certificate, c.Raw)
@@ -283,6 +284,9 @@ func (w *world) serve() {
 	w.server.Config = w.api.Server(mux, get)
 	w.server.TLS = w.server.Config.TLSConfig
 	w.server.TLS.Certificates = []tls.Certificate{cert} // or httptest would answer callers without SNI with one of its own
+	if w.server.EnableHTTP2 = http2; http2 {
+		w.server.TLS.NextProtos = []string{"h2", "http/1.1"} // as ListenAndServeTLS would
+	}
 	w.server.StartTLS()
 	w.t.Cleanup(w.server.Close)
 }
@@ -440,7 +444,7 @@ func (w *world) client(a *actor) *http.Client {
 	if a != nil && a.tls != nil {
 		cfg.Certificates = []tls.Certificate{*a.tls}
 	}
-	tr := &http.Transport{TLSClientConfig: cfg, MaxIdleConnsPerHost: 100}
+	tr := &http.Transport{TLSClientConfig: cfg, MaxIdleConnsPerHost: 100, ForceAttemptHTTP2: w.server.EnableHTTP2}
 	w.t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, Timeout: 30 * time.Second}
 }

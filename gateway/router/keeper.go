@@ -57,9 +57,10 @@ type positions struct {
 type peerPositions struct {
 	Next  uint64 `json:"next"`  // every unfinished offer stands here or later
 	Depth int64  `json:"depth"` // unfinished offers before Cursor
+	Open  bool   `json:"open"`  // something is unfinished: an offer, or the doubt about one that was withdrawn
 }
 
-const positionsVersion = 1
+const positionsVersion = 2
 
 // readPositions gives what is kept, if it is readable and of this log.
 func readPositions(b []byte, origin string, size uint64, statement func(uint64) ([]byte, error)) (positions, bool, error) {

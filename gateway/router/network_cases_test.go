@@ -253,3 +253,41 @@ func BenchmarkNetworkHandOver(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "documents/s")
 }
+
+// TestNetworkRecallInDoubt: an answer is lost and the document asked back before it is handed over again. The peer is asked
+// whether it has it, without sending it again.
+func TestNetworkRecallInDoubt(t *testing.T) {
+	for _, arrived := range []bool{true, false} {
+		t.Run(fmt.Sprint("arrived ", arrived), func(t *testing.T) {
+			w := newNetwork(t, "province", "vpcp")
+			w.learn()
+			p, v := w.nodes["province"], w.nodes["vpcp"]
+			b, id := w.letter("H02", "1", []string{"G22"}, nil)
+			w.mustHand("H02", b)
+			w.mu.Lock()
+			if arrived {
+				w.drop = 1
+			} else {
+				w.cut = true
+			}
+			w.mu.Unlock()
+			if _, err := p.router.Step(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			ask := w.mustHand("H02", w.report("H02", "G22", id, "13"))
+			w.mu.Lock()
+			w.cut = false
+			w.mu.Unlock()
+			w.settle()
+			if !arrived {
+				p.want("H02", id, "document", "G22", delivery.PhaseWithdrawn)
+				v.want("H02", id, "document", "G22", delivery.PhaseNone)
+				p.want("H02", id, delivery.ItemStatus(ask.SHA256), "G22", delivery.PhaseWithdrawn)
+				return
+			}
+			p.want("H02", id, "document", "G22", delivery.PhaseForwarded, "recalled")
+			v.want("H02", id, "document", "G22", delivery.PhaseWithdrawn)
+			p.want("H02", id, delivery.ItemStatus(ask.SHA256), "G22", delivery.PhaseForwarded)
+		})
+	}
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
-	"github.com/tram-exchange/tram/gateway/router/peer"
 )
 
 // pump serves the queue to one peer.
@@ -47,7 +46,7 @@ func (p *pump) resume(kept peerPositions) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.depth = kept.Depth
-	if kept.Depth > 0 {
+	if kept.Open {
 		p.behind, p.next = true, kept.Next
 	}
 }
@@ -63,7 +62,7 @@ func (p *pump) positions(cursor uint64) peerPositions {
 	if low, ok := p.w.lowest(); ok {
 		next = min(next, low)
 	}
-	return peerPositions{Next: next, Depth: p.depth}
+	return peerPositions{Next: next, Depth: p.depth, Open: p.behind || p.w.len() > 0}
 }
 
 // offered takes note of an offer to the peer.
@@ -208,18 +207,10 @@ func (p *pump) found(ctx context.Context, e events.Event) (bool, error) {
 	return true, nil
 }
 
-// open says whether a delivery still waits for the hand-over of what cause brought. One that was withdrawn while the peer
-// may already have it stays open until the peer has said so: the recipient's node and this one must tell the same.
+// open says whether a delivery still waits for the hand-over of what cause brought. One that was withdrawn stays open until
+// it is certain that the peer does not have it: an answer can have been lost, and both nodes must tell the same.
 func open(s delivery.State, cause events.Address) bool {
-	if s.Cause != cause || s.Offer.Node == "" {
-		return false
-	}
-	return s.Waiting() || s.Phase == delivery.PhaseWithdrawn && doubtful(s.Reason)
-}
-
-// doubtful says whether the peer may have recorded what the last attempt brought.
-func doubtful(reason string) bool {
-	return reason == peer.ClassInterrupted || reason == peer.ClassAnswer || reason == peer.ClassBusy
+	return s.Cause == cause && s.Offer.Node != "" && (s.Waiting() || s.Phase == delivery.PhaseWithdrawn)
 }
 
 // maxLarge is how many large packages go to one peer at once: it has to spool them all.

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,15 +32,29 @@ func (p *pump) push(ctx context.Context, h *handover) (answered bool, err error)
 	if err != nil {
 		return false, fmt.Errorf("couldn't read event %d: %w", h.cause, err)
 	}
-	to, err := p.recipients(ctx, h, e)
+	to, withdrawn, err := p.recipients(ctx, h, e)
 	if err != nil {
 		return false, err
 	}
-	if len(to) == 0 {
+	if len(to)+len(withdrawn) == 0 {
 		p.retire(h)
 		return true, nil
 	}
-	receipt, failure := p.deliver(ctx, e, to)
+	var receipt []byte
+	var failure error
+	if len(withdrawn) > 0 {
+		if failure, err = p.clear(ctx, e, withdrawn); err != nil {
+			return false, err
+		}
+		if failure == nil && len(to) == 0 {
+			p.alive(p.r.o.Now())
+			p.retire(h)
+			return true, nil
+		}
+	}
+	if failure == nil {
+		receipt, failure = p.deliver(ctx, e, to)
+	}
 	if failure != nil && ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -74,41 +89,78 @@ func (p *pump) push(ctx context.Context, h *handover) (answered bool, err error)
 	return v.answered, nil
 }
 
-// recipients are the offers of e to this peer that are open.
-func (p *pump) recipients(ctx context.Context, h *handover, e events.Event) ([]offer, error) {
+// recipients are the offers of e to this peer that wait, and those that were withdrawn but may have arrived.
+func (p *pump) recipients(ctx context.Context, h *handover, e events.Event) (to, withdrawn []offer, err error) {
 	all, err := plan(ctx, p.r, e)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cause := address(e)
-	var to []offer
 	for _, o := range all {
 		if o.Node != p.origin {
 			continue
 		}
 		s, err := p.r.delivery(ctx, o.stream())
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if !open(s, cause) || s.Phase == delivery.PhaseWithdrawn && p.r.tooOld(s) {
+		switch {
+		case !open(s, cause):
+			continue
+		case s.Phase == delivery.PhaseWithdrawn:
+			if !p.r.tooOld(s) {
+				withdrawn = append(withdrawn, o)
+			}
 			continue
 		}
 		if pointless, err := p.pointless(ctx, e, o); err != nil {
-			return nil, err
+			return nil, nil, err
 		} else if pointless {
 			if err := p.r.withdraw(ctx, o.stream(), cause, o.ItemID); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			continue
 		}
 		h.attempts = max(h.attempts, s.Attempts)
 		to = append(to, o)
 	}
-	return to, nil
+	return to, withdrawn, nil
+}
+
+// clear finds out whether the peer has what was withdrawn here before its answer came, and records its receipt if so.
+func (p *pump) clear(ctx context.Context, e events.Event, withdrawn []offer) (failure, err error) {
+	known, ok := p.r.node.Snapshot().Directory.Peer(p.origin)
+	if !ok || e.Statement.Package == nil {
+		return nil, nil
+	}
+	receipt, failure := p.r.o.Transport.Receipt(ctx, Target(known), e.Statement.Package.SHA256)
+	if failure != nil || receipt == nil {
+		return failure, ctx.Err()
+	}
+	if err := checkAnswer(receipt, known, *e.Statement.Package); err != nil {
+		return &peer.FailedError{Class: peer.ClassAnswer, Reached: true, Err: err}, nil
+	}
+	r, err := ledger.ParseReceipt(receipt)
+	if err != nil {
+		return nil, err
+	}
+	had := slices.DeleteFunc(withdrawn, func(o offer) bool { return !took(r.Statement, o) })
+	return nil, p.forwarded(ctx, e, had, receipt)
+}
+
+// took says whether the peer's statement names the recipient of the offer as one of its own.
+func took(s events.Statement, o offer) bool {
+	var d document.Received
+	if json.Unmarshal(s.Data, &d) != nil || s.Name == document.NameStatusReported {
+		return true
+	}
+	return slices.ContainsFunc(d.Recipients, func(r document.Recipient) bool {
+		return !r.Elsewhere && slices.ContainsFunc(r.Codes, func(c string) bool { return slices.Contains(o.codes, c) })
+	})
 }
 
 // pointless says whether an offer is a request to give back (status 13) what the recipient's node never got: the document
-// was withdrawn on the way. The document's own hand-over is over by now, as the queue keeps their order.
+// was withdrawn on the way. The document's own hand-over is over by now, as the queue keeps their order, so that is certain.
 func (p *pump) pointless(ctx context.Context, e events.Event, o offer) (bool, error) {
 	if e.Statement.Name != document.NameStatusReported {
 		return false, nil
@@ -118,7 +170,7 @@ func (p *pump) pointless(ctx context.Context, e events.Event, o offer) (bool, er
 		return false, err
 	}
 	s, err := p.r.delivery(ctx, delivery.Stream(e.Statement.Stream, delivery.ItemDocument, o.Org))
-	return s.Phase == delivery.PhaseWithdrawn && !doubtful(s.Reason), err
+	return s.Phase == delivery.PhaseWithdrawn, err
 }
 
 // statusTakeBack is the status code by which a sender asks for a document back.
@@ -235,8 +287,8 @@ func (p *pump) attempted(ctx context.Context, h *handover, e events.Event, to []
 	if v.final {
 		return true, nil
 	}
-	left, err := p.recipients(ctx, h, e)
-	return len(left) == 0, err
+	to, withdrawn, err := p.recipients(ctx, h, e)
+	return len(to)+len(withdrawn) == 0, err
 }
 
 // giveUp is how long delivery is tried, 0 for ever.

@@ -42,6 +42,8 @@ type Node interface {
 // *peer.RefusedError or *peer.FailedError.
 type Transport interface {
 	Deliver(ctx context.Context, to peer.Target, h peer.Handover) ([]byte, error)
+	// Receipt asks for the peer's receipt of a package that may have been handed over before; nil: it was not.
+	Receipt(ctx context.Context, from peer.Target, sha256 events.Digest) ([]byte, error)
 }
 
 // Options of a Router. Log, Node, Transport and Now are required.

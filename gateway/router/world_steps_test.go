@@ -57,6 +57,22 @@ func (t transport) Deliver(_ context.Context, to peer.Target, h peer.Handover) (
 	return receipt, err
 }
 
+func (t transport) Receipt(ctx context.Context, from peer.Target, sum events.Digest) ([]byte, error) {
+	w := t.from.w
+	w.mu.Lock()
+	cut := w.cut[t.from.name+">"+strings.TrimSuffix(from.Origin, ".example/log")]
+	w.mu.Unlock()
+	n := w.node(from.Origin)
+	if cut || !n.up() {
+		return nil, &peer.FailedError{Class: peer.ClassUnreachable, Err: errors.New("no way")}
+	}
+	positions, err := n.store.FindPackage(ctx, sum)
+	if err != nil || len(positions) == 0 {
+		return nil, err
+	}
+	return n.Receipt(ctx, positions[0])
+}
+
 // step lets the router of a node do all it can now and checks the whole state of the node.
 func (w *world) step(name string) router.Progress {
 	w.t.Helper()

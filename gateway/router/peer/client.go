@@ -131,6 +131,16 @@ func (c *Client) Change(ctx context.Context, from Target, after string) (id stri
 	return header.Get("Tram-Change"), b, nil
 }
 
+// Receipt asks for the peer's receipt of a package that may have been handed over before. nil: the peer does not have it.
+func (c *Client) Receipt(ctx context.Context, from Target, sha256 events.Digest) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	b, _, err := c.exchange(ctx, from, func(ctx context.Context, base string) (*http.Request, error) {
+		return http.NewRequestWithContext(ctx, http.MethodGet, base+PathReceipt+sha256.String(), nil)
+	}, maxAnswer)
+	return b, err
+}
+
 // frame makes what stands before and after the package bytes. The boundary is a hash over the package's own
 // digest, so it cannot stand inside the package.
 func frame(h Handover) (head, tail []byte, boundary string, err error) {

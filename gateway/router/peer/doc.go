@@ -16,6 +16,7 @@ import (
 const (
 	PathPackages  = "/peer/v1/packages"
 	PathDirectory = "/peer/v1/directory"
+	PathReceipt   = "/peer/v1/receipts/" // and the SHA-256 of the package in hex
 )
 
 // Names of the parts of a hand-over, in the order in which they are sent.

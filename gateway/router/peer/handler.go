@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/gateway"
 )
 
@@ -21,6 +23,8 @@ type Door interface {
 	Authenticate(gateway.Credential) (gateway.Caller, error)
 	// AcceptFromPeer judges and records a package, or answers a known one with its earlier receipt.
 	AcceptFromPeer(ctx context.Context, c gateway.Caller, r io.Reader, size int64, h gateway.Handover) (gateway.Accepted, error)
+	// HandedReceipt is the receipt of a package that the caller has handed over before, CodeNotFound if it has not.
+	HandedReceipt(ctx context.Context, c gateway.Caller, sha256 events.Digest) ([]byte, error)
 }
 
 // Publisher gives the signed directory changes that this node publishes for its peers.
@@ -60,6 +64,7 @@ func NewHandler(o HandlerOptions) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathPackages, h.peerOnly(h.packages))
 	mux.HandleFunc("GET "+PathDirectory, h.peerOnly(h.directory))
+	mux.HandleFunc("GET "+PathReceipt+"{sha256}", h.peerOnly(h.receipt))
 	return mux, nil
 }
 
@@ -119,10 +124,34 @@ func (h *handler) packages(w http.ResponseWriter, r *http.Request, caller gatewa
 	if accepted.Duplicate {
 		status = http.StatusOK
 	}
+	writeReceipt(w, status, accepted.Receipt)
+	return nil
+}
+
+func writeReceipt(w http.ResponseWriter, status int, receipt []byte) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(accepted.Receipt)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(receipt)))
 	w.WriteHeader(status)
-	_, _ = w.Write(accepted.Receipt) // a peer that has gone asks again
+	_, _ = w.Write(receipt) // a peer that has gone asks again
+}
+
+// receipt answers a peer that does not know whether a package it has handed over has arrived: 204 if not.
+func (h *handler) receipt(w http.ResponseWriter, r *http.Request, caller gateway.Caller) error {
+	var sum events.Digest
+	if text := r.PathValue("sha256"); len(text) != 2*len(sum) {
+		return gateway.Refuse(gateway.CodeParameter).At("sha256")
+	} else if _, err := hex.Decode(sum[:], []byte(text)); err != nil {
+		return gateway.Refuse(gateway.CodeParameter).At("sha256")
+	}
+	receipt, err := h.Door.HandedReceipt(r.Context(), caller, sum)
+	switch {
+	case errors.Is(err, gateway.Refuse(gateway.CodeNotFound)):
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	case err != nil:
+		return err
+	}
+	writeReceipt(w, http.StatusOK, receipt)
 	return nil
 }
 

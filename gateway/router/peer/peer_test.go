@@ -98,6 +98,13 @@ func (d *door) AcceptFromPeer(_ context.Context, c gateway.Caller, r io.Reader, 
 	return d.answer, d.err
 }
 
+func (d *door) HandedReceipt(_ context.Context, c gateway.Caller, sum events.Digest) ([]byte, error) {
+	if c.Peer != "" && sum == d.digest {
+		return d.answer.Receipt, nil
+	}
+	return nil, gateway.Refuse(gateway.CodeNotFound)
+}
+
 // changes is a publisher of three changes.
 type changes struct{}
 
@@ -184,6 +191,21 @@ func TestHandOver(t *testing.T) {
 	}
 	if len(s.heard) == 0 || s.heard[0] != "province.example/log" {
 		t.Errorf("heard of %v", s.heard)
+	}
+}
+
+func TestReceiptAskedFor(t *testing.T) {
+	s := serve(t, newIdentity(t, "vpcp.example", nil, nil))
+	c := connect(t, newIdentity(t, "province.example", nil, nil))
+	h := hand([]byte("x"))
+	if b, err := c.Receipt(context.Background(), s.target(), h.SHA256); b != nil || err != nil {
+		t.Errorf("before it was handed over: %q, %v; expected nothing", b, err)
+	}
+	if _, err := c.Deliver(context.Background(), s.target(), h); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := c.Receipt(context.Background(), s.target(), h.SHA256); string(b) != "receipt of the peer" || err != nil {
+		t.Errorf("after it was handed over: %q, %v", b, err)
 	}
 }
 
