@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,7 +90,7 @@ Without --key it cannot tell whose record this is; without --checkpoint (one kep
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&o.keyFile, "key", "k", "", "the log's verifier key (or a file with it) or a file with the node's certificate")
-	fs.StringVar(&o.checkpointFile, "checkpoint", "", "a checkpoint of this log kept from earlier")
+	fs.StringVar(&o.checkpointFile, "checkpoint", "", "a checkpoint of this log kept from earlier, or a receipt, which carries one")
 	fs.BoolVar(&asJSON, "json", false, "print one JSON object")
 	fs.BoolVarP(&quiet, "quiet", "q", false, "no progress bar")
 	return cmd
@@ -112,6 +113,10 @@ func verifyDir(ctx context.Context, o verifyOptions) (*verifyAnswer, error) {
 	if o.checkpointFile != "" {
 		if opts.Checkpoint, err = os.ReadFile(o.checkpointFile); err != nil {
 			return nil, fmt.Errorf("couldn't read checkpoint: %w", err)
+		}
+		// A receipt carries the checkpoint of its day after its first empty line.
+		if _, carried, ok := bytes.Cut(opts.Checkpoint, []byte("\n\n")); ok && bytes.HasPrefix(opts.Checkpoint, []byte("c2sp.org/tlog-proof@")) {
+			opts.Checkpoint = carried
 		}
 	}
 	var judged uint64
