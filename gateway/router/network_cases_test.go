@@ -264,6 +264,7 @@ func TestNetworkRecallInDoubt(t *testing.T) {
 			p, v := w.nodes["province"], w.nodes["vpcp"]
 			b, id := w.letter("H02", "1", []string{"G22"}, nil)
 			w.mustHand("H02", b)
+			p.client.Close() // connections from before are not cut
 			w.mu.Lock()
 			if arrived {
 				w.drop = 1
