@@ -54,6 +54,7 @@ type loadResult struct {
 	lags      []time.Duration
 	group     float64       // packages a commit
 	processor time.Duration // of the node, meanwhile
+	sending   time.Duration // processor time of the senders
 	bytesEach int
 	receipts  []benchReceipt
 }
@@ -120,6 +121,10 @@ func (l *load) run(ctx context.Context) (*loadResult, error) {
 	if err != nil {
 		return nil, errors.Join(err, ctx.Err())
 	}
+	own, err := ownProcessor()
+	if err != nil {
+		return nil, err
+	}
 	start := time.Now()
 	close(begin)
 	if err := g.Wait(); err != nil {
@@ -134,12 +139,16 @@ func (l *load) run(ctx context.Context) (*loadResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	ownNow, err := ownProcessor()
+	if err != nil {
+		return nil, err
+	}
 	n := int(l.accepted.Load())
 	if n == 0 {
 		return nil, errors.New("couldn't measure: nothing was sent")
 	}
 	return &loadResult{
-		packages: n, seconds: seconds, processor: now - used, took: l.took, lags: l.lags, group: float64(n) / float64(len(l.heads)),
+		packages: n, seconds: seconds, processor: now - used, sending: ownNow - own, took: l.took, lags: l.lags, group: float64(n) / float64(len(l.heads)),
 		bytesEach: int(l.bytes / int64(n)), receipts: l.receipts,
 	}, nil
 }

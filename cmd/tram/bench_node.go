@@ -12,6 +12,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -193,6 +194,15 @@ func (s *benchSite) memory(name string) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("couldn't find %s among the node's figures", name)
+}
+
+// ownProcessor is the processor time that this process has used: that of the senders.
+func ownProcessor() (time.Duration, error) {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0, fmt.Errorf("couldn't read processor time: %w", err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
 // profileTo starts a CPU profile, if a file is given.
