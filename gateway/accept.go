@@ -160,17 +160,23 @@ func (h *handIn) mayAskAgain(e events.Event) bool {
 }
 
 // examine parses and verifies, in a slot of its own: at most as many at once as there are processors, so that a crowd
-// waits instead of sharing the caches. The result is what only a verified package can lead to.
+// waits instead of sharing the caches, and large ones never in all of them, so that small ones need not wait for those. The result is what only a verified package can lead to.
 func (h *handIn) examine(ctx context.Context) (*plan, error) {
-	select {
-	case h.n.verifiers <- struct{}{}:
-		defer func() { <-h.n.verifiers }()
-	case <-ctx.Done():
-		return nil, Refuse(CodeCutShort).Because(ctx.Err())
+	slots := []chan struct{}{h.n.verifiers}
+	if h.body.file != nil {
+		slots = []chan struct{}{h.n.large, h.n.verifiers} // always in this order
+	}
+	for _, slot := range slots {
+		select {
+		case slot <- struct{}{}:
+			defer func() { <-slot }()
+		case <-ctx.Done():
+			return nil, Refuse(CodeCutShort).Because(ctx.Err())
+		}
 	}
 	h.snap = h.n.Snapshot()
 	if h.peer == nil {
-		h.at = h.n.Now()
+		h.at = h.n.Now().Truncate(time.Microsecond) // as it is recorded: everything is judged as of this one time
 	}
 	p, err := h.parse(ctx, schemas.Received{Source: h.body.src, SHA256: h.body.digest})
 	if err != nil {

@@ -69,6 +69,7 @@ type Node struct {
 
 	accepting chan struct{} // slots for hand-ins
 	verifiers chan struct{} // slots for parsing and verifying
+	large     chan struct{} // slots among those for large ones
 	waiters   chan struct{} // slots for long polls
 	perClient counters      // hand-ins at once, by client
 	packages  keyed         // one hand-in of the same bytes at a time
@@ -126,6 +127,7 @@ func New(c Config) (*Node, error) {
 		c: c, l: l, spool: sp, drained: make(chan struct{}),
 		accepting: make(chan struct{}, l.Accepting),
 		verifiers: make(chan struct{}, l.Verifiers),
+		large:     make(chan struct{}, max(1, l.Verifiers/2)),
 		waiters:   make(chan struct{}, l.Waiters),
 	}
 	if n.metrics, err = newMetrics(c.Metrics, n); err != nil {

@@ -149,6 +149,11 @@ func (w *world) register(p *schemas.Package) {
 	}
 	var ops []schemas.Operation
 	sender := p.Sender()
+	d := w.node.Snapshot().Directory
+	if r := d.Resolve(sender, w.clock.Now()); r.Known { // VPCP, which the world knows by its other code as another node's
+		sender = r.Org
+		ops = append(ops, schemas.ChangeOrganisation{Code: sender, Node: origin})
+	}
 	for code := range codes {
 		ops = append(ops, schemas.AddOrganisation{Code: code, Name: "Cơ quan " + code})
 	}

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/schemas"
 )
@@ -128,5 +131,39 @@ func TestReadYourWrites(t *testing.T) {
 		if a := w.call("sender", http.MethodGet, "/v1/packages/"+acc.SHA256, nil); a.status != http.StatusOK || !bytes.Equal(a.body, pkg) {
 			t.Fatalf("package %d: status %d", i, a.status)
 		}
+	}
+}
+
+// HTTP/2 is what curl and browsers speak when they can: deadlines, limits and refusals hold there too.
+func TestHTTP2(t *testing.T) {
+	w := newWorld(t, func(o *worldOptions) { o.http2, o.limits.MaxPackage, o.api.BodyIdle = true, 1<<20, 50*time.Millisecond })
+	pkg := w.signed(w.doc("180"))
+	var acc httpapi.AcceptedAnswer
+	w.post("sender", pkg).into(t, &acc)
+	if a := w.call("sender", http.MethodGet, "/v1/packages/"+acc.SHA256, nil, "Range", "bytes=5-9"); a.status != http.StatusPartialContent || !bytes.Equal(a.body, pkg[5:10]) {
+		t.Errorf("range: status %d", a.status)
+	}
+	if p := w.post("sender", make([]byte, 2<<20)).problem(t); p.Code != gateway.CodeTooLarge {
+		t.Errorf("too large: %d", p.Code)
+	}
+	if p := w.post("sender", []byte("<x/>")).problem(t); p.Code != gateway.CodeNamespace {
+		t.Errorf("unknown: %d", p.Code)
+	}
+	stalled, stop := io.Pipe()
+	defer stop.Close()
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodPost, w.server.URL+"/v1/packages", stalled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+w.actors["sender"].token)
+	resp, err := w.client(w.actors["sender"]).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.ProtoMajor != 2 {
+		t.Errorf("protocol %s", resp.Proto)
+	}
+	if p := readAnswer(t, resp).problem(t); p.Code != gateway.CodeTooSlow {
+		t.Errorf("a body that never comes: %d", p.Code)
 	}
 }

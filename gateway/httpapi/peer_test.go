@@ -134,8 +134,8 @@ func TestHandoverUnknownRecipient(t *testing.T) {
 	if r := gateway.AsRefusal(err); r.Code != gateway.CodeRecipientsUnknown || len(r.Details) != 1 || r.Details[0] != "H02.98" {
 		t.Errorf("refused with %+v", r)
 	}
-	// A peer cannot use the door of agencies for documents.
-	if p := w.post("peer", pkg).problem(t); p.Code != gateway.CodeNotSender {
+	// A peer cannot use the door of agencies.
+	if p := w.post("peer", pkg).problem(t); p.Code != gateway.CodeForbidden {
 		t.Errorf("at the agencies' door: %d %s", p.Code, p.ID)
 	}
 	// And nobody but a peer can use the door of peers.

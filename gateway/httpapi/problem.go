@@ -44,7 +44,9 @@ func (a *API) writeRefusal(w *recorder, r *Request, refusal *gateway.Refusal) {
 	case gateway.CodeRate:
 		h.Set("Retry-After", "60")
 	case gateway.CodeTooSlow, gateway.CodeCutShort, gateway.CodeTooLarge:
-		h.Set("Connection", "close") // the rest of the body is of no use
+		if r.ProtoMajor == 1 { // HTTP/2 ends the one stream by itself
+			h.Set("Connection", "close") // the rest of the body is of no use
+		}
 	default:
 		if refusal.Retryable {
 			h.Set("Retry-After", "5")

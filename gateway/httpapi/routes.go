@@ -12,8 +12,8 @@ var (
 		gateway.KindAgency, gateway.KindChannel, gateway.KindPeer, gateway.KindAuditor,
 		gateway.KindOperator, gateway.KindAdministrator,
 	}
-	submitters = []gateway.Kind{ // documents by agencies and channels; directory changes by whoever may sign them
-		gateway.KindAgency, gateway.KindChannel, gateway.KindPeer, gateway.KindOperator, gateway.KindAdministrator,
+	submitters = []gateway.Kind{ // documents by agencies and channels; directory changes also by those who run the node
+		gateway.KindAgency, gateway.KindChannel, gateway.KindOperator, gateway.KindAdministrator,
 	}
 	readers = []gateway.Kind{gateway.KindAgency, gateway.KindAuditor}
 	agency  = []gateway.Kind{gateway.KindAgency}
