@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks a Trạm receipt offline: receipt-check.py FILE KEY
-KEY is the node's certificate (PEM file) or the log's verifier key (origin+id+base64). Needs python3 and openssl."""
+KEY is the node's certificate (PEM file) or the log's verifier key (origin+id+base64, or a file with it). Needs python3 and openssl."""
 import base64, hashlib, json, os, subprocess, sys, tempfile
 sha, b64 = lambda b: hashlib.sha256(b).digest(), lambda s: base64.b64decode(s, validate=True)
 
@@ -29,11 +29,12 @@ for h in map(b64, proof):  # RFC 9162, 2.1.3.2
     i, last = i >> 1, last >> 1
 assert last == 0 and node == b64(root), "the statement is not under the root"
 sigs = dict(line.split(" ")[1:] for line in lines.decode().splitlines())
-if os.path.exists(sys.argv[2]):  # a certificate: the line of the node's key
+key = open(sys.argv[2]).read() if os.path.exists(sys.argv[2]) else sys.argv[2]
+if "-----BEGIN" in key:  # a certificate: the line of the node's key
     pub = subprocess.run(["openssl", "x509", "-in", sys.argv[2], "-pubkey", "-noout"], capture_output=True, check=True).stdout
     ok = verify(["dgst", "-sha256", "-verify", "key", "-signature", "sig", "text"], pub, b64(sigs[origin + "/node"])[4:], text)
 else:  # a verifier key: the Ed25519 line; 44 bytes of DER say "an Ed25519 key"
-    name, _, key = sys.argv[2].split("+", 2)
+    name, _, key = key.strip().split("+", 2)
     der = bytes.fromhex("302a300506032b6570032100") + b64(key)[1:]
     ok = name == origin and verify("pkeyutl -verify -pubin -keyform DER -inkey key -rawin -in text -sigfile sig".split(), der, b64(sigs[origin])[4:], text)
 assert ok, "the signature is not by this key"
