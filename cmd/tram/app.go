@@ -120,6 +120,7 @@ func (a *app) openGateway(data string) (err error) {
 	if a.router, err = router.New(router.Options{
 		Log: a.store, Node: a.node, Transport: a.peers, Now: time.Now, Logger: a.log,
 		Keeper: router.FileKeeper(filepath.Join(data, "router.json")), Backoff: c.Delivery.RetryMin, Longest: c.Delivery.RetryMax,
+		Metrics: a.metrics,
 	}); err != nil {
 		return err
 	}
@@ -136,7 +137,7 @@ func (a *app) openGateway(data string) (err error) {
 	}, a.metrics); err != nil {
 		return err
 	}
-	peers, err := peer.NewHandler(peer.HandlerOptions{Door: a.node, Directory: a.exchange, Heard: a.heard})
+	peers, err := peer.NewHandler(peer.HandlerOptions{Door: a.node, Directory: a.exchange, Heard: a.heard, Stranger: func(string) { a.exchange.Poke() }})
 	if err != nil {
 		return err
 	}
