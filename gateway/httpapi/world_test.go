@@ -600,3 +600,12 @@ func (w *world) until(so func() bool) {
 		}
 	}
 }
+
+func logPublic(t testing.TB) ed25519.PublicKey {
+	t.Helper()
+	pub, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pub
+}
