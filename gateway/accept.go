@@ -47,7 +47,6 @@ type handIn struct {
 	at      time.Time
 	snap    *Snapshot
 	body    *body
-	handed  []string
 	kind    schemas.Kind
 	sender  string // code as written, "" until read
 	org     string // identity, "" until known

@@ -110,9 +110,9 @@ func (a *API) describe() ([]byte, error) {
 				content[media] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
 			}
 		}
-		op.Responses["200"] = &huma.Response{Description: http.StatusText(200), Content: content}
+		op.Responses["200"] = &huma.Response{Description: http.StatusText(http.StatusOK), Content: content}
 		if r.Doc.Created {
-			op.Responses["201"] = &huma.Response{Description: http.StatusText(201), Content: content}
+			op.Responses["201"] = &huma.Response{Description: http.StatusText(http.StatusCreated), Content: content}
 		}
 		for status, text := range refusalsByStatus(r) {
 			op.Responses[status] = &huma.Response{Description: text, Content: map[string]*huma.MediaType{jsonType: {Schema: problem}}}
