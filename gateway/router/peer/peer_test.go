@@ -381,7 +381,7 @@ func TestLargePackageStreams(t *testing.T) {
 	if s.d.got != size {
 		t.Errorf("%d bytes arrived, expected %d", s.d.got, size)
 	}
-	if got := after.TotalAlloc - before.TotalAlloc; got > size/8 {
+	if got := after.TotalAlloc - before.TotalAlloc; got > size/4 { // the race detector empties pools
 		t.Errorf("%d MiB were allocated on the way of %d MiB", got>>20, size>>20)
 	}
 }
