@@ -165,7 +165,10 @@ func (a *API) line(r *Request, route Route, w *recorder, code int, err error, d 
 		attrs = append(attrs, slog.Int("code", code))
 	}
 	if err != nil && w.status() >= 500 {
-		level = slog.LevelError
+		level = slog.LevelWarn // draining, busy, disk full: foreseen, and the caller tries again
+		if code == gateway.CodeInternal {
+			level = slog.LevelError
+		}
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	a.log.LogAttrs(r.Context(), level, "request", attrs...)
