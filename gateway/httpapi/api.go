@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -115,11 +116,21 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.Serv
 // Routes is the table, for documentation and tests.
 func (a *API) Routes() []Route { return a.routes }
 
+// peerPrefix is where the handler of peers (gateway/router/peer) is mounted.
+const peerPrefix = "/peer/"
+
 // Server makes an http.Server with the limits an open port needs. There is no ReadTimeout: a 512 MiB body over a slow
-// line is legitimate, and the minimum rate cuts off those that are not.
+// line is legitimate, and the minimum rate cuts off those that are not. What is served under /peer/ comes under Guard.
 func (a *API) Server(handler http.Handler, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *http.Server {
+	guarded := a.Guard(handler)
 	s := &http.Server{
-		Handler:           handler,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, peerPrefix) {
+				guarded.ServeHTTP(w, r)
+				return
+			}
+			handler.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,

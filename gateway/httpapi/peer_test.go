@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -224,5 +225,24 @@ func TestCustody(t *testing.T) {
 	w.post("sender", w.sign(w.unsigned(w.doc("950")), &agency{key: key, cert: cert})).into(t, &acc)
 	if acc.Assurance != document.AssuranceCustody {
 		t.Errorf("assurance %s", acc.Assurance)
+	}
+}
+
+// A peer that falls silent in the middle of a hand-over is cut off like anybody else.
+func TestSlowPeer(t *testing.T) {
+	w := newWorld(t, func(o *worldOptions) { o.api.BodyIdle = 50 * time.Millisecond })
+	body, stop := io.Pipe()
+	defer stop.Close()
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodPost, w.server.URL+"/peer/v1/packages", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	resp, err := w.client(w.actors["peer"]).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := readAnswer(t, resp).problem(t); p.Code != gateway.CodeCutShort && p.Code != gateway.CodeTooSlow || p.Request == "" {
+		t.Errorf("refused with %d, request %q", p.Code, p.Request)
 	}
 }
