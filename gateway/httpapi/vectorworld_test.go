@@ -1,10 +1,8 @@
 package httpapi_test
 
 import (
-	"archive/zip"
 	"bufio"
 	"bytes"
-	"compress/flate"
 	"context"
 	"crypto"
 	"crypto/ed25519"
@@ -13,8 +11,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +30,6 @@ import (
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/policy"
-	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/httpapi"
@@ -518,49 +513,6 @@ func (w *world) vouch(file []byte, value string) []byte {
 	return b
 }
 
-func zipBomb(t testing.TB) string {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
-	f, err := z.Create("bom.txt")
-	if err == nil {
-		_, err = io.CopyN(f, zeroReader{}, 64<<20)
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return base64.StdEncoding.EncodeToString(b.Bytes())
-}
-
-type zeroReader struct{}
-
-func (zeroReader) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
-func zipEntry(t testing.TB, name string, encrypted bool) string {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	h := &zip.FileHeader{Name: name, Method: zip.Store}
-	if encrypted {
-		h.Flags |= 1
-	}
-	f, err := z.CreateHeader(h)
-	if err == nil {
-		_, err = f.Write([]byte("nội dung"))
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return base64.StdEncoding.EncodeToString(b.Bytes())
-}
-
 func (w *world) firstEntry(who string) string {
 	w.t.Helper()
 	var box httpapi.MailboxPage
@@ -569,98 +521,4 @@ func (w *world) firstEntry(who string) string {
 		w.t.Fatalf("the mailbox of %s is empty", who)
 	}
 	return box.Entries[0].ID
-}
-
-// inside is how much the node holds.
-type inside struct {
-	events   uint64
-	packages int64 // bytes in segment files
-}
-
-func (w *world) inside() inside {
-	w.t.Helper()
-	in := inside{events: w.store.Head().Size}
-	files, err := filepath.Glob(filepath.Join(w.dir, "node", "packages", "*"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, f := range files {
-		if st, err := os.Stat(f); err == nil {
-			in.packages += st.Size()
-		}
-	}
-	return in
-}
-
-// mustHoldNothingOf checks that a refusal left nothing behind but, where the design says so, the fact of it.
-func (w *world) mustHoldNothingOf(b []byte, before, after inside, code int) {
-	t := w.t
-	t.Helper()
-	sum := events.Digest(sha256.Sum256(b))
-	for i := before.events; i < after.events; i++ {
-		e, err := w.store.Event(w.ctx, i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e.Statement.Name != refusal.NameRecorded || i > before.events {
-			t.Errorf("the refusal left an event %s", e.Statement.Name)
-			continue
-		}
-		var d refusal.Recorded
-		if err := json.Unmarshal(e.Statement.Data, &d); err != nil {
-			t.Fatal(err)
-		}
-		if d.Code != strconv.Itoa(code) || d.Caller == "" || e.Statement.Package != nil || e.Facts != nil {
-			t.Errorf("refusal event %s of client %s", e.Statement.Data, e.Statement.Client)
-		}
-		if secret := code == gateway.CodeSecret; secret != (d.Digest == nil) || !secret && *d.Digest != sum {
-			t.Errorf("refusal %d recorded with digest %v", code, d.Digest)
-		}
-	}
-	if code >= 3000 && code < 6000 && after.events == before.events && recordedAnyway(code) {
-		t.Error("the refusal was not recorded")
-	}
-	if after.packages != before.packages {
-		t.Errorf("segments grew by %d bytes", after.packages-before.packages)
-	}
-	if positions, err := w.store.FindPackage(w.ctx, sum); len(b) > 0 && (err != nil || len(positions) > 0) && code >= 2000 && code < 5000 {
-		t.Errorf("the refused package is in the store at %v: %v", positions, err)
-	}
-	for _, m := range []string{"tram_spool_memory_bytes", "tram_spool_disk_bytes"} {
-		if n := w.gauge(m); n != 0 && code != gateway.CodeConcurrency {
-			t.Errorf("%s is %v after the answer", m, n)
-		}
-	}
-	left, err := filepath.Glob(filepath.Join(w.dir, "spool*", "*"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("left in the spool: %v %v", left, err)
-	}
-}
-
-// recordedAnyway are the refusals that are always about a package whose sender was readable.
-func recordedAnyway(code int) bool {
-	switch code {
-	case gateway.CodePeerReceipt, gateway.CodeDeliveryState, gateway.CodeConflict, gateway.CodeDestroyed:
-		return false
-	}
-	return true
-}
-
-// gauge reads one metric of the node.
-func (w *world) gauge(name string) float64 {
-	w.t.Helper()
-	if w.metrics == nil {
-		return 0
-	}
-	families, err := w.metrics.Gather()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, f := range families {
-		if f.GetName() == name {
-			return f.GetMetric()[0].GetGauge().GetValue()
-		}
-	}
-	w.t.Fatalf("no metric %s", name)
-	return 0
 }
