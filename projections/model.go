@@ -85,7 +85,6 @@ type docState struct {
 	destroyed  bool // the words were destroyed
 
 	counts     [stateCount]uint32 // of its document deliveries
-	marked     uint32             // deliveries with the mark "recalled"
 	marks      uint8              // of the document as a whole: recalled (for all), updated, replaced
 	replacedBy key                // latest
 	lastStatus uint32
@@ -111,11 +110,6 @@ func (d *docState) outgoing() state {
 		}
 	}
 	return stateNone
-}
-
-func (d *docState) hasReader(org uint32) bool {
-	_, ok := slices.BinarySearch(d.readers, org)
-	return ok
 }
 
 // addReader reports whether the organisation is new.
