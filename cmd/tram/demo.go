@@ -336,8 +336,21 @@ func (d *day) invite(out io.Writer, accounts []demoAccount) {
 		fmt.Fprintf(out, "  %-16s %-28s %s\n", a.Username, a.Password, a.Name)
 	}
 	fmt.Fprintf(out, "API: %s  (%s)\n", d.province.url(), d.vpcp.url())
-	fmt.Fprintf(out, "Kiểm chứng lại / verify again:  tram verify %s --key %s\n", d.province.data(), d.province.keyFile())
+	fmt.Fprintf(out, "Kiểm chứng lại / verify again:  %s verify %s --key %s\n", here(d.province.exe), here(d.province.data()), here(d.province.keyFile()))
 	fmt.Fprintln(out, "Ctrl-C để dừng. / Ctrl-C stops.")
+}
+
+// here is a path as one would type it from the current folder.
+func here(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(wd, path)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	return "." + string(filepath.Separator) + rel
 }
 
 // demoPDF is a one-page PDF that says a word; enough to be opened.
