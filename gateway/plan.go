@@ -155,7 +155,11 @@ func (h *handIn) planSubmission(ctx context.Context, p *schemas.Package) (*plan,
 	if err := h.vouch(v, p, sender); err != nil {
 		return nil, err
 	}
-	return h.planEdXML(ctx, inner, sender)
+	pl, err := h.planEdXML(ctx, inner, sender)
+	if err != nil {
+		return nil, err
+	}
+	return pl, h.withHeaderID(ctx, pl, p, sender)
 }
 
 // vouch says whether the signer of a submission may vouch for the sender of what it carries.

@@ -13,6 +13,7 @@ import (
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/refusal"
+	"github.com/tram-exchange/tram/events/submission"
 )
 
 // decoded is an event with all the work done that needs no other event. It is made by several goroutines at once.
@@ -68,8 +69,8 @@ func decode(e events.Event) (decoded, error) {
 		d.data = new(delivery.Failed)
 	case refusal.NameRecorded:
 		d.data = new(refusal.Recorded)
-	case policy.NameSet:
-		return d, nil
+	case policy.NameSet, submission.NameIDBound:
+		return d, nil // counted, no more
 	default:
 		if kind == directory.Stream {
 			return d, nil // folded by package directory, which knows its names

@@ -11,6 +11,7 @@ import (
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/refusal"
+	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/internal/view"
 )
 
@@ -121,6 +122,7 @@ func newScenario(t testing.TB) *scenario {
 
 	s.askedBack = l.status(t, s.letter, ubnd, "13")
 	l.add(t, record{stream: refusal.StreamPrefix + "00", name: refusal.NameRecorded, data: refusal.Recorded{Caller: "token:x", Sender: sxd, Code: "2004"}})
+	l.add(t, record{stream: submission.Stream(sxd, "nop-ho-1"), name: submission.NameIDBound, data: submission.IDBound{Issuer: sxd, Package: events.Sum([]byte("p")), Content: events.Sum([]byte("c"))}})
 	l.add(t, record{stream: refusal.StreamPrefix + "01", name: refusal.NameRecorded, data: refusal.Recorded{Caller: "token:x", Code: "2004"}})
 	l.add(t, record{stream: directory.Stream, name: directory.NameOrganisationChanged, data: directory.OrganisationChanged{Org: sxd}, facts: directory.OrganisationFacts{Name: "Sở Xây dựng và Giao thông"}})
 	cert := events.Sum([]byte("certificate"))

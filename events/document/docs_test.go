@@ -12,6 +12,7 @@ import (
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/refusal"
+	"github.com/tram-exchange/tram/events/submission"
 )
 
 // kinds are all events of all kinds with their data and facts.
@@ -46,6 +47,7 @@ var kinds = map[string][2]any{
 	delivery.NameForwarded:            {delivery.Forwarded{}, nil},
 	delivery.NameRetrying:             {delivery.Retrying{}, nil},
 	delivery.NameFailed:               {delivery.Failed{}, nil},
+	submission.NameIDBound:            {submission.IDBound{}, nil},
 	refusal.NameRecorded:              {refusal.Recorded{}, nil},
 }
 

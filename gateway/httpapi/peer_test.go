@@ -158,7 +158,7 @@ func TestSubmission(t *testing.T) {
 	}
 	// The same file vouched for again is the same document.
 	w.clock.Add(time.Minute)
-	twice := w.sign(w.vouch(file, "agency from="+codeSender+" sender="+codeSender), w.agencies["voucher:"+codeSender])
+	twice := w.sign(w.vouch(file, "agency from="+codeSender+" sender="+codeSender+" id=nop-ho-lai"), w.agencies["voucher:"+codeSender])
 	var again httpapi.AcceptedAnswer
 	w.post("sender", twice).into(t, &again)
 	if bytes.Equal(outer, twice) || !again.Duplicate || again.Position != acc.Position || again.SHA256 != acc.SHA256 {

@@ -131,6 +131,8 @@ func (w *world) second(fault string) {
 		c.Limits.MaxMemory = 100
 	case "contended":
 		c.Store = contended{w.store}
+	case "stops-between":
+		c.Store = &stopsBetween{Store: w.store}
 	case "destroyed":
 		c.Store = destroyed{w.store}
 	case "broken-views":
@@ -498,6 +500,8 @@ func (w *world) vouch(file []byte, value string) []byte {
 	for _, f := range fields[1:] {
 		name, v, _ := strings.Cut(f, "=")
 		switch name {
+		case "id":
+			h.ID = v
 		case "from":
 			h.From = v
 		case "sender":
