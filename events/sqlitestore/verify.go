@@ -116,7 +116,7 @@ func Verify(ctx context.Context, dir string, opts VerifyOptions, progress func(d
 	if opts.Workers == 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)
 	}
-	v := &verifier{ctx: ctx, dir: dir, opts: opts, meter: meter{report: progress}, evidence: map[events.Digest]bool{}}
+	v := &verifier{ctx: ctx, dir: dir, opts: opts, meter: meter{report: progress}, evidence: map[events.Digest]uint64{}}
 	_, err := rand.Read(v.key[:])
 	if err == nil {
 		err = v.run()
@@ -156,9 +156,9 @@ type verifier struct {
 
 	db       *conn
 	row      logRow
-	signed   ledger.Head // the stored checkpoint, if any
-	older    ledger.Head // the one given
-	evidence map[events.Digest]bool
+	signed   ledger.Head              // the stored checkpoint, if any
+	older    ledger.Head              // the one given
+	evidence map[events.Digest]uint64 // the position of the first event that names it
 	records  []record
 	dbBytes  int64 // of the meter, spread over the events
 

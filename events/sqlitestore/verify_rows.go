@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"database/sql/driver"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/tram-exchange/tram/events"
@@ -90,7 +91,9 @@ func (w *eventWalk) row(c []driver.Value) error {
 	}
 	w.time = st.Time
 	if st.Evidence != nil {
-		w.evidence[*st.Evidence] = true
+		if _, named := w.evidence[*st.Evidence]; !named {
+			w.evidence[*st.Evidence] = position
+		}
 	}
 	if err := w.place(e, at, c[3] != nil || c[4] != nil); err != nil {
 		return err
@@ -368,25 +371,37 @@ func (v *verifier) evidenceRows() error {
 		bytes, _ := c[1].([]byte)
 		got := events.Sum(bytes)
 		if string(b) != string(got[:]) {
-			return problem("evidence", "stored as %x, its bytes hash to %s", b, got)
+			p := problem("evidence", "stored as %x, its bytes hash to %s", b, got)
+			if first, named := v.evidenceAt(b); named {
+				return p.at(first)
+			}
+			return p
 		}
-		if !v.evidence[got] {
+		if _, named := v.evidence[got]; !named {
 			return problem("evidence", "%s is stored, no statement names it", got)
 		}
 		delete(v.evidence, got)
 		v.report.Evidence++
 		return v.ctx.Err()
 	}, `SELECT sha256, bytes FROM evidence`)
-	if err != nil {
+	if err != nil || len(v.evidence) == 0 {
 		return err
 	}
-	if len(v.evidence) == 0 {
-		return nil
-	}
-	return readEvents(v.ctx, v.db, v.row.origin, 0, v.row.size, func(e *events.Event, _ *place) error {
-		if d := e.Statement.Evidence; d != nil && v.evidence[*d] {
-			return problem("evidence", "%s is missing", d).at(e.Position)
+	var missing events.Digest
+	first := uint64(math.MaxUint64)
+	for d, position := range v.evidence {
+		if position < first {
+			missing, first = d, position
 		}
-		return nil
-	})
+	}
+	return problem("evidence", "%s is missing", missing).at(first)
+}
+
+// evidenceAt is the position of the first event that names a piece of evidence.
+func (v *verifier) evidenceAt(sum []byte) (first uint64, named bool) {
+	if len(sum) != len(events.Digest{}) {
+		return 0, false
+	}
+	first, named = v.evidence[events.Digest(sum)]
+	return first, named
 }
