@@ -145,6 +145,7 @@ func TestOperationsRefused(t *testing.T) {
 	s := world(t)
 	s = mustChange(t, s, change("more", "root", 1,
 		AddOrganisation{Code: "H02.06"}, AddOrganisation{Code: "H02.07"},
+		AddOrganisation{Code: "H05"}, AddOrganisation{Code: "000.00.00.H06"},
 		CloseOrganisation{Code: "H02.07", From: at(1)},
 		AddCode{Organisation: "H02.06", Code: Code{Code: "06.alias", Until: at(10)}},
 		enrol(org("H02.06"), "seal 06", PurposeSign),
@@ -161,6 +162,10 @@ func TestOperationsRefused(t *testing.T) {
 	}{
 		{"code twice", AddOrganisation{Code: "H02"}, ReasonCodeTaken},
 		{"alias of another", AddOrganisation{Code: "000.00.00.H02"}, ReasonCodeTaken},
+		{"old form of another at level 1", AddOrganisation{Code: "000.00.00.H05"}, ReasonCodeTaken},
+		{"new form of another at level 1", AddOrganisation{Code: "H06"}, ReasonCodeTaken},
+		{"old form beside its own code", AddOrganisation{Code: "X.1", Other: []Code{{Code: "000.00.00.H05"}}}, ReasonCodeTaken},
+		{"old form given to another", AddCode{Organisation: "H02.05", Code: Code{Code: "000.00.00.H05"}}, ReasonCodeTaken},
 		{"ended alias of another", AddOrganisation{Code: "X.1", Other: []Code{{Code: "06.alias", From: at(20)}}}, ReasonCodeTaken},
 		{"same code twice", AddOrganisation{Code: "H09", Other: []Code{{Code: "H09"}}}, ReasonCodeExists},
 		{"no code", AddOrganisation{}, ReasonCodeMalformed},

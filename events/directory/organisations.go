@@ -3,6 +3,8 @@ package directory
 import (
 	"strings"
 	"time"
+
+	"github.com/tram-exchange/tram/internal/orgid"
 )
 
 // maxCode is the greatest length of a code: QĐ 20/2020/QĐ-TTg says 35 characters.
@@ -103,6 +105,12 @@ func (j *judge) newCode(c Code, org string) verdict {
 	}
 	if v := j.inSpace(c.Code); v != good {
 		return v
+	}
+	// What Resolve takes for the same organisation cannot become another: at level 1 the two forms follow from each other.
+	if other, has := orgid.Counterpart(c.Code); has {
+		if owner, taken := j.s.codes.Get(other); taken && owner != org {
+			return wrong(ReasonCodeTaken, c.Code)
+		}
 	}
 	owner, taken := j.s.codes.Get(c.Code)
 	if !taken {
