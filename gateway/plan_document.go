@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
@@ -60,9 +61,11 @@ func (h *handIn) planDocument(ctx context.Context, pl *plan, p *schemas.Package,
 				return nil, outcome{}, err
 			}
 		}
-		if c.Effects, err = h.effects(ctx, d, sender); err != nil {
+		var unknown []Warning
+		if c.Effects, unknown, err = h.effects(ctx, d, sender); err != nil {
 			return nil, outcome{}, err
 		}
+		pl.warnings = slices.Concat(warnings(p.Warnings), unknown)
 		decision, err := document.DecideReceive(s, c)
 		if err != nil {
 			return nil, outcome{}, refuseDocument(err, CodeDocumentTaken)
@@ -94,30 +97,37 @@ func (h *handIn) parties(codes []string) []document.Party {
 	return out
 }
 
-// effects says what the document wants to do to earlier ones of its sender.
-func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender document.Party) ([]document.EffectRequest, error) {
+// warnDocumentUnknown: the document to be recalled, updated or replaced has not come in here. The effect is recorded all
+// the same, for the document may be under way; but more often its number or date was mistyped.
+const warnDocumentUnknown = "document-unknown-here"
+
+// effects says what the document wants to do to earlier ones of its sender, and warns a sender of this node of those that
+// the node does not have. Of a peer's documents it may well have seen none.
+func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender document.Party) (out []document.EffectRequest, unknown []Warning, err error) {
 	kind, ok := map[schemas.BusinessType]document.EffectKind{
 		schemas.BusinessRecall: document.EffectRecall, schemas.BusinessUpdate: document.EffectUpdate,
 		schemas.BusinessReplace: document.EffectReplace,
 	}[d.Business.Type]
 	if !ok {
-		return nil, nil
+		return nil, nil, nil
 	}
-	var out []document.EffectRequest
 	for _, a := range d.Affects() {
 		key, found, err := h.findDocument(ctx, sender, documentIDs(a.DocumentID, a.Code, dateOf(d, a), sender.Code))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if key == "" {
-			return nil, Refuse(CodeRequired).At("/edXML/edXMLEnvelope/edXMLHeader/MessageHeader/ResponseFor").
+			return nil, nil, Refuse(CodeRequired).At("/edXML/edXMLEnvelope/edXMLHeader/MessageHeader/ResponseFor").
 				With(a.Code, "name the document by its DocumentId, or by Code and PromulgationDate together")
 		}
 		e := document.EffectRequest{Kind: kind, Document: key, Recipients: h.parties(a.OrganIDs)}
 		if found {
-			if e.Held, err = h.n.held(ctx, document.StreamPrefix+key); err != nil {
-				return nil, err
+			if e.Held, found, err = h.n.held(ctx, document.StreamPrefix+key); err != nil {
+				return nil, nil, err
 			}
+		}
+		if !found && h.peer == nil {
+			unknown = append(unknown, Warning{Code: warnDocumentUnknown, Detail: strings.TrimSpace(a.Code + " " + a.DocumentID)})
 		}
 		if a.OrganID != "" {
 			e.Owner = h.party(a.OrganID)
@@ -137,26 +147,27 @@ func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender docume
 		}
 		out = append(out, e)
 	}
-	return out, nil
+	return out, unknown, nil
 }
 
-// held are the recipients of a document that this node answers for, but for those it was recalled from.
-func (n *Node) held(ctx context.Context, stream string) ([]document.Recipient, error) {
+// held are the recipients of a document that this node answers for, but for those it was recalled from. known is false when
+// the document itself has not come in, whatever was done to it.
+func (n *Node) held(ctx context.Context, stream string) (recipients []document.Recipient, known bool, err error) {
 	var s document.State
-	err := n.c.Store.Stream(ctx, stream, 0, func(e events.Event) (err error) {
+	err = n.c.Store.Stream(ctx, stream, 0, func(e events.Event) (err error) {
 		s, err = document.Fold(s, e)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("couldn't read the document concerned: %w", err)
+		return nil, false, fmt.Errorf("couldn't read the document concerned: %w", err)
 	}
 	if !s.Received {
-		return nil, nil
+		return nil, false, nil
 	}
 	return slices.DeleteFunc(slices.Clone(s.Recipients), func(r document.Recipient) bool {
 		_, recalled := s.Recalled(r.Org)
 		return r.Elsewhere || recalled
-	}), nil
+	}), true, nil
 }
 
 // dateOf finds the date beside the reference that an affected document came from.

@@ -94,6 +94,10 @@ func New(c Config, reg prometheus.Registerer) (*API, error) {
 		}
 		mux.Method(r.Method, r.Pattern, a.serve(r))
 	}
+	mux.Method(http.MethodGet, "/schemas", a.serve(Route{Method: http.MethodGet, Pattern: "/schemas", Public: true, Handle: func(w http.ResponseWriter, r *Request) error {
+		http.Redirect(w, r.Request, "/schemas/", http.StatusMovedPermanently)
+		return nil
+	}}))
 	mux.NotFound(a.serve(Route{Method: "*", Pattern: "unknown", Public: true, Handle: func(http.ResponseWriter, *Request) error {
 		return gateway.Refuse(gateway.CodeNotFound)
 	}}).ServeHTTP)

@@ -167,3 +167,50 @@ func TestHTTP2(t *testing.T) {
 		t.Errorf("a body that never comes: %d", p.Code)
 	}
 }
+
+// A recall of a document that never came in here is accepted, for it may be under way; its sender is warned.
+func TestRecallOfUnknownDocumentWarns(t *testing.T) {
+	w := newWorld(t)
+	target := w.doc("970")
+	recall := func(number, document string) (acc httpapi.AcceptedAnswer) {
+		t.Helper()
+		a := w.post("sender", w.signed(w.doc(number, func(d *schemas.Document) {
+			d.Business = schemas.Business{Type: schemas.BusinessRecall, DocumentID: document}
+		})))
+		if a.status != http.StatusCreated {
+			t.Fatalf("recall of %s: %d %s", document, a.status, a.body)
+		}
+		a.into(t, &acc)
+		return acc
+	}
+	unknown := func(acc httpapi.AcceptedAnswer) (details []string) {
+		for _, warning := range acc.Warnings {
+			if warning.Code == "document-unknown-here" {
+				details = append(details, warning.Detail)
+			}
+		}
+		return details
+	}
+	if got := unknown(recall("971", target.DocumentID)); len(got) != 1 || got[0] != target.DocumentID {
+		t.Errorf("before it came in: warnings %q, expected one of %s", got, target.DocumentID)
+	}
+	w.step() // now the recall stands in the document's stream, but the document does not
+	if got := unknown(recall("972", target.DocumentID)); len(got) != 1 {
+		t.Errorf("recalled, but never come in: warnings %q", got)
+	}
+	kept := w.doc("973")
+	if a := w.post("sender", w.signed(kept)); a.status != http.StatusCreated {
+		t.Fatalf("document: %d %s", a.status, a.body)
+	}
+	if got := unknown(recall("974", kept.DocumentID)); len(got) != 0 {
+		t.Errorf("known: warnings %q", got)
+	}
+}
+
+// The list of schemas is also found without the slash.
+func TestSchemasWithoutSlash(t *testing.T) {
+	w := newWorld(t)
+	if a := w.call("", http.MethodGet, "/schemas", nil); a.status != http.StatusOK || !bytes.Contains(a.body, []byte("edxml-accept.xsd")) {
+		t.Errorf("status %d: %s", a.status, a.body)
+	}
+}
