@@ -137,7 +137,7 @@ func (a *app) openGateway(data string) (err error) {
 	}, a.metrics); err != nil {
 		return err
 	}
-	peers, err := peer.NewHandler(peer.HandlerOptions{Door: a.node, Directory: a.exchange, Heard: a.heard, Stranger: func(string) { a.exchange.Poke() }})
+	peers, err := peer.NewHandler(peer.HandlerOptions{Door: a.node, Directory: a.exchange, Heard: a.heard, Refuse: a.api.Refuse, Stranger: func(string) { a.exchange.Poke() }})
 	if err != nil {
 		return err
 	}
