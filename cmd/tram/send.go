@@ -84,8 +84,11 @@ func sendCommand() *cobra.Command {
 				case answer.Resent:
 					word = "gửi thêm nơi nhận / sent to further recipients"
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n  %s position %d, %s\n  document %s\n  receipt  %s\n", file, word,
-					answer.Origin, answer.Position, local(answer.At), answer.Document, to)
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n  %s position %d, %s\n", file, word, answer.Origin, answer.Position, local(answer.At))
+				if answer.Document != "" { // a change or a status is about none of its own
+					fmt.Fprintf(cmd.OutOrStdout(), "  document %s\n", answer.Document)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "  receipt  %s\n", to)
 				for _, w := range answer.Warnings {
 					fmt.Fprintf(cmd.OutOrStdout(), "  warning  %s %s %s\n", w.Code, w.Path, w.Detail)
 				}

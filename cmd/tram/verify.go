@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -131,12 +132,13 @@ func verifyDir(ctx context.Context, o verifyOptions) (*verifyAnswer, error) {
 		return err
 	}
 	var bar *progressbar.ProgressBar
+	out := &patientWriter{w: o.progress, from: time.Now().Add(showProgressAfter)}
 	progress := func(done, total int64) {
 		if o.progress == nil {
 			return
 		}
 		if bar == nil {
-			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(o.progress), progressbar.OptionSetDescription("kiểm chứng / verifying"),
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription("kiểm chứng / verifying"),
 				progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(progressEvery))
 		}
 		bar.ChangeMax64(max(total, done, 1))
