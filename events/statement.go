@@ -69,7 +69,8 @@ type New struct {
 	Facts any // nil: none
 }
 
-// Event is a recorded event as read back: the statement, its exact bytes and its position.
+// Event is a recorded event as read back: the statement, its exact bytes and its position. Whoever reads it shares it
+// with others who do: nothing that it points to may be changed.
 type Event struct {
 	Position  uint64
 	Statement Statement

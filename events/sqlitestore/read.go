@@ -93,9 +93,28 @@ func (s *Store) Wait(ctx context.Context, size uint64) (events.Head, error) {
 	}
 }
 
-// All implements events.Store. While f works on one chunk of events the next is read.
+// All implements events.Store.
 func (s *Store) All(ctx context.Context, from uint64, f func(events.Event) error) error {
 	to := s.Head().Size
+	for from < to {
+		end := min(from+readChunk, to)
+		list, ok := s.tail.read(from, end)
+		if !ok {
+			return s.stored(ctx, from, to, f)
+		}
+		if err := s.readers.check(ctx); err != nil {
+			return fmt.Errorf("couldn't read events from %d: %w", from, err)
+		}
+		if err := each(list, f); err != nil {
+			return err
+		}
+		from = end
+	}
+	return ctx.Err()
+}
+
+// stored is All out of the database. While f works on one chunk of events the next is read.
+func (s *Store) stored(ctx context.Context, from, to uint64, f func(events.Event) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type chunk struct {
@@ -171,6 +190,9 @@ func (s *Store) Event(ctx context.Context, position uint64) (e events.Event, err
 	if position >= s.Head().Size {
 		return e, fmt.Errorf("couldn't read event %d: %w", position, events.ErrNotFound)
 	}
+	if list, ok := s.tail.read(position, position+1); ok {
+		return list[0], s.readers.check(ctx)
+	}
 	err = s.readers.with(ctx, func(c *conn) error {
 		return readEvents(ctx, c, s.opts.Origin, position, position+1, func(r *events.Event, _ *place) error {
 			e = *r
@@ -190,7 +212,13 @@ func (s *Store) Stream(ctx context.Context, stream string, from uint64, f func(e
 	}
 	// Memory first: what is merged out of it meanwhile is then in the B-tree, at worst in both.
 	fresh := s.recent.stream(stream, from)
-	var list []events.Event
+	list, ok := s.ofTail(fresh, from)
+	if ok {
+		if err := s.readers.check(ctx); err != nil {
+			return fmt.Errorf("couldn't read stream %s: %w", stream, err)
+		}
+		return each(list, f)
+	}
 	err := s.readers.with(ctx, func(c *conn) error {
 		var positions []uint64
 		var v [2]driver.Value
@@ -235,8 +263,31 @@ func (s *Store) Stream(ctx context.Context, stream string, from uint64, f func(e
 	if err != nil {
 		return fmt.Errorf("couldn't read stream %s: %w", stream, err)
 	}
-	for _, e := range list {
-		if err := f(e); err != nil {
+	return each(list, f)
+}
+
+// ofTail gives the events of a stream from a version on, if all of them are young enough.
+func (s *Store) ofTail(fresh []streamEntry, from uint64) ([]events.Event, bool) {
+	if len(fresh) == 0 {
+		return nil, false
+	}
+	list := make([]events.Event, len(fresh))
+	for i, at := range fresh {
+		one, ok := s.tail.read(at.position, at.position+1)
+		if !ok || at.version != from+uint64(i) {
+			return nil, false
+		}
+		list[i] = one[0]
+		if st := &list[i].Statement; st.Stream != at.stream || st.Version != at.version {
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+func each(list []events.Event, f func(events.Event) error) error {
+	for i := range list {
+		if err := f(list[i]); err != nil {
 			return err
 		}
 	}

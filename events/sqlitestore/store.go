@@ -58,6 +58,7 @@ type Store struct {
 	readers *readers
 	seg     *segments
 	recent  *recent
+	tail    tail
 	records sync.Pool // *[]byte, records of small packages
 	pages   sync.Pool // *[]byte, buffers of streamPiece bytes for large packages
 
@@ -339,6 +340,7 @@ func (s *Store) load(ctx context.Context) error {
 	if err := s.checkStored(row); err != nil {
 		return err
 	}
+	s.tail.from = row.size
 	s.recent = newRecent(row.indexed, s.opts.runLength)
 	end := row.end
 	err = readEvents(ctx, s.db, row.origin, row.indexed, row.size, func(e *events.Event, at *place) error {

@@ -148,6 +148,7 @@ func (s *Store) record(group []*request) (job *sealJob, err error) {
 		s.recent.merged()
 	}
 	for _, r := range p.group {
+		s.tail.add(r.events) // before the index says that they are there
 		for i := range r.events {
 			s.recent.add(&r.events[i])
 		}
@@ -426,7 +427,8 @@ func (p *plan) state(r *request, version uint64) error {
 			st.Package = &events.PackageRef{SHA256: r.sum, Length: r.size}
 		}
 		if i == 0 && r.append.Evidence != nil {
-			st.Evidence = &r.evidence
+			evidence := r.evidence // events outlive their request
+			st.Evidence = &evidence
 		}
 		if _, err := io.ReadFull(p.s.opts.Rand, st.Nonce[:]); err != nil {
 			return fmt.Errorf("couldn't read randomness: %w", err)
