@@ -45,11 +45,15 @@ func NewReceipt(sealed events.Sealed, i int, chain []*x509.Certificate) ([]byte,
 
 // Encode writes the receipt file (see the package comment). Statement is not looked at, Bytes is.
 func (r *Receipt) Encode() []byte {
-	extra := append(bytes.Clone(r.Bytes), '\n')
+	size := len(r.Bytes) + 1
 	for _, c := range r.Chain {
-		extra = append(extra, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+		size += pemSize(len(c.Raw))
 	}
-	b := make([]byte, 0, len(extra)*4/3+len(r.Proof)*46+len(r.Checkpoint)+128)
+	extra := append(append(make([]byte, 0, size), r.Bytes...), '\n')
+	for _, c := range r.Chain {
+		extra = appendPEM(extra, c.Raw)
+	}
+	b := make([]byte, 0, base64.StdEncoding.EncodedLen(len(extra))+len(r.Proof)*45+len(r.Checkpoint)+128)
 	b = append(b, proofVersion+"\nextra "...)
 	b = base64.StdEncoding.AppendEncode(b, extra)
 	b = append(b, "\nindex "...)
@@ -61,6 +65,27 @@ func (r *Receipt) Encode() []byte {
 	}
 	b = append(b, '\n')
 	return append(b, r.Checkpoint...)
+}
+
+const (
+	pemBegin = "-----BEGIN CERTIFICATE-----\n"
+	pemEnd   = "-----END CERTIFICATE-----\n"
+	pemLine  = 48 // bytes on a line, as encoding/pem has them
+)
+
+func pemSize(n int) int {
+	return len(pemBegin) + base64.StdEncoding.EncodedLen(n) + (n+pemLine-1)/pemLine + len(pemEnd)
+}
+
+// appendPEM is pem.Encode of a certificate into memory that is there already: a node writes its chain into every receipt.
+func appendPEM(b, der []byte) []byte {
+	b = append(b, pemBegin...)
+	for len(der) > 0 {
+		n := min(len(der), pemLine)
+		b = append(base64.StdEncoding.AppendEncode(b, der[:n]), '\n')
+		der = der[n:]
+	}
+	return append(b, pemEnd...)
 }
 
 // ParseReceipt reads a receipt file strictly. Nothing in it is verified: see CheckReceipt.

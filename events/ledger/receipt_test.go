@@ -490,3 +490,35 @@ func FuzzParseReceipt(f *testing.F) {
 		}
 	})
 }
+
+// The chain in a receipt is what encoding/pem writes, whatever the length of a certificate.
+func TestReceiptChainIsPEM(t *testing.T) {
+	for n := range 200 {
+		raw := bytes.Repeat([]byte{0xfb, 0xff, byte(n)}, n)[:n]
+		r := ledger.Receipt{Bytes: []byte("{}"), Chain: []*x509.Certificate{{Raw: raw}, {Raw: []byte("second")}}}
+		_, rest, _ := strings.Cut(string(r.Encode()), "extra ")
+		line, _, _ := strings.Cut(rest, "\n")
+		got, err := base64.StdEncoding.DecodeString(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []byte("{}\n")
+		for _, c := range r.Chain {
+			want = append(want, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+		}
+		if !bytes.Equal(got, want) {
+			t.Fatalf("certificate of %d bytes:\n%s\nexpected\n%s", n, got, want)
+		}
+	}
+}
+
+func BenchmarkReceipt(b *testing.B) {
+	r := ledger.Receipt{
+		Bytes: make([]byte, 900), Position: 1 << 20, Proof: make([]events.Digest, 18), Checkpoint: make([]byte, 300),
+		Chain: []*x509.Certificate{{Raw: make([]byte, 800)}, {Raw: make([]byte, 800)}},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Encode()
+	}
+}
