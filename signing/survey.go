@@ -372,7 +372,8 @@ func readSignedInfo(src Source, r *rawSignature) ([]byte, error) {
 
 // decodeBase64 decodes the text of a value: white space anywhere, otherwise strict.
 func decodeBase64(text []byte) ([]byte, error) {
-	if bytes.ContainsAny(text, " \t\r\n") {
+	// Ends of lines are passed over by Decode.
+	if bytes.IndexByte(text, ' ') >= 0 || bytes.IndexByte(text, '\t') >= 0 {
 		text = slices.DeleteFunc(slices.Clone(text), func(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' })
 	}
 	out := make([]byte, strictBase64.DecodedLen(len(text)))
