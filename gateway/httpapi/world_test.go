@@ -241,7 +241,8 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	w.serve(o.http2)
 	w.populate()
 	w.running.Go(func() { _ = w.views.Run(ctx) })
-	w.running.Go(func() { _ = w.node.Run(ctx) })
+	follow := w.node.Run // of this node: a test may put another in its place
+	w.running.Go(func() { _ = follow(ctx) })
 	t.Cleanup(func() { cancel(); w.running.Wait() })
 	return w
 }
