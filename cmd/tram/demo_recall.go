@@ -207,14 +207,19 @@ func (d *day) powerCut(ctx context.Context) error {
 	return nil
 }
 
-func stateOf(a httpapi.DocumentAnswer, o *office) string {
+// recipient is where an office's copy is; the zero row if it is none of the recipients.
+func recipient(a httpapi.DocumentAnswer, o *office) httpapi.RecipientRow {
 	for _, r := range a.Recipients {
 		if r.Org == o.code {
-			return r.State
+			return r
 		}
 	}
-	return ""
+	return httpapi.RecipientRow{}
 }
+
+func stateOf(a httpapi.DocumentAnswer, o *office) string { return recipient(a, o).State }
+
+func lastStatus(a httpapi.DocumentAnswer, o *office) string { return recipient(a, o).LastStatus }
 
 func inState(a httpapi.DocumentAnswer, state string) int {
 	n := 0
@@ -224,15 +229,6 @@ func inState(a httpapi.DocumentAnswer, state string) int {
 		}
 	}
 	return n
-}
-
-func lastStatus(a httpapi.DocumentAnswer, o *office) string {
-	for _, r := range a.Recipients {
-		if r.Org == o.code {
-			return r.LastStatus
-		}
-	}
-	return ""
 }
 
 func names(a httpapi.DocumentAnswer, state string) string {

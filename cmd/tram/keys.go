@@ -3,12 +3,12 @@ package main
 import (
 	"crypto"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
@@ -74,12 +74,11 @@ func loadKeys(c *Config) (*nodeKeys, error) {
 
 // parseDigest reads 64 hex digits.
 func parseDigest(s string) (events.Digest, error) {
-	var d events.Digest
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(d) {
+	d, err := events.ParseDigest(strings.ToLower(s)) // people paste either case
+	if err != nil {
 		return d, fmt.Errorf("couldn't read digest %q: want 64 hex digits", s)
 	}
-	return events.Digest(b), nil
+	return d, nil
 }
 
 // exists tells whether a file is there; another error than "not there" is one.
