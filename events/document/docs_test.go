@@ -13,6 +13,7 @@ import (
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/submission"
+	"github.com/tram-exchange/tram/events/timestamp"
 )
 
 // kinds are all events of all kinds with their data and facts.
@@ -49,6 +50,7 @@ var kinds = map[string][2]any{
 	delivery.NameFailed:               {delivery.Failed{}, nil},
 	submission.NameIDBound:            {submission.IDBound{}, nil},
 	refusal.NameRecorded:              {refusal.Recorded{}, nil},
+	timestamp.NameStamped:             {timestamp.Stamped{}, nil},
 }
 
 // docs/events.md has a section for each event, with exactly the fields of its data, in their order, and opt. where they may
