@@ -121,6 +121,20 @@ type (
 		ID    string
 		Until time.Time // zero: at once
 	}
+	// TrustAuthority puts an authority on the trust list, or replaces what the list says of it.
+	TrustAuthority struct {
+		Certificate   []byte // DER, at most MaxAuthorityBytes
+		AuthorityKind AuthorityKind
+		Purposes      []AuthorityPurpose // none: every purpose
+		From, Until   time.Time          // zero: open
+		Name          string
+	}
+	// DistrustAuthority takes it off.
+	DistrustAuthority struct {
+		SHA256 events.Digest // of the DER
+		From   time.Time     // zero: at once
+		Reason string
+	}
 	// SetPolicy replaces the named policy items. Senders are named by code.
 	SetPolicy struct {
 		Assurance       []RequiredAssurance
@@ -170,6 +184,12 @@ func (RevokeReading) Kind() string { return "RevokeReading" }
 
 // Kind is the element name.
 func (SetPolicy) Kind() string { return "SetPolicy" }
+
+// Kind is the element name.
+func (TrustAuthority) Kind() string { return "TrustAuthority" }
+
+// Kind is the element name.
+func (DistrustAuthority) Kind() string { return "DistrustAuthority" }
 
 // Authority is the right by which a change was accepted.
 type Authority string
@@ -241,6 +261,12 @@ const (
 	ReasonRightUnknown      Reason = "right-unknown"       // no such right, or ended already
 	ReasonPolicyItem        Reason = "policy-item"         // unknown level, name or value
 	ReasonUnknownOperation  Reason = "unknown-operation"
+
+	ReasonAuthorityCertificate Reason = "authority-certificate" // no certificate, or too large
+	ReasonAuthorityLimit       Reason = "authority-limit"       // the trust list is full
+	ReasonAuthorityExists      Reason = "authority-exists"      // on the trust list already, with the same words
+	ReasonAuthorityUnknown     Reason = "authority-unknown"     // not on the trust list
+	ReasonAuthorityEnded       Reason = "authority-ended"       // not trusted at that time any more
 )
 
 // Refusal is the answer to a change that is not accepted. Nothing of it takes effect.

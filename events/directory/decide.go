@@ -160,6 +160,10 @@ func (j *judge) dispatch(op Operation) (verdict, error) {
 		return j.grantReading(op)
 	case RevokeReading:
 		return j.revokeReading(op)
+	case TrustAuthority:
+		return j.trustAuthority(op)
+	case DistrustAuthority:
+		return j.distrustAuthority(op)
 	case SetPolicy:
 		return j.setPolicy(op)
 	}

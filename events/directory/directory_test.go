@@ -154,6 +154,10 @@ func TestOperationsRefused(t *testing.T) {
 		RegisterClient{ID: "gone", Holder: org("H02.05"), Token: ptr(dig("gone"))},
 		RemoveClient{ID: "gone"},
 		GrantReading{ID: "right-1", Reader: Holder{HolderAuditor, "ktnn"}, Organisation: "H02", Until: at(30)},
+		TrustAuthority{Certificate: []byte("state ca"), AuthorityKind: AuthorityState, Name: "CA"},
+		TrustAuthority{Certificate: []byte("public ca"), AuthorityKind: AuthorityPublic, Until: at(20)},
+		TrustAuthority{Certificate: []byte("bad ca"), AuthorityKind: AuthorityOther},
+		DistrustAuthority{SHA256: dig("bad ca"), From: at(2)},
 	))
 	tests := []struct {
 		name string
@@ -234,6 +238,15 @@ func TestOperationsRefused(t *testing.T) {
 		{"right reversed", GrantReading{ID: "r2", Reader: org("H02"), Organisation: "H02.05", From: at(5), Until: at(4)}, ReasonPeriod},
 		{"revoke unknown right", RevokeReading{ID: "r2"}, ReasonRightUnknown},
 		{"revoke ended right", RevokeReading{ID: "right-1", Until: at(31)}, ReasonRightUnknown},
+		{"authority without certificate", TrustAuthority{AuthorityKind: AuthorityState}, ReasonAuthorityCertificate},
+		{"authority too large", TrustAuthority{Certificate: make([]byte, MaxAuthorityBytes+1), AuthorityKind: AuthorityState}, ReasonAuthorityCertificate},
+		{"authority of no kind", TrustAuthority{Certificate: []byte("ca"), AuthorityKind: "royal"}, ReasonPolicyItem},
+		{"authority for no purpose", TrustAuthority{Certificate: []byte("ca"), AuthorityKind: AuthorityState, Purposes: []AuthorityPurpose{"rule"}}, ReasonPurpose},
+		{"authority reversed", TrustAuthority{Certificate: []byte("ca"), AuthorityKind: AuthorityState, From: at(9), Until: at(8)}, ReasonPeriod},
+		{"authority twice", TrustAuthority{Certificate: []byte("state ca"), AuthorityKind: AuthorityState, Name: "CA"}, ReasonAuthorityExists},
+		{"distrust unknown", DistrustAuthority{SHA256: dig("ca")}, ReasonAuthorityUnknown},
+		{"distrust after its end", DistrustAuthority{SHA256: dig("public ca"), From: at(21)}, ReasonAuthorityEnded},
+		{"distrust twice", DistrustAuthority{SHA256: dig("bad ca"), From: at(5)}, ReasonAuthorityEnded},
 		{"no policy", SetPolicy{}, ReasonEmpty},
 		{"unknown level", SetPolicy{Assurance: []RequiredAssurance{{Level: "high"}}}, ReasonPolicyItem},
 		{"level of nobody", SetPolicy{Assurance: []RequiredAssurance{{Sender: "H99", Level: "own"}}}, ReasonCodeUnknown},
@@ -354,6 +367,11 @@ func TestAuthority(t *testing.T) {
 		{"agency grants", "seal 05", own, GrantReading{ID: "r", Reader: org("H02.06"), Organisation: "H02.05"}, ReasonNotAllowed},
 		{"agency ungrants", "seal 05", own, RevokeReading{ID: "r"}, ReasonNotAllowed},
 		{"agency sets policy", "seal 05", own, SetPolicy{Limits: []Limit{{"x", 1}}}, ReasonNotAllowed},
+
+		{"agency trusts", "seal 05", own, TrustAuthority{Certificate: []byte("ca"), AuthorityKind: AuthorityState}, ReasonNotAllowed},
+		{"agency distrusts", "seal 05", own, DistrustAuthority{SHA256: dig("state ca")}, ReasonNotAllowed},
+		{"peer trusts", vpcp, own, TrustAuthority{Certificate: []byte("ca"), AuthorityKind: AuthorityState}, ReasonNotAllowed},
+		{"peer distrusts", vpcp, own, DistrustAuthority{SHA256: dig("state ca")}, ReasonNotAllowed},
 
 		{"peer adds", vpcp, own, AddOrganisation{Code: "G22.01", Parent: "G22"}, ""},
 		{"peer adds, old form", vpcp, own, AddOrganisation{Code: "000.00.01.G22"}, ""},

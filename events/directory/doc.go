@@ -14,6 +14,15 @@
 //     their codes, enrol and revoke their certificates: only codes inside the peer's identifier space (PeerSet.Prefixes), only
 //     organisations that the directory says it serves, only purposes that sign packages. Successors too must be inside.
 //
+// # Trust list
+//
+// Which authorities are believed, for whose certificates and when, is part of the directory: only a genesis change and administrators
+// may put one on the list or take it off. The list is read as of a time, so that an authority distrusted from a day on is still
+// the right one for what was proved to be there before that day. A directory with no such event has no trust list of its own; what
+// a node does then is the gateway's matter (docs/trust.md).
+//
+// # Whole or not at all
+//
 // A change takes effect as a whole or not at all; a refusal names every bad operation. Later operations see what earlier ones
 // of the same change did.
 //

@@ -26,6 +26,8 @@ const (
 	NameReadingGranted      = "directory.reading-granted.v1"
 	NameReadingRevoked      = "directory.reading-revoked.v1"
 	NamePolicySet           = "directory.policy-set.v1"
+	NameAuthorityTrusted    = "directory.authority-trusted.v1"
+	NameAuthorityDistrusted = "directory.authority-distrusted.v1"
 )
 
 // ChangeAccepted is the first event of every accepted change; those of its operations follow in the same append.
@@ -112,6 +114,28 @@ type CertificateRevoked struct {
 // ReasonFacts are the words of a revocation or grant.
 type ReasonFacts struct {
 	Reason string `json:"reason,omitempty"`
+}
+
+// AuthorityTrusted puts an authority on the trust list, or replaces what the list says of it. Trusting again one that was
+// distrusted ends that: From says where a gap must stay.
+type AuthorityTrusted struct {
+	Authority   events.Digest      `json:"authority"`          // SHA-256 of Certificate
+	Certificate []byte             `json:"certificate"`        // DER; it names an authority, never a natural person's key
+	Kind        AuthorityKind      `json:"kind"`               //
+	Purposes    []AuthorityPurpose `json:"purposes,omitempty"` // ascending; none: every purpose
+	From        time.Time          `json:"from,omitzero"`      // zero: always
+	Until       time.Time          `json:"until,omitzero"`     // exclusive; zero: open
+}
+
+// AuthorityFacts are the words about an authority.
+type AuthorityFacts struct {
+	Name string `json:"name,omitempty"`
+}
+
+// AuthorityDistrusted takes an authority off the trust list from a time on. What was judged before stays as it was judged.
+type AuthorityDistrusted struct {
+	Authority events.Digest `json:"authority"`
+	From      time.Time     `json:"from"`
 }
 
 // ClientRegistered lets a program in by exactly one of Token and TLS.

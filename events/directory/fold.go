@@ -57,6 +57,10 @@ func decode(name string, data, facts []byte) (d, f any, err error) {
 		return read[ReadingGranted, none](data, facts)
 	case NameReadingRevoked:
 		return read[ReadingRevoked, none](data, facts)
+	case NameAuthorityTrusted:
+		return read[AuthorityTrusted, AuthorityFacts](data, facts)
+	case NameAuthorityDistrusted:
+		return read[AuthorityDistrusted, none](data, facts)
 	case NamePolicySet:
 		return read[PolicySet, none](data, facts)
 	}
@@ -131,6 +135,11 @@ func (s State) apply(data, facts any, now time.Time, at events.Address) (State, 
 		return s.readingGranted(d)
 	case ReadingRevoked:
 		return s.readingRevoked(d)
+	case AuthorityTrusted:
+		f, _ := facts.(AuthorityFacts)
+		return s.authorityTrusted(d, f)
+	case AuthorityDistrusted:
+		return s.authorityDistrusted(d)
 	case PolicySet:
 		return s.policySet(d), nil
 	}
@@ -242,9 +251,11 @@ func (s State) certificateEnrolled(d CertificateEnrolled, now time.Time) (State,
 	if known && (before.Holder != d.Holder || before.Revoked && !before.Suspended) {
 		return s, fmt.Errorf("certificate %s was enrolled for another holder or has ended", key)
 	}
-	s.certs = s.certs.Set(key, &Certificate{
-		SHA256: d.Certificate, Holder: d.Holder, Purposes: d.Purposes, From: d.From, Until: d.Until, Enrolled: now,
-	})
+	next := &Certificate{SHA256: d.Certificate, Holder: d.Holder, Purposes: d.Purposes, From: d.From, Until: d.Until, Enrolled: now}
+	if known {
+		next.Suspensions = before.suspendedUntil(now)
+	}
+	s.certs = s.certs.Set(key, next)
 	if administrator(d.Holder, d.Purposes) && !slices.Contains(s.admins, d.Certificate) {
 		s.admins = append(slices.Clip(s.admins), d.Certificate)
 	}
@@ -252,6 +263,14 @@ func (s State) certificateEnrolled(d CertificateEnrolled, now time.Time) (State,
 		return s, nil
 	}
 	return s.change(d.Holder.ID, func(o *Organisation) { o.Holds = append(slices.Clip(o.Holds), d.Certificate) })
+}
+
+// suspendedUntil is the history of suspensions when the running one, if there is one, ends at a time.
+func (c *Certificate) suspendedUntil(end time.Time) []Period {
+	if !c.Suspended || !c.RevokedFrom.Before(end) {
+		return c.Suspensions
+	}
+	return append(slices.Clip(c.Suspensions), Period{From: c.RevokedFrom, Until: end})
 }
 
 // administrator says whether a certificate of the holder with the purposes is an administrator key.
@@ -266,6 +285,7 @@ func (s State) certificateRevoked(d CertificateRevoked) (State, error) {
 		return s, fmt.Errorf("unknown certificate %s", key)
 	}
 	next := *c
+	next.Suspensions = c.suspendedUntil(d.From)
 	next.Revoked, next.RevokedFrom, next.Suspended = true, d.From, d.Suspended
 	s.certs = s.certs.Set(key, &next)
 	return s, nil

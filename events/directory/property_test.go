@@ -37,7 +37,7 @@ func drawOperation(t *rapid.T) Operation {
 		return Holder{kind, pick(idPool, "holder id")}
 	}
 	key := func() events.Digest { return dig(pick(keyPool, "key")) }
-	switch rapid.IntRange(0, 13).Draw(t, "operation") {
+	switch rapid.IntRange(0, 15).Draw(t, "operation") {
 	case 0:
 		op := AddOrganisation{Code: code("code"), Parent: pick([]string{"", "", "H02"}, "parent"), Node: pick(append(originPool, "", ""), "node")}
 		if rapid.Bool().Draw(t, "other") {
@@ -67,6 +67,12 @@ func drawOperation(t *rapid.T) Operation {
 		return ChangePeer{Peer: peer(pick(originPool, "origin"), pick([]string{"H05", "G22", "G23"}, "prefix"))}
 	case 12:
 		return GrantReading{ID: pick(idPool, "id"), Reader: holder(), Organisation: code("organisation"), Until: at(day("until"))}
+	case 13:
+		return TrustAuthority{Certificate: []byte(pick(keyPool, "authority")), AuthorityKind: rapid.SampledFrom(append(authorityKinds, "king")).Draw(t, "kind"),
+			Purposes: rapid.SliceOfN(rapid.SampledFrom(append(authorityPurposes, "rule")), 0, 2).Draw(t, "for"),
+			From:     at(day("from")), Until: at(day("until") + 10)}
+	case 14:
+		return DistrustAuthority{SHA256: key(), From: at(day("from"))}
 	}
 	return RevokeReading{ID: pick(idPool, "id"), Until: at(day("until"))}
 }
@@ -186,6 +192,8 @@ func TestPayloadsHoldNoFacts(t *testing.T) {
 		enrol(org("H02"), "s", PurposeSign),
 		RevokeCertificate{SHA256: dig("s"), Reason: sentinel},
 		GrantReading{ID: "r", Reader: org("H02"), Organisation: "H02", Reason: sentinel},
+		TrustAuthority{Certificate: []byte("ca"), AuthorityKind: AuthorityState, Name: sentinel},
+		DistrustAuthority{SHA256: dig("ca"), Reason: sentinel},
 	)
 	g.Pinned = []events.Digest{dig("root")}
 	g.Facts = ChangeFacts{Reason: sentinel, Person: sentinel, Position: sentinel, Account: sentinel}
@@ -212,8 +220,8 @@ func TestPayloadsHoldNoFacts(t *testing.T) {
 			}
 		}
 	}
-	if words != 7 {
-		t.Errorf("%d events keep the words in their facts, expected 7", words)
+	if words != 9 {
+		t.Errorf("%d events keep the words in their facts, expected 9", words)
 	}
 }
 

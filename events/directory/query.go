@@ -101,10 +101,27 @@ func (s State) Certificate(sha256 events.Digest) (*Certificate, bool) {
 // It says nothing about chain, CRL and OCSP, which package signing judges. A certificate counts from its own NotBefore on, not
 // only from its enrolment: what a later enrolled key had signed before is judged by the assurance of the moment it comes in.
 func (c *Certificate) ValidAt(at time.Time, purpose Purpose) bool {
-	if at.Before(c.From) || at.After(c.Until) || c.Revoked && !at.Before(c.RevokedFrom) {
+	if at.Before(c.From) || at.After(c.Until) || c.StandingAt(at) != StandingGood {
 		return false
 	}
 	return slices.Contains(c.Purposes, purpose)
+}
+
+// StandingAt says whether the directory had suspended or revoked the certificate at the time. A suspension counts from its first
+// moment to its last, also after it was lifted.
+func (c *Certificate) StandingAt(at time.Time) Standing {
+	if c.Revoked && !at.Before(c.RevokedFrom) {
+		if c.Suspended {
+			return StandingSuspended
+		}
+		return StandingRevoked
+	}
+	for _, p := range c.Suspensions {
+		if validAt(p.From, p.Until, at) {
+			return StandingSuspended
+		}
+	}
+	return StandingGood
 }
 
 // Client by id; removed ones are not found.

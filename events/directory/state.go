@@ -75,7 +75,24 @@ type Certificate struct {
 	Revoked     bool
 	RevokedFrom time.Time
 	Suspended   bool // Revoked may be lifted by enrolling again
+	// Suspensions that are over: lifted, or followed by a revocation. What was signed in one stays without effect.
+	Suspensions []Period
 }
+
+// Period is From ≤ t < Until.
+type Period struct {
+	From, Until time.Time
+}
+
+// Standing is what the directory says of an enrolled certificate at a time.
+type Standing int
+
+// Standings.
+const (
+	StandingGood Standing = iota
+	StandingSuspended
+	StandingRevoked
+)
 
 // Client is a program that may call.
 type Client struct {
@@ -119,6 +136,10 @@ type State struct {
 	limits    pmap.Map[int64]
 	changes   pmap.Map[accepted] // by change id
 	admins    []events.Digest    // certificates ever enrolled for an administrator
+
+	authorities   pmap.Map[*TrustedAuthority] // by digest
+	authorityList []events.Digest             // in order of adding
+	trustEvents   uint64                      // number of changes of the trust list
 }
 
 // accepted is what is kept of a change.

@@ -32,6 +32,8 @@ var kinds = map[string][2]any{
 	directory.NamePeerChanged:         {directory.PeerSet{}, directory.PeerFacts{}},
 	directory.NameReadingGranted:      {directory.ReadingGranted{}, directory.ReasonFacts{}},
 	directory.NameReadingRevoked:      {directory.ReadingRevoked{}, nil},
+	directory.NameAuthorityTrusted:    {directory.AuthorityTrusted{}, directory.AuthorityFacts{}},
+	directory.NameAuthorityDistrusted: {directory.AuthorityDistrusted{}, directory.ReasonFacts{}},
 	directory.NamePolicySet:           {directory.PolicySet{}, nil},
 	policy.NameSet:                    {policy.Set{}, nil},
 	document.NameReceived:             {document.Received{}, document.Facts{}},
