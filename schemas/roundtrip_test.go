@@ -220,6 +220,9 @@ func genOperation(t *rapid.T) Operation {
 		AddPeer{peer}, ChangePeer{peer},
 		GrantReading{ID: genName.Draw(t, "grant"), Reader: holder, Organisation: code(), DocumentID: line(t), From: from, To: from.Add(time.Hour), Reason: line(t)},
 		RevokeReading{ID: genName.Draw(t, "grant"), From: from},
+		TrustAuthority{DER: der, Kind: "state", Purposes: []string{"organisation", "time-stamp"}, From: from, Until: from.Add(time.Hour), Name: line(t)},
+		TrustAuthority{DER: der, Kind: "other"},
+		DistrustAuthority{SHA256: digest, From: from, Reason: line(t)},
 		SetPolicy{Assurance: []RequiredAssurance{{Sender: code(), Kind: KindDocument, Level: "agency"}, {Level: "own"}},
 			SecrecyElements: []SecrecyElement{{Sender: code(), Namespace: "urn:x", Local: "DoMat"}}, Limits: []PolicyLimit{{Name: "delivery-days", Value: 7}}},
 	}).Draw(t, "operation")

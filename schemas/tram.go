@@ -28,7 +28,7 @@ type DirectoryChange struct {
 
 // Operation is one of the types below: AddOrganisation, ChangeOrganisation, CloseOrganisation, AddCode, RemoveCode,
 // EnrolCertificate, RevokeCertificate, RegisterClient, RemoveClient, AddPeer, ChangePeer, GrantReading, RevokeReading,
-// SetPolicy. They are always stored as values, never as pointers.
+// SetPolicy, TrustAuthority, DistrustAuthority. They are always stored as values, never as pointers.
 type Operation interface{ operation() }
 
 // HolderKind says what a certificate or client belongs to.
@@ -155,6 +155,20 @@ type (
 		SecrecyElements []SecrecyElement
 		Limits          []PolicyLimit
 	}
+	// TrustAuthority puts a certification authority on the trust list, or replaces what the list says of it.
+	TrustAuthority struct {
+		DER         []byte
+		Kind        string   // state, public, trial, other
+		Purposes    []string // organisation, person, time-stamp, node; none: everybody's certificates
+		From, Until time.Time
+		Name        string
+	}
+	// DistrustAuthority takes it off from a time on.
+	DistrustAuthority struct {
+		SHA256 [32]byte // of the DER
+		From   time.Time
+		Reason string
+	}
 )
 
 // Peer is another node.
@@ -202,6 +216,8 @@ func (ChangePeer) operation()         {}
 func (GrantReading) operation()       {}
 func (RevokeReading) operation()      {}
 func (SetPolicy) operation()          {}
+func (TrustAuthority) operation()     {}
+func (DistrustAuthority) operation()  {}
 
 // Submission carries somebody else's file in unaltered: the signer of the package vouches for it.
 type Submission struct {

@@ -32,6 +32,8 @@ type tramDraft struct {
 	grant     GrantReading
 	ungrant   RevokeReading
 	policy    SetPolicy
+	trust     TrustAuthority
+	distrust  DistrustAuthority
 }
 
 const (
@@ -122,6 +124,7 @@ func tramBindings() map[string]binding {
 	f.certificates()
 	f.peers()
 	f.rights()
+	f.authorities()
 	f.submission()
 	return f
 }
@@ -245,6 +248,23 @@ func (f fields) rights() {
 	}}
 }
 
+func (f fields) authorities() {
+	p := changePath + "/TrustAuthority"
+	f.operation("TrustAuthority", func(t *tramDraft) { t.trust = TrustAuthority{} }, func(t *tramDraft) Operation { return t.trust })
+	f.der(p+"/Certificate", func(t *tramDraft, der []byte) { t.trust.DER = der })
+	f.text(p+"/Kind", func(t *tramDraft) *string { return &t.trust.Kind })
+	f[p+"/Purpose"] = binding{many: true, set: func(r *reader, v string) { r.tram.trust.Purposes = append(r.tram.trust.Purposes, v) }}
+	f.instant(p+"/From", func(t *tramDraft) *time.Time { return &t.trust.From })
+	f.instant(p+"/Until", func(t *tramDraft) *time.Time { return &t.trust.Until })
+	f.text(p+"/Name", func(t *tramDraft) *string { return &t.trust.Name })
+
+	p = changePath + "/DistrustAuthority"
+	f.operation("DistrustAuthority", func(t *tramDraft) { t.distrust = DistrustAuthority{} }, func(t *tramDraft) Operation { return t.distrust })
+	f.digest(p+"/CertificateSHA256", func(t *tramDraft, d [32]byte) { t.distrust.SHA256 = d })
+	f.instant(p+"/From", func(t *tramDraft) *time.Time { return &t.distrust.From })
+	f.text(p+"/Reason", func(t *tramDraft) *string { return &t.distrust.Reason })
+}
+
 func (f fields) submission() {
 	p := submissionPath
 	f[p+"/VouchedBy"] = binding{set: func(r *reader, v string) { r.tram.sub.Voucher = Voucher(v) }}
@@ -341,6 +361,10 @@ func (r *reader) operationRules(op Operation, path string) {
 	case GrantReading:
 		if !op.From.Before(op.To) {
 			r.problem(BadDate, path+"/To", op.To.Format(time.RFC3339), "the right ends before it starts")
+		}
+	case TrustAuthority:
+		if !op.Until.IsZero() && !op.From.Before(op.Until) {
+			r.problem(BadDate, path+"/Until", op.Until.Format(time.RFC3339), "the trust ends before it starts")
 		}
 	}
 }

@@ -95,6 +95,12 @@ func (x *xmlWriter) tramHeader(h Header, kind string) {
 // instantText writes whole seconds without a fraction, and otherwise as much of one as there is.
 func instantText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
+func (x *xmlWriter) instant(name string, t time.Time) {
+	if !t.IsZero() {
+		x.text(name, instantText(t))
+	}
+}
+
 func (x *xmlWriter) holder(name string, h Holder) { x.text(name, h.ID, "kind", string(h.Kind)) }
 
 func (x *xmlWriter) code(name string, c OrganisationCode) {
@@ -215,6 +221,23 @@ func (x *xmlWriter) accessOperation(op Operation) bool {
 		x.raw("</RevokeReading>")
 	case SetPolicy:
 		x.policy(&op)
+	case TrustAuthority:
+		x.raw("<TrustAuthority>")
+		x.der("Certificate", op.DER)
+		x.text("Kind", op.Kind)
+		for _, p := range op.Purposes {
+			x.text("Purpose", p)
+		}
+		x.instant("From", op.From)
+		x.instant("Until", op.Until)
+		x.optional("Name", op.Name)
+		x.raw("</TrustAuthority>")
+	case DistrustAuthority:
+		x.raw("<DistrustAuthority>")
+		x.digest("CertificateSHA256", op.SHA256)
+		x.text("From", instantText(op.From))
+		x.optional("Reason", op.Reason)
+		x.raw("</DistrustAuthority>")
 	default:
 		return false
 	}
