@@ -5,7 +5,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // the digests of the tables below
+	_ "crypto/sha1" // the digests of the tables below
+	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"crypto/x509"
 	"encoding/asn1"
@@ -51,7 +52,18 @@ const (
 	ECDSASHA512 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512"
 )
 
-const transformEnveloped = dsNamespace + "enveloped-signature"
+// What policy refuses and VerifyOptions.Legacy computes.
+const (
+	DigestSHA1 = dsNamespace + "sha1"
+	RSASHA1    = dsNamespace + "rsa-sha1"
+	ECDSASHA1  = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1"
+	PSSSHA1    = "http://www.w3.org/2007/05/xmldsig-more#sha1-rsa-MGF1"
+)
+
+const (
+	transformEnveloped = dsNamespace + "enveloped-signature"
+	transformBase64    = dsNamespace + "base64"
+)
 
 var canonicalizations = map[string]c14nMethod{
 	C14N10:             {},
@@ -66,6 +78,30 @@ var digests = map[string]crypto.Hash{
 	DigestSHA256: crypto.SHA256,
 	DigestSHA384: crypto.SHA384,
 	DigestSHA512: crypto.SHA512,
+}
+
+// DigestByURI returns the hash of a digest identifier, SHA-1 among them: whether it is good enough is the caller's question.
+func DigestByURI(uri string) (crypto.Hash, bool) {
+	if uri == DigestSHA1 {
+		return crypto.SHA1, true
+	}
+	h, ok := digests[uri]
+	return h, ok
+}
+
+// DigestURI returns the identifier of a hash.
+func DigestURI(h crypto.Hash) (string, bool) {
+	switch h {
+	case crypto.SHA1:
+		return DigestSHA1, true
+	case crypto.SHA256:
+		return DigestSHA256, true
+	case crypto.SHA384:
+		return DigestSHA384, true
+	case crypto.SHA512:
+		return DigestSHA512, true
+	}
+	return "", false
 }
 
 type keyKind uint8
@@ -85,6 +121,10 @@ var signatureAlgorithms = map[string]signatureAlgorithm{
 	RSASHA256: {rsaPKCS1, crypto.SHA256}, RSASHA384: {rsaPKCS1, crypto.SHA384}, RSASHA512: {rsaPKCS1, crypto.SHA512},
 	PSSSHA256: {rsaPSS, crypto.SHA256}, PSSSHA384: {rsaPSS, crypto.SHA384}, PSSSHA512: {rsaPSS, crypto.SHA512},
 	ECDSASHA256: {ecdsaRaw, crypto.SHA256}, ECDSASHA384: {ecdsaRaw, crypto.SHA384}, ECDSASHA512: {ecdsaRaw, crypto.SHA512},
+}
+
+var legacyAlgorithms = map[string]signatureAlgorithm{
+	RSASHA1: {rsaPKCS1, crypto.SHA1}, PSSSHA1: {rsaPSS, crypto.SHA1}, ECDSASHA1: {ecdsaRaw, crypto.SHA1},
 }
 
 // laboratory switches on what policy refuses, so that tests can check the mathematics against the public vectors, most
@@ -111,6 +151,9 @@ func (o *VerifyOptions) digest(uri string) (crypto.Hash, bool) {
 	if h, ok := digests[uri]; ok {
 		return h, true
 	}
+	if o.Legacy && uri == DigestSHA1 {
+		return crypto.SHA1, true
+	}
 	if o.lab != nil {
 		h, ok := o.lab.digests[uri]
 		return h, ok
@@ -122,6 +165,9 @@ func (o *VerifyOptions) algorithm(uri string) (signatureAlgorithm, bool) {
 	if a, ok := signatureAlgorithms[uri]; ok {
 		return a, true
 	}
+	if a, ok := legacyAlgorithms[uri]; ok && o.Legacy {
+		return a, true
+	}
 	if o.lab != nil {
 		a, ok := o.lab.algorithms[uri]
 		return a, ok
@@ -129,25 +175,32 @@ func (o *VerifyOptions) algorithm(uri string) (signatureAlgorithm, bool) {
 	return signatureAlgorithm{}, false
 }
 
-// Bounds of RSA keys, in bits.
-const minRSABits, maxRSABits = 2048, 4096
+// Bounds of RSA keys, in bits, by policy and at all.
+const (
+	minRSABits, maxRSABits             = 2048, 4096
+	minLegacyRSABits, maxLegacyRSABits = 1024, 8192
+)
 
-// checkKey says whether policy allows pub with a.
-func checkKey(a signatureAlgorithm, pub crypto.PublicKey) *RefusedError {
+// checkKey says whether policy, or what can be computed (legacy), allows pub with a.
+func checkKey(a signatureAlgorithm, pub crypto.PublicKey, legacy bool) *RefusedError {
+	least, most := minRSABits, maxRSABits
+	if legacy {
+		least, most = minLegacyRSABits, maxLegacyRSABits
+	}
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
 		if a.kind != rsaPKCS1 && a.kind != rsaPSS {
 			return refusef(AlgorithmRefused, "the certificate has an RSA key, the algorithm needs another")
 		}
-		if n := k.N.BitLen(); n < minRSABits || n > maxRSABits {
-			return refusef(AlgorithmRefused, "RSA key of %d bits, accepted are %d to %d", n, minRSABits, maxRSABits)
+		if n := k.N.BitLen(); n < least || n > most {
+			return refusef(AlgorithmRefused, "RSA key of %d bits, accepted are %d to %d", n, least, most)
 		}
 		return nil
 	case *ecdsa.PublicKey:
 		if a.kind != ecdsaRaw {
 			return refusef(AlgorithmRefused, "the certificate has an ECDSA key, the algorithm needs another")
 		}
-		if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() {
+		if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() && !(legacy && k.Curve == elliptic.P521()) {
 			return refusef(AlgorithmRefused, "curve %s, accepted are P-256 and P-384", k.Curve.Params().Name)
 		}
 		return nil

@@ -1,7 +1,7 @@
 package signing
 
 import (
-	"hash"
+	"io"
 	"slices"
 
 	"github.com/tram-exchange/tram/internal/xmlstream"
@@ -23,7 +23,7 @@ type c14nMethod struct {
 type canonicalizer struct {
 	m   c14nMethod
 	s   *xmlstream.Scanner
-	out []hash.Hash
+	out []io.Writer // hashes; other writers keep their error themselves
 
 	pending  []byte // canonical bytes not yet hashed
 	runStart int64  // source bytes [runStart,runEnd) are canonical as they stand, and follow pending
@@ -60,7 +60,7 @@ const (
 )
 
 // reset makes c ready for a new document (whole) or element.
-func (c *canonicalizer) reset(s *xmlstream.Scanner, m c14nMethod, whole bool, out ...hash.Hash) {
+func (c *canonicalizer) reset(s *xmlstream.Scanner, m c14nMethod, whole bool, out ...io.Writer) {
 	c.m, c.s, c.whole, c.apex = m, s, whole, true
 	c.out = append(c.out[:0], out...)
 	c.pending, c.runStart, c.runEnd = c.pending[:0], 0, 0

@@ -22,9 +22,14 @@ type job struct {
 	exclude   int64 // start of the Signature left out, or -1
 	method    c14nMethod
 	methodURI string
+	base64    bool // what the text of the element encodes
+	octets    bool // as they are: external references only
+	src       Source
 	hash      crypto.Hash
+	w         io.Writer // takes what would be hashed, if set
 
 	c        canonicalizer
+	b64      *base64Writer
 	h        hash.Hash
 	depth    int // of the apex while it is open
 	skip     int // depth of the signature being left out, 0 for none
@@ -37,9 +42,13 @@ type job struct {
 
 // planJob returns the job that a reference of the signature at start asks for.
 func planJob(ref *reference, start int64) *job {
-	j := &job{exclude: -1, method: ref.method, methodURI: ref.Method, hash: ref.hash}
+	j := &job{exclude: -1, method: ref.method, methodURI: ref.Method, base64: ref.Base64, hash: ref.hash}
 	if ref.Enveloped {
 		j.exclude = start
+	}
+	if ref.External {
+		j.src, j.id, j.octets = ref.src, ref.URI, !ref.hasC14N && !ref.Base64
+		return j
 	}
 	switch id, ok := strings.CutPrefix(ref.URI, "#xpointer(id("); {
 	case ref.URI == "":
@@ -57,7 +66,7 @@ func planJob(ref *reference, start int64) *job {
 }
 
 func (j *job) same(k *job) bool {
-	return j.whole == k.whole && j.id == k.id && j.comments == k.comments && j.exclude == k.exclude && j.methodURI == k.methodURI &&
+	return j.whole == k.whole && j.id == k.id && (j.src == nil) == (k.src == nil) && j.base64 == k.base64 && j.comments == k.comments && j.exclude == k.exclude && j.methodURI == k.methodURI &&
 		j.hash == k.hash && strings.Join(j.method.prefixes, " ") == strings.Join(k.method.prefixes, " ")
 }
 
@@ -68,9 +77,13 @@ func (j *job) isContent() bool {
 }
 
 func (j *job) open(s *xmlstream.Scanner, inherit []ancestor, start int64, depth int) {
-	j.h = j.hash.New()
+	w := j.sink()
 	j.depth, j.rng = depth, Range{start, start}
-	j.c.reset(s, j.method, j.whole, j.h)
+	if j.base64 {
+		j.b64 = &base64Writer{w: w}
+		return
+	}
+	j.c.reset(s, j.method, j.whole, w)
 	j.c.inherit = inherit
 	if j.method.v11 {
 		for _, a := range inherit {
@@ -81,15 +94,39 @@ func (j *job) open(s *xmlstream.Scanner, inherit []ancestor, start int64, depth 
 	}
 }
 
+// sink makes the hash, unless the bytes themselves are asked for.
+func (j *job) sink() io.Writer {
+	if j.w != nil {
+		return j.w
+	}
+	j.h = j.hash.New()
+	return j.h
+}
+
 func (j *job) close(end int64) {
-	j.c.flush()
-	j.rng.End = end
-	j.sum = j.h.Sum(nil)
+	if j.base64 {
+		if err := j.b64.close(); err != nil && j.refused == nil {
+			j.refused = refusef(DigestMismatch, "the content is not base64: %v", err)
+		}
+	} else {
+		j.c.flush()
+		j.rng.End = end
+	}
+	j.finish()
+}
+
+func (j *job) finish() {
+	if j.h != nil {
+		j.sum = j.h.Sum(nil)
+	}
 	j.finished = true
 }
 
 // token feeds the job and reports whether it is complete.
 func (j *job) token(t *xmlstream.Token) bool {
+	if j.base64 {
+		return j.encoded(t)
+	}
 	if t.Kind == xmlstream.StartElement && t.Start == j.exclude && j.skip == 0 {
 		j.skip = t.Depth
 	}
@@ -101,6 +138,28 @@ func (j *job) token(t *xmlstream.Token) bool {
 	return !j.whole && t.Kind == xmlstream.EndElement && t.Depth == j.depth
 }
 
+// encoded feeds a job that decodes the text of its element. Tags are not part of what is digested, so the range is that of the
+// content, and elements in it are refused.
+func (j *job) encoded(t *xmlstream.Token) bool {
+	switch t.Kind {
+	case xmlstream.StartElement:
+		if t.Depth == j.depth {
+			j.rng = Range{t.End, t.End}
+		} else if j.refused == nil {
+			j.refused = refusef(TransformRefused, "base64 of an element with others inside")
+		}
+	case xmlstream.Text, xmlstream.CData:
+		j.c.tag = t.AppendText(j.c.tag[:0])
+		j.b64.Write(j.c.tag)
+	case xmlstream.EndElement:
+		if t.Depth == j.depth {
+			j.rng.End = max(j.rng.Start, t.Start)
+			return true
+		}
+	}
+	return false
+}
+
 // runJobs is the second reading: it computes all digests at once.
 func runJobs(ctx context.Context, s *xmlstream.Scanner, src Source, jobs []*job, o *VerifyOptions) error {
 	resetScanner(s, src, o.XML)
@@ -109,8 +168,10 @@ func runJobs(ctx context.Context, s *xmlstream.Scanner, src Source, jobs []*job,
 	byID := make(map[string][]*job)
 	for _, j := range jobs {
 		switch {
-		case !j.whole:
-			byID[j.id] = append(byID[j.id], j)
+		case !j.whole: // external ones have a run of their own
+			if j.src == nil {
+				byID[j.id] = append(byID[j.id], j)
+			}
 		case len(active) >= maxActive:
 			j.refused = refusef(TooManyReferences, "more than %d digests over the same content", maxActive)
 		default:
@@ -196,6 +257,7 @@ func (j *job) outcome(uri string) *RefusedError {
 	switch {
 	case j.refused != nil:
 		return j.refused
+	case j.src != nil:
 	case !j.whole && j.found == 0:
 		return refusef(MissingReference, "%q", uri)
 	case j.found > 1:

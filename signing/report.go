@@ -21,6 +21,17 @@ type VerifyOptions struct {
 	// Never the time that the document claims.
 	At time.Time
 
+	// CryptoOnly judges form, digests and value only: Trust and At may be left out, ChainOK and ValidityOK stay false, and
+	// Report.Refusal accepts nothing. For those who judge certificates themselves, with times of their own.
+	CryptoOnly bool
+	// Legacy also computes what policy has refused since: SHA-1, RSA keys from 1024 to 8192 bits, and P-521, so that a policy with
+	// dates can judge old documents. Never set it where something is accepted without such a policy.
+	Legacy bool
+	// Detached resolves a reference that leads out of the document (a cid: URI, the name of a file beside it). The octets
+	// are digested as they are, unless the reference has a canonicalisation or base64 as its one transform. Without it, or
+	// where it gives false, such a reference is refused. It is called once per reference.
+	Detached func(uri string) (Source, bool)
+
 	MaxSignatures int              // in one document; default 16
 	MaxReferences int              // of all its signatures together; default 256
 	XML           xmlstream.Limits // bounds of the document itself
@@ -57,6 +68,13 @@ type Report struct {
 	// SignedContent is SHA-256 over the exclusive canonical form, without comments, of the document without the
 	// signatures that stand in its header. The same content signed again has the same value.
 	SignedContent [32]byte
+	// Uncovered lists what means something and is covered by no signature whose digests and value fit: elements that hold
+	// nothing covered, else their tags with attributes, text and processing instructions. Signatures, white space, comments,
+	// the XML declaration, and tags with no attributes around covered parts do not count. Empty means that everything is
+	// signed by somebody. At most 100 ranges, sorted; the last one may then reach to the end of the document.
+	Uncovered []Range
+
+	cryptoOnly bool
 }
 
 // Refusal says whether the document can be accepted for its signatures, each of which must be valid and trusted, and
@@ -75,6 +93,8 @@ func (r *Report) Refusal() (refusal Refusal, detail string) {
 	}
 	whole := r.whole()
 	switch {
+	case r.cryptoOnly:
+		return UntrustedCertificate, "certificates were not judged"
 	case whole == nil:
 		return PartialCoverage, ""
 	case !whole.InHeader:
@@ -120,6 +140,11 @@ type SignatureResult struct {
 	Fingerprint [32]byte            // SHA-256 of its DER: what the directory lists for an organisation
 	Chain       []*x509.Certificate // from Certificate to a trusted root; nil without one
 	Embedded    [][]byte            // DER of all certificates in KeyInfo, in order
+	// Certificates are those of KeyInfo, parsed, in order; nil if not all of them could be.
+	Certificates []*x509.Certificate
+
+	Value    []byte   // SignatureValue, decoded; nil if it is not base64
+	Elements Elements // where the parts of the signature stand
 
 	References []ReferenceResult
 
@@ -142,14 +167,21 @@ type SignatureResult struct {
 
 // ReferenceResult is what was found out about one reference of a signature.
 type ReferenceResult struct {
-	URI       string
-	ID        string
-	Type      string
-	Digest    string // URI of the algorithm
-	Method    string // URI of the canonicalisation
-	Enveloped bool
-	Range     Range // of what it refers to; the whole source for URI=""
-	OK        bool  // the digest fits
+	URI         string
+	ID          string
+	Type        string
+	Digest      string // URI of the algorithm
+	Method      string // URI of the canonicalisation
+	Enveloped   bool
+	Base64      bool   // the digest is over what the text of the element encodes
+	External    bool   // leads out of the document, see VerifyOptions.Detached
+	Range       Range  // of what it refers to; the whole source for URI="", empty for what is not in the document
+	DigestValue []byte // as the reference states it
+	OK          bool   // the digest fits
+	// Refusal is what is wrong with this reference, if its digest was asked for: MissingReference, AmbiguousID, DigestMismatch, ...
+	Refusal Refusal
+
+	plan *reference
 }
 
 // Evidence is what is kept beside a decision, so that it can be judged again later. Revocation data will join it.

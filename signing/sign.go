@@ -7,10 +7,12 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/tram-exchange/tram/internal/xmlstream"
@@ -32,11 +34,35 @@ type SignOptions struct {
 	// last child of the root.
 	At int64
 
-	ID string // Id attribute of the Signature element
+	ID string // Id attribute of the Signature element; with Properties, made up if empty
+
+	// External adds references to what lies outside the document. With it the document itself is signed only where IDs or
+	// Whole ask for it.
+	External []ExternalContent
+	Whole    bool // a reference to the whole document, also with IDs or External
+
+	// Properties makes an Object that stands in the Signature, behind KeyInfo, and is signed in part: what XAdES needs.
+	Properties PropertiesBuilder
 
 	Rand io.Reader        // default crypto/rand
 	XML  xmlstream.Limits // bounds of the document
 }
+
+// ExternalContent is something outside the document that is signed as it is.
+type ExternalContent struct {
+	URI    string // how the reference names it
+	Source Source
+	Type   string // of the reference; usually empty
+	ID     string // of the reference; usually empty
+}
+
+// PropertiesBuilder returns an Object element for a signature with this Id, and what of it to sign: a reference "#refID" of
+// Type refType digests the element that has refID as its Id attribute. object must bring its own namespace declarations; the one without prefix is
+// that of XML Signature.
+type PropertiesBuilder func(sigID string) (object []byte, refID, refType string, err error)
+
+// whole reports whether the document is signed as a whole.
+func (o *SignOptions) whole() bool { return o.Whole || len(o.IDs) == 0 && len(o.External) == 0 }
 
 func (o SignOptions) withDefaults(leaf *x509.Certificate) (SignOptions, error) {
 	if o.Algorithm == "" {
@@ -55,11 +81,18 @@ func (o SignOptions) withDefaults(leaf *x509.Certificate) (SignOptions, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
+	if o.ID == "" && o.Properties != nil {
+		var b [8]byte
+		if _, err := io.ReadFull(o.Rand, b[:]); err != nil {
+			return o, fmt.Errorf("couldn't make an Id: %w", err)
+		}
+		o.ID = "S-" + hex.EncodeToString(b[:])
+	}
 	alg, ok := signatureAlgorithms[o.Algorithm]
 	if !ok {
 		return o, fmt.Errorf("couldn't sign with algorithm %q: not accepted", o.Algorithm)
 	}
-	if bad := checkKey(alg, leaf.PublicKey); bad != nil {
+	if bad := checkKey(alg, leaf.PublicKey, false); bad != nil {
 		return o, fmt.Errorf("couldn't sign: %w", bad)
 	}
 	if _, ok := digests[o.Digest]; !ok {
@@ -98,6 +131,12 @@ func SignTo(ctx context.Context, w io.Writer, src Source, key crypto.Signer, cha
 	if err := p.run(ctx, src); err != nil {
 		return fmt.Errorf("couldn't sign: %w", err)
 	}
+	if err := p.external(ctx); err != nil {
+		return fmt.Errorf("couldn't sign: %w", err)
+	}
+	if err := p.properties(); err != nil {
+		return fmt.Errorf("couldn't sign properties: %w", err)
+	}
 	sig, err := p.signature(key, chain)
 	if err != nil {
 		return err
@@ -121,8 +160,16 @@ type placing struct {
 	firm    bool  // behind TraceHeaderList: better than the end of the header
 	context []xmlstream.Binding
 	inherit []ancestor
-	sums    [][]byte
-	around  []bool // for each of sums: the signature will stand inside what is signed
+	refs    []plannedReference
+	object  []byte // of SignOptions.Properties
+}
+
+// plannedReference is a reference of the signature that is being made.
+type plannedReference struct {
+	uri, id, refType string
+	enveloped        bool // the signature will stand inside what is signed
+	octets           bool // without a canonicalisation
+	sum              []byte
 }
 
 func (p *placing) run(ctx context.Context, src Source) error {
@@ -133,7 +180,7 @@ func (p *placing) run(ctx context.Context, src Source) error {
 	p.reading = reading{s: s}
 	p.at = -1
 	var jobs []*job
-	if len(p.o.IDs) == 0 {
+	if p.o.whole() {
 		j := &job{whole: true, exclude: -1, method: method, hash: hash}
 		j.open(s, nil, 0, 0)
 		jobs = append(jobs, j)
@@ -171,12 +218,74 @@ func (p *placing) run(ctx context.Context, src Source) error {
 		if j.refused != nil {
 			return j.refused
 		}
-		p.sums = append(p.sums, j.sum)
-		p.around = append(p.around, j.whole || j.rng.Start < p.at && p.at < j.rng.End)
+		ref := plannedReference{sum: j.sum, enveloped: j.whole || j.rng.Start < p.at && p.at < j.rng.End}
+		if !j.whole {
+			ref.uri = "#" + j.id
+		}
+		p.refs = append(p.refs, ref)
 	}
 	if p.at < 0 {
 		return errors.New("no place for a signature: edXML needs an edXMLHeader, a Trạm package a Header, other documents a root with an end tag, a given offset must lie between two tags or texts inside the root")
 	}
+	return nil
+}
+
+// external digests what lies outside the document.
+func (p *placing) external(ctx context.Context) error {
+	for _, e := range p.o.External {
+		if e.URI == "" || e.URI[0] == '#' || e.Source == nil {
+			return fmt.Errorf("external content %q leads into the document or has no source", e.URI)
+		}
+		j := &job{id: e.URI, src: e.Source, octets: true, hash: digests[p.o.Digest]}
+		if err := j.runExternal(ctx, &VerifyOptions{}); err != nil {
+			return err
+		}
+		p.refs = append(p.refs, plannedReference{uri: e.URI, id: e.ID, refType: e.Type, octets: true, sum: j.sum})
+	}
+	return nil
+}
+
+// properties asks for the Object and digests its signed part at the place where it will stand.
+func (p *placing) properties() error {
+	if p.o.Properties == nil {
+		return nil
+	}
+	object, refID, refType, err := p.o.Properties(p.o.ID)
+	if err != nil {
+		return err
+	}
+	p.object = object
+	sig := p.open() + string(object) + "</Signature>"
+	var s xmlstream.Scanner
+	s.ResetFragment([]byte(sig), 0, p.context, p.o.XML)
+	r := reading{s: &s, ancestors: slices.Clone(p.inherit)}
+	j := &job{id: refID, exclude: -1, method: canonicalizations[p.o.C14N], hash: digests[p.o.Digest]}
+	var active []*job
+	for {
+		t, err := s.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if t.Kind == xmlstream.StartElement {
+			for i := range t.Attrs {
+				if a := &t.Attrs[i]; isID(a) && a.ValueIs(refID) {
+					active = openByID([]*job{j}, active, &r, t)
+				}
+			}
+		}
+		r.track(t)
+		if len(active) > 0 && active[0].token(t) {
+			j.close(t.End)
+			active = nil
+		}
+	}
+	if bad := j.outcome("#" + refID); bad != nil {
+		return bad
+	}
+	p.refs = append(p.refs, plannedReference{uri: "#" + refID, refType: refType, sum: j.sum})
 	return nil
 }
 
@@ -262,16 +371,24 @@ func (p *placing) signature(key crypto.Signer, chain []*x509.Certificate) ([]byt
 		return nil, err
 	}
 	var b strings.Builder
-	b.WriteString(`<Signature xmlns="` + dsNamespace + `"`)
+	b.WriteString(p.open() + info + "<SignatureValue")
 	if p.o.ID != "" {
-		b.WriteString(` Id="` + escaped(p.o.ID) + `"`)
+		b.WriteString(` Id="` + escaped(p.o.ID) + `-value"`)
 	}
-	b.WriteString(">" + info + "<SignatureValue>" + base64.StdEncoding.EncodeToString(value) + "</SignatureValue><KeyInfo><X509Data>")
+	b.WriteString(">" + base64.StdEncoding.EncodeToString(value) + "</SignatureValue><KeyInfo><X509Data>")
 	for _, c := range chain {
 		b.WriteString("<X509Certificate>" + base64.StdEncoding.EncodeToString(c.Raw) + "</X509Certificate>")
 	}
-	b.WriteString("</X509Data></KeyInfo></Signature>")
+	b.WriteString("</X509Data></KeyInfo>" + string(p.object) + "</Signature>")
 	return []byte(b.String()), nil
+}
+
+// open returns the start tag of Signature.
+func (p *placing) open() string {
+	if p.o.ID == "" {
+		return `<Signature xmlns="` + dsNamespace + `">`
+	}
+	return `<Signature xmlns="` + dsNamespace + `" Id="` + escaped(p.o.ID) + `">`
 }
 
 // signedInfo returns the SignedInfo element as it will stand in the document.
@@ -279,18 +396,23 @@ func (p *placing) signedInfo() string {
 	var b strings.Builder
 	b.WriteString(`<SignedInfo><CanonicalizationMethod Algorithm="` + p.o.C14N + `"></CanonicalizationMethod>`)
 	b.WriteString(`<SignatureMethod Algorithm="` + p.o.Algorithm + `"></SignatureMethod>`)
-	for i, sum := range p.sums {
-		uri := ""
-		if len(p.o.IDs) > 0 {
-			uri = "#" + escaped(p.o.IDs[i])
+	for _, ref := range p.refs {
+		b.WriteString("<Reference")
+		for _, a := range [][2]string{{"Id", ref.id}, {"Type", ref.refType}} {
+			if a[1] != "" {
+				b.WriteString(" " + a[0] + `="` + escaped(a[1]) + `"`)
+			}
 		}
-		b.WriteString(`<Reference URI="` + uri + `"><Transforms>`)
-		if p.around[i] {
-			b.WriteString(`<Transform Algorithm="` + transformEnveloped + `"></Transform>`)
+		b.WriteString(` URI="` + escaped(ref.uri) + `">`)
+		if !ref.octets {
+			b.WriteString(`<Transforms>`)
+			if ref.enveloped {
+				b.WriteString(`<Transform Algorithm="` + transformEnveloped + `"></Transform>`)
+			}
+			b.WriteString(`<Transform Algorithm="` + p.o.C14N + `"></Transform></Transforms>`)
 		}
-		b.WriteString(`<Transform Algorithm="` + p.o.C14N + `"></Transform></Transforms>`)
 		b.WriteString(`<DigestMethod Algorithm="` + p.o.Digest + `"></DigestMethod>`)
-		b.WriteString(`<DigestValue>` + base64.StdEncoding.EncodeToString(sum) + `</DigestValue></Reference>`)
+		b.WriteString(`<DigestValue>` + base64.StdEncoding.EncodeToString(ref.sum) + `</DigestValue></Reference>`)
 	}
 	b.WriteString(`</SignedInfo>`)
 	return b.String()

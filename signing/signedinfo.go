@@ -39,6 +39,7 @@ type reference struct {
 	method     c14nMethod
 	hash       crypto.Hash
 	want       []byte // DigestValue
+	src        Source // what an external reference leads to
 	seen       int    // children so far
 }
 
@@ -242,7 +243,9 @@ func (p *infoParser) transform(t *xmlstream.Token) {
 	switch {
 	case uri == transformEnveloped && ref.transforms == 1:
 		ref.Enveloped = true
-	case isC14N && !ref.hasC14N:
+	case uri == transformBase64 && ref.transforms == 1:
+		ref.Base64 = true
+	case isC14N && !ref.hasC14N && !ref.Base64:
 		ref.hasC14N, ref.Method = true, uri
 		ref.method = m
 		p.method, p.exc = &ref.method, m.exclusive
@@ -298,6 +301,7 @@ func (p *infoParser) digestValue() {
 		p.si.refuse(MalformedSignature, "DigestValue of %d bytes, its algorithm has %d", len(want), ref.hash.Size())
 	}
 	ref.want = bytes.Clone(want)
+	ref.DigestValue = ref.want
 }
 
 func (p *infoParser) endReference() {
@@ -306,17 +310,34 @@ func (p *infoParser) endReference() {
 	if ref.seen != refDigestValue {
 		si.refuse(MalformedSignature, "Reference without DigestMethod or DigestValue")
 	}
-	if !ref.hasC14N { // what the standard implies where no canonicalisation is named
+	external := ref.URI != "" && ref.URI[0] != '#'
+	if !ref.hasC14N && !ref.Base64 && !external { // what the standard implies where no canonicalisation is named
 		ref.Method, ref.method = C14N10, c14nMethod{}
 	}
 	switch {
 	case !ref.hasURI, ref.URI == "#":
 		si.refuse(UnsupportedReference, "reference without a URI")
+	case ref.URI == "" && ref.Base64:
+		si.refuse(TransformRefused, "base64 of the whole document")
 	case ref.URI == "":
-	case ref.URI[0] != '#':
-		si.refuse(ExternalReference, "%q", ref.URI)
+	case external:
+		p.external(ref)
 	case strings.HasPrefix(ref.URI, "#xpointer(") && (p.o.lab == nil || !p.o.lab.xpointer):
 		si.refuse(UnsupportedReference, "%q", ref.URI)
+	}
+}
+
+// external asks for what a reference out of the document leads to.
+func (p *infoParser) external(ref *reference) {
+	if p.o.Detached != nil {
+		ref.src, ref.External = p.o.Detached(ref.URI)
+	}
+	switch {
+	case !ref.External || ref.src == nil:
+		ref.External = false
+		p.si.refuse(ExternalReference, "%q", ref.URI)
+	case ref.Enveloped:
+		p.si.refuse(TransformRefused, "enveloped-signature of %q, which does not hold the signature", ref.URI)
 	}
 }
 

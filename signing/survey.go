@@ -17,7 +17,8 @@ const (
 	maxSignedInfo   = 256 << 10
 	maxValue        = 16 << 10 // SignatureValue, base64
 	maxCertificate  = 32 << 10 // one X509Certificate, base64
-	maxCertificates = 8
+	maxCertificates = 16
+	maxObjects      = 64
 	maxNested       = 4 // signatures inside each other
 )
 
@@ -34,6 +35,13 @@ type rawSignature struct {
 	signedInfo Range
 	context    []xmlstream.Binding // bindings in scope around SignedInfo
 	inherit    []ancestor          // xml: attributes in force there
+
+	outerBindings  int // how many of context, and of inherit, belong to the Signature's ancestors
+	outerInherited int
+	childOpen      bool // a child of Signature in its place is open
+	valueAt        Range
+	keyInfoAt      Range
+	objects        []Range
 
 	value []byte   // text of SignatureValue
 	certs [][]byte // texts of X509Certificate
@@ -236,7 +244,13 @@ func (v *survey) begin(t *xmlstream.Token, o *VerifyOptions) {
 		v.tooMany = true
 		return
 	}
-	r := &rawSignature{rng: Range{t.Start, t.Start}, depth: t.Depth, inHeader: v.header.isChild(t.Depth)}
+	r := &rawSignature{rng: Range{t.Start, t.Start}, depth: t.Depth, inHeader: v.header.isChild(t.Depth),
+		outerBindings: v.s.Bindings() - len(t.Decls)}
+	for _, a := range v.ancestors {
+		if a.depth < t.Depth {
+			r.outerInherited++
+		}
+	}
 	if a := t.Attr("", "Id"); a != nil {
 		r.id = string(a.AppendValue(nil))
 	}
@@ -294,9 +308,19 @@ func (v *survey) child(r *rawSignature, t *xmlstream.Token) {
 	}
 	r.stage = stage
 	r.keyInfo = stage == stageKeyInfo
+	r.childOpen = true
+	at := Range{t.Start, t.Start}
 	switch stage {
+	case stageKeyInfo:
+		r.keyInfoAt = at
+	case stageObject:
+		if len(r.objects) >= maxObjects {
+			r.refuse("more than %d objects", maxObjects)
+			return
+		}
+		r.objects = append(r.objects, at)
 	case stageSignedInfo:
-		r.signedInfo = Range{t.Start, t.Start}
+		r.signedInfo = at
 		r.context = v.s.Context()
 		if n := len(t.Decls); n > 0 { // its own declarations are read again with it
 			r.context = r.context[:len(r.context)-n]
@@ -307,7 +331,28 @@ func (v *survey) child(r *rawSignature, t *xmlstream.Token) {
 			}
 		}
 	case stageValue:
+		r.valueAt = at
 		v.collectInto(&r.value, t.Depth, maxValue)
+	}
+}
+
+// endChild notes where a child of Signature ends.
+func (r *rawSignature) endChild(end int64) {
+	if !r.childOpen {
+		return
+	}
+	r.childOpen = false
+	switch r.stage {
+	case stageSignedInfo:
+		r.signedInfo.End = end
+	case stageValue:
+		r.valueAt.End = end
+	case stageKeyInfo:
+		r.keyInfoAt.End = end
+	case stageObject:
+		if n := len(r.objects); r.objects[n-1].Len() == 0 {
+			r.objects[n-1].End = end
+		}
 	}
 }
 
@@ -339,9 +384,7 @@ func (v *survey) end(t *xmlstream.Token) {
 	}
 	switch t.Depth - r.depth {
 	case 1:
-		if r.stage == stageSignedInfo && r.signedInfo.Len() == 0 {
-			r.signedInfo.End = t.End
-		}
+		r.endChild(t.End)
 	case 0:
 		r.rng.End = t.End
 		v.open = v.open[:len(v.open)-1]

@@ -28,10 +28,10 @@ var verifiers = sync.Pool{New: func() any { return new(verifier) }}
 // read (*xmlstream.SyntaxError, wrapped, where it is not well-formed) or ctx ended; whatever is wrong with signatures is
 // in the Report. It is safe for concurrent use. Memory does not grow with the document.
 func Verify(ctx context.Context, src Source, o VerifyOptions) (*Report, error) {
-	if o.Trust == nil {
+	if o.Trust == nil && !o.CryptoOnly {
 		return nil, errors.New("couldn't verify signatures: no trust directory")
 	}
-	if o.At.IsZero() {
+	if o.At.IsZero() && !o.CryptoOnly {
 		return nil, errors.New("couldn't verify signatures: no time to judge certificates at")
 	}
 	o = o.withDefaults()
@@ -61,7 +61,7 @@ func (v *verifier) verify(ctx context.Context, src Source, o *VerifyOptions) (*R
 	if err := v.run(ctx, &v.doc, src, o); err != nil {
 		return nil, err
 	}
-	rep := &Report{Size: src.Size(), At: o.At, Unnamespaced: v.unnamespaced}
+	rep := &Report{Size: src.Size(), At: o.At, Unnamespaced: v.unnamespaced, cryptoOnly: o.CryptoOnly}
 	v.sum.Sum(rep.SignedContent[:0])
 	all := make([]found, len(v.raws))
 	rep.Signatures = make([]SignatureResult, len(v.raws))
@@ -70,6 +70,7 @@ func (v *verifier) verify(ctx context.Context, src Source, o *VerifyOptions) (*R
 		all[i].raw = raw
 		res := &rep.Signatures[i]
 		res.Range, res.ID, res.InHeader = raw.rng, raw.id, raw.inHeader
+		res.Elements = raw.elements()
 		if err := v.describe(src, &all[i], res, o); err != nil {
 			return nil, err
 		}
@@ -94,7 +95,7 @@ func (v *verifier) verify(ctx context.Context, src Source, o *VerifyOptions) (*R
 		res.refuse(refusef(TooManySignatures, "more than %d", o.MaxSignatures))
 		rep.Signatures = append(rep.Signatures, res)
 	}
-	return rep, nil
+	return rep, rep.findUncovered(ctx, &v.doc, src, o)
 }
 
 // refuse records the first thing wrong with a signature.
@@ -126,6 +127,7 @@ func (v *verifier) describe(src Source, f *found, res *SignatureResult, o *Verif
 	res.Algorithm, res.Canonicalization, res.Digests = info.algorithmURI, info.methodURI, info.digestsOf()
 	for i := range info.refs {
 		res.References = append(res.References, info.refs[i].ReferenceResult)
+		res.References[i].plan = &info.refs[i]
 	}
 	res.refuse(info.first)
 	f.certificates(res, o)
@@ -153,14 +155,22 @@ func (f *found) certificates(res *SignatureResult, o *VerifyOptions) {
 		if o.lab != nil {
 			continue
 		}
-		c, err := o.Trust.parse(der)
+		c, err := o.parse(der)
 		if err != nil {
 			res.refuse(refusef(BadCertificate, "certificate %d: %v", i+1, err))
 			return
 		}
 		certs = append(certs, c)
 	}
-	f.certs = certs
+	f.certs, res.Certificates = certs, certs
+}
+
+// parse reads a certificate, with the memory of the trust directory where there is one.
+func (o *VerifyOptions) parse(der []byte) (*x509.Certificate, error) {
+	if o.Trust != nil {
+		return o.Trust.parse(der)
+	}
+	return x509.ParseCertificate(der)
 }
 
 // canonicalInfo hashes the canonical form of SignedInfo.
@@ -210,7 +220,20 @@ func (v *verifier) digest(ctx context.Context, src Source, all []found, rep *Rep
 			f.jobs = append(f.jobs, j)
 		}
 	}
-	if len(jobs) == 0 {
+	inside := false
+	external := map[string]int{}
+	for _, j := range jobs {
+		if j.src == nil {
+			inside = true
+			continue
+		}
+		if external[j.id]++; external[j.id] > maxActive {
+			j.refused = refusef(TooManyReferences, "more than %d digests over the same content", maxActive)
+		} else if err := j.runExternal(ctx, o); err != nil {
+			return err
+		}
+	}
+	if !inside {
 		return nil
 	}
 	return runJobs(ctx, &v.doc, src, jobs, o)
@@ -227,11 +250,13 @@ func compare(f *found, res *SignatureResult, size int64) {
 		}
 		if bad := j.outcome(ref.URI); bad != nil {
 			res.refuse(bad)
+			ref.Refusal = bad.Refusal
 			res.DigestsOK = false
 			continue
 		}
 		if subtle.ConstantTimeCompare(j.sum, f.info.refs[i].want) != 1 {
 			res.refuse(refusef(DigestMismatch, "reference %d (URI %q)", i+1, ref.URI))
+			ref.Refusal = DigestMismatch
 			res.DigestsOK = false
 			continue
 		}
@@ -241,6 +266,9 @@ func compare(f *found, res *SignatureResult, size int64) {
 		}
 		if j.whole && ref.Enveloped {
 			res.WholeDocument = true
+		}
+		if j.src != nil {
+			continue
 		}
 		part := []Range{ref.Range}
 		if ref.Enveloped {
@@ -258,6 +286,7 @@ func judge(f *found, res *SignatureResult, o *VerifyOptions) {
 		res.refuse(refusef(MalformedSignature, "SignatureValue: %v", err))
 		return
 	}
+	res.Value = value
 	if o.lab != nil {
 		if res.ValueOK = o.lab.check(res.Algorithm, res.Embedded, f.sum, value); !res.ValueOK {
 			res.refuse(refusef(ValueMismatch, "in the laboratory"))
@@ -267,7 +296,7 @@ func judge(f *found, res *SignatureResult, o *VerifyOptions) {
 	if f.certs == nil {
 		return
 	}
-	by, bad := signer(f, value)
+	by, bad := signer(f, value, o.Legacy)
 	if by != nil {
 		res.Certificate, res.Fingerprint = by, sha256.Sum256(by.Raw)
 	}
@@ -276,6 +305,9 @@ func judge(f *found, res *SignatureResult, o *VerifyOptions) {
 		return
 	}
 	res.ValueOK = true
+	if o.CryptoOnly {
+		return
+	}
 	chain := o.Trust.Check(by, f.certs, o.At)
 	res.Chain, res.ChainOK, res.ValidityOK = chain.Chain, chain.ChainOK, chain.ValidityOK
 	if IsTrial(by) {
@@ -289,11 +321,11 @@ func judge(f *found, res *SignatureResult, o *VerifyOptions) {
 // signer finds the certificate whose key made the value. Which of several certificates is the signer's is not said
 // by KeyInfo in a way that the signature protects, so each is tried in order; with none fitting, the first that is
 // no authority is told with what is wrong with it.
-func signer(f *found, value []byte) (*x509.Certificate, *RefusedError) {
+func signer(f *found, value []byte, legacy bool) (*x509.Certificate, *RefusedError) {
 	var first *x509.Certificate
 	var why *RefusedError
 	for _, c := range f.certs {
-		bad := checkKey(f.info.algorithm, c.PublicKey)
+		bad := checkKey(f.info.algorithm, c.PublicKey, legacy)
 		if bad == nil {
 			bad = checkValue(f.info.algorithm, c.PublicKey, f.sum, value)
 		}

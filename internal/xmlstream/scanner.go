@@ -143,6 +143,17 @@ func (s *Scanner) ResetReader(r io.Reader, l Limits) {
 // offset base of the source, and context the bindings in scope there, as Context returned them.
 func (s *Scanner) ResetFragment(part []byte, base int64, context []Binding, l Limits) {
 	s.ResetBytes(part, l)
+	s.inside(base, context)
+}
+
+// ResetFragmentReader is ResetFragment for an element that is read through a window.
+func (s *Scanner) ResetFragmentReader(r io.Reader, base int64, context []Binding, l Limits) {
+	s.ResetReader(r, l)
+	s.inside(base, context)
+}
+
+// inside tells what surrounds a fragment.
+func (s *Scanner) inside(base int64, context []Binding) {
 	s.base, s.fragment = base, true
 	for _, b := range context {
 		if b.Prev < 0 && (b.Prefix == "" && b.URI == "" || b.Prefix == "xml") {
