@@ -1,0 +1,160 @@
+package verdict
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/tram-exchange/tram/signing"
+)
+
+// judgement is one signature on its way through the processes.
+type judgement struct {
+	ctx  context.Context
+	src  signing.Source
+	o    *Options
+	res  *signing.SignatureResult
+	list checklist
+	v    SignatureVerdict
+}
+
+func (j *judgement) run() (*SignatureVerdict, error) {
+	res := j.res
+	j.v = SignatureVerdict{ID: res.ID, Level: "XMLDSig", Algorithm: res.Algorithm, C14N: res.Canonicalization, InHeader: res.InHeader,
+		Whole: res.Whole(), Range: res.Range, Covered: append([]signing.Range{}, res.Covered...), BestTime: j.o.At.UTC(), BestTimeBy: "validation",
+		References: []Reference{}, Chain: []Certificate{}, Timestamps: []Timestamp{}}
+	for _, r := range res.References {
+		j.v.References = append(j.v.References, Reference{URI: r.URI, Type: r.Type, Digest: r.Digest, C14N: r.Method, Range: r.Range, OK: r.OK})
+	}
+	j.format()
+	j.identify()
+	j.references()
+	j.value()
+	if err := j.certificates(); err != nil {
+		return nil, err
+	}
+	j.algorithms()
+	j.v.Checks, j.v.Conclusion = j.list.checks, j.list.conclusion()
+	return &j.v, nil
+}
+
+// format tells whether the signature has a form that can be judged (EN 319 102-1, 5.2.2).
+func (j *judgement) format() {
+	switch j.res.Refusal {
+	case signing.MalformedSignature, signing.TooManySignatures, signing.TooManyReferences, signing.NoReferences, signing.TransformRefused:
+		j.list.fail(CheckFormat, Failed, failed(FormatFailure), j.res.Err.Error())
+	default:
+		j.list.pass(CheckFormat, "")
+	}
+}
+
+// identify finds the signing certificate (5.2.3).
+func (j *judgement) identify() {
+	c := j.res.Certificate
+	if c == nil {
+		detail := ""
+		if j.res.Refusal == signing.NoCertificate || j.res.Refusal == signing.BadCertificate {
+			detail = j.res.Err.Error()
+		}
+		if j.list.end.Indication == "" { // of a malformed signature nothing more can be said
+			j.list.fail(CheckSigningCert, Unknown, indeterminate(NoSigningCertificate), detail)
+		}
+		return
+	}
+	j.v.Signer = c.Subject.String()
+	j.list.pass(CheckSigningCert, c.Subject.String())
+}
+
+// references tells whether what was signed is unchanged (5.2.7, first part).
+func (j *judgement) references() {
+	switch j.res.Refusal {
+	case signing.ExternalReference, signing.UnsupportedReference: // then no digest was computed
+		j.list.fail(CheckReferenceFound, Unknown, indeterminate(SignedDataNotFound), j.res.Err.Error())
+		return
+	}
+	for i := range j.res.References {
+		j.reference(&j.res.References[i])
+	}
+}
+
+func (j *judgement) reference(r *signing.ReferenceResult) {
+	uri := fmt.Sprintf("URI=%q", r.URI)
+	if r.OK {
+		j.list.pass(CheckReferenceFound, uri)
+		j.list.pass(CheckReferenceDigest, uri)
+		return
+	}
+	switch r.Refusal {
+	case signing.MissingReference, signing.ExternalReference, signing.UnsupportedReference:
+		j.list.fail(CheckReferenceFound, Unknown, indeterminate(SignedDataNotFound), uri)
+	case signing.AmbiguousID:
+		j.list.fail(CheckReferenceFound, Failed, failed(FormatFailure), uri)
+	case signing.DigestMismatch:
+		j.list.pass(CheckReferenceFound, uri)
+		j.list.fail(CheckReferenceDigest, Failed, failed(HashFailure), uri)
+	}
+}
+
+// value tells whether the signature value fits (5.2.7, second part).
+func (j *judgement) value() {
+	switch {
+	case j.res.ValueOK:
+		j.list.pass(CheckValue, "")
+	case j.res.Refusal == signing.AlgorithmRefused: // told by algorithms
+	case j.res.Value != nil && j.res.Certificate != nil:
+		j.list.fail(CheckValue, Failed, failed(SigCryptoFailure), "")
+	}
+}
+
+// certificates judges the chain of the signer (5.2.6).
+func (j *judgement) certificates() error {
+	c := j.res.Certificate
+	if c == nil {
+		return nil
+	}
+	cv, err := JudgeChain(j.ctx, c, j.res.Certificates, ChainOptions{Trust: j.o.Trust, Policy: j.o.Policy, At: j.v.BestTime, Now: j.o.At,
+		Purposes: j.purposes()})
+	if err != nil {
+		return err
+	}
+	j.list.checks = append(j.list.checks, cv.Checks...)
+	if !cv.OK() {
+		j.list.decide(cv.Conclusion)
+	}
+	for _, c := range cv.Chain {
+		j.v.Chain = append(j.v.Chain, describeCertificate(c))
+	}
+	return nil
+}
+
+// purposes are those that an authority of the signer may serve.
+func (j *judgement) purposes() []signing.Purpose {
+	if strings.HasPrefix(j.o.Kind, "edxml.") && j.res.InHeader && j.res.WholeDocument {
+		return []signing.Purpose{signing.PurposeOrganisation}
+	}
+	return []signing.Purpose{signing.PurposeOrganisation, signing.PurposePerson, signing.PurposeNode}
+}
+
+// algorithms judges what the signature itself uses, at the best time (5.2.8.4).
+func (j *judgement) algorithms() {
+	at := j.v.BestTime
+	if j.res.Refusal == signing.AlgorithmRefused {
+		j.list.fail(CheckAlgorithm, Failed, indeterminate(CryptoConstraintsFailure), j.res.Err.Error())
+	} else if j.res.Algorithm != "" {
+		sch := schemes[j.res.Algorithm]
+		p := j.o.Policy
+		j.list.constrain(CheckAlgorithm, max(p.signatureAt(sch.signature, at), p.digestAt(sch.digest, at)), j.res.Algorithm)
+		if p.Signatures[sch.signature].Mark && sch.signature == sigPKCS1 {
+			j.list.warn(CheckLegacyPadding, "")
+		}
+	}
+	worst, which := allowed, ""
+	for _, uri := range j.res.Digests {
+		if s := j.o.Policy.digestAt(digestNameOf(uri), at); s >= worst {
+			worst, which = s, uri
+		}
+	}
+	if which != "" {
+		j.list.constrain(CheckDigestAlgorithm, worst, which)
+	}
+}
