@@ -186,7 +186,7 @@ func (a *Authority) create(tmpl, parent *x509.Certificate, pub crypto.PublicKey)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode trial mark: %w", err)
 	}
-	tmpl.ExtraExtensions = []pkix.Extension{{Id: signing.TrialExtension(), Value: mark}}
+	tmpl.ExtraExtensions = append(tmpl.ExtraExtensions, pkix.Extension{Id: signing.TrialExtension(), Value: mark})
 	source := a.rand
 	if !isSystem(source) {
 		source = nil // then ECDSA signs deterministically (RFC 6979), which a source would not make it do
