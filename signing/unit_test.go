@@ -387,45 +387,6 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
-func TestCheckFile(t *testing.T) {
-	ca := newCA(t, "check")
-	l := newLeaf(t, ca, trialca.P256)
-	signed, err := signing.Sign(edxml("x"), l.key, l.chain, signing.SignOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := signing.VerifyOptions{Trust: trustIn(t, ca), At: day}
-	dir := t.TempDir()
-	for _, c := range []struct {
-		name    string
-		doc     []byte
-		ok      bool
-		refusal signing.Refusal
-		xml     string
-	}{{"good.xml", signed, true, "", ""}, {"unsigned.xml", edxml("x"), false, signing.Unsigned, ""}, {"broken.xml", signed[:500], false, "", "truncated"}} {
-		path := filepath.Join(dir, c.name)
-		if err := os.WriteFile(path, c.doc, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		rep, err := signing.CheckFile(context.Background(), path, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if rep.OK != c.ok || rep.Refusal != c.refusal || (rep.XML != nil) != (c.xml != "") || rep.XML != nil && rep.XML.Kind != c.xml {
-			t.Errorf("%s: %+v", c.name, rep)
-		}
-		if c.ok && (len(rep.Signatures) != 1 || !rep.Signatures[0].Trial || !rep.Signatures[0].WholeDocument || !rep.Signatures[0].ValidityOK) {
-			t.Errorf("%s: %+v", c.name, rep.Signatures)
-		}
-		if _, err := json.Marshal(rep); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := signing.CheckFile(context.Background(), filepath.Join(dir, "missing"), o); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("error %v, want that there is no such file", err)
-	}
-}
-
 var filling = bytes.Repeat([]byte("UEsDBBQA"), 8<<10)
 
 // endless is a document of any size that is never in memory: head, so many bytes of filling, tail.
