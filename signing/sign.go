@@ -250,6 +250,11 @@ func (p *placing) properties() error {
 	if p.o.Properties == nil {
 		return nil
 	}
+	for i := range p.refs {
+		if p.refs[i].id == "" {
+			p.refs[i].id = ReferenceID(p.o.ID, i)
+		}
+	}
 	object, refID, refType, err := p.o.Properties(p.o.ID)
 	if err != nil {
 		return err
@@ -353,7 +358,7 @@ func (p *placing) here(at int64, t *xmlstream.Token, outside bool) {
 	p.inherit = p.inherit[:0]
 	for _, a := range p.ancestors {
 		if a.depth <= depth {
-			p.inherit = append(p.inherit, ancestor{0, a.local, a.value})
+			p.inherit = append(p.inherit, ancestor{local: a.local, value: a.value, base: a.base})
 		}
 	}
 }
