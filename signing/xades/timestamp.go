@@ -1,0 +1,268 @@
+package xades
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/tram-exchange/tram/signing"
+)
+
+// TimeStamp is one RFC 3161 token in a property.
+type TimeStamp struct {
+	Namespace, Name  string // of the property, such as SignatureTimeStamp
+	ID               string // of the property
+	Canonicalization string // how what is stamped is canonicalised
+	Token            []byte // DER
+	Range            signing.Range
+
+	includes []include
+	index    int  // among the unsigned properties
+	covers   part // what is stamped
+	before   []Property
+}
+
+type include struct {
+	uri        string
+	referenced bool // of a reference: what it refers to
+}
+
+// part says what a time-stamp is over.
+type part int
+
+const (
+	overValue part = iota + 1
+	overAllObjects
+	overIndividualObjects
+	overValueAndRefs
+	overRefs
+	overAll
+	overAllOld
+)
+
+func (p *Properties) timeStamps(to []TimeStamp, c *node, index int) []TimeStamp {
+	ts := TimeStamp{Namespace: c.uri, Name: c.local, ID: c.attrs["Id"], Canonicalization: signing.C14N10, Range: c.rng, index: index, covers: covered(c)}
+	if m := c.child(dsNamespace, "CanonicalizationMethod"); m != nil {
+		ts.Canonicalization = m.attrs["Algorithm"]
+	}
+	if index > 0 {
+		ts.before = p.Unsigned[:index:index]
+	}
+	for _, k := range c.children {
+		if k.is("Include") && len(ts.includes) < maxLists {
+			ts.includes = append(ts.includes, include{k.attrs["URI"], k.attrs["referencedData"] == "true"})
+		}
+	}
+	found := 0
+	for _, k := range c.children {
+		switch {
+		case k.is("XMLTimeStamp"):
+			p.problem(c.local, "time-stamps in XML are not read")
+		case k.is("EncapsulatedTimeStamp") && len(to) < maxLists:
+			found++
+			if !isDER(k) {
+				p.problem(c.local, "encoding %q is not read", k.attrs["Encoding"])
+				continue
+			}
+			der, err := k.bytes()
+			if err != nil {
+				p.problem(c.local, "token: %w", err)
+				continue
+			}
+			ts.Token = der
+			to = append(to, ts)
+		}
+	}
+	if found == 0 {
+		p.problem(c.local, "without a token")
+	}
+	return to
+}
+
+func covered(c *node) part {
+	switch {
+	case c.local == "SignatureTimeStamp":
+		return overValue
+	case c.local == "AllDataObjectsTimeStamp":
+		return overAllObjects
+	case c.local == "IndividualDataObjectsTimeStamp":
+		return overIndividualObjects
+	case strings.HasPrefix(c.local, "SigAndRefs"):
+		return overValueAndRefs
+	case strings.HasPrefix(c.local, "RefsOnly"):
+		return overRefs
+	case c.uri == Namespace141:
+		return overAll
+	}
+	return overAllOld
+}
+
+// Imprint computes the message imprint that the token should have: the digest of what EN 319 132-1 puts under a time-stamp of
+// this kind. src and res are what Read was given. Archive time-stamps read all that the signature refers to, once per reference.
+func (t *TimeStamp) Imprint(ctx context.Context, src signing.Source, res *signing.SignatureResult, hash crypto.Hash) ([]byte, error) {
+	if !hash.Available() {
+		return nil, fmt.Errorf("couldn't compute imprint of %s: digest %v is not known", t.Name, hash)
+	}
+	h := hash.New()
+	w := imprint{ctx: ctx, w: h, src: src, res: res, method: t.Canonicalization}
+	if err := w.write(t); err != nil {
+		return nil, fmt.Errorf("couldn't compute imprint of %s: %w", t.Name, err)
+	}
+	return h.Sum(nil), nil
+}
+
+// imprint writes what is time-stamped.
+type imprint struct {
+	ctx    context.Context
+	w      io.Writer
+	src    signing.Source
+	res    *signing.SignatureResult
+	method string
+}
+
+func (w *imprint) write(t *TimeStamp) error {
+	switch t.covers {
+	case overValue:
+		return w.element(w.res.Elements.SignatureValue)
+	case overAllObjects:
+		return w.references(func(r *signing.ReferenceResult) bool { return r.Type != SignedPropertiesType })
+	case overIndividualObjects:
+		return w.individual(t.includes)
+	case overValueAndRefs, overRefs:
+		return w.withRefs(t)
+	}
+	// EN 319 132-1 §5.5.2.2: what is signed, the signature itself, the properties before this one, other objects.
+	if len(t.includes) > 0 {
+		return errors.New("distributed time-stamps (with Include) are not supported")
+	}
+	if err := w.references(func(*signing.ReferenceResult) bool { return true }); err != nil {
+		return err
+	}
+	e := &w.res.Elements
+	if err := w.elements(e.SignedInfo, e.SignatureValue, e.KeyInfo); err != nil {
+		return err
+	}
+	for _, p := range t.before {
+		if err := w.element(p.Range); err != nil {
+			return err
+		}
+	}
+	return w.objects(t)
+}
+
+// objects writes the Object elements but the one with the properties. The old form leaves out those that are referred to, too.
+func (w *imprint) objects(t *TimeStamp) error {
+next:
+	for _, o := range w.res.Elements.Objects {
+		if o.Start <= t.Range.Start && t.Range.End <= o.End {
+			continue
+		}
+		if t.covers == overAllOld {
+			for i := range w.res.References {
+				if w.res.References[i].Range == o {
+					continue next
+				}
+			}
+		}
+		if err := w.element(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *imprint) elements(parts ...signing.Range) error {
+	for _, p := range parts {
+		if p.Len() == 0 {
+			continue
+		}
+		if err := w.element(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *imprint) element(part signing.Range) error {
+	return signing.Canonicalize(w.ctx, w.w, w.src, part, w.res.Elements.Context, w.method, nil)
+}
+
+func (w *imprint) references(want func(*signing.ReferenceResult) bool) error {
+	for i := range w.res.References {
+		if !want(&w.res.References[i]) {
+			continue
+		}
+		if err := w.reference(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *imprint) reference(i int) error {
+	return signing.WriteReferenceAs(w.ctx, w.w, w.src, w.res, i, w.method, signing.VerifyOptions{CryptoOnly: true})
+}
+
+func (w *imprint) individual(includes []include) error {
+	for _, in := range includes {
+		found := false
+		for i := range w.res.References {
+			if r := &w.res.References[i]; r.ID != "" && in.uri == "#"+r.ID {
+				found = true
+				if err := w.reference(i); err != nil {
+					return err
+				}
+			}
+		}
+		if !found {
+			return fmt.Errorf("it includes %q, which is no reference of the signature", in.uri)
+		}
+	}
+	if len(includes) == 0 {
+		return errors.New("it includes nothing")
+	}
+	return nil
+}
+
+// withRefs writes value, time-stamps and references to validation data: the second version in the order in which they stand, the
+// first in that of the standard.
+func (w *imprint) withRefs(t *TimeStamp) error {
+	if len(t.includes) > 0 {
+		return errors.New("distributed time-stamps (with Include) are not supported")
+	}
+	names := []string{"CompleteCertificateRefs", "CompleteRevocationRefs", "AttributeCertificateRefs", "AttributeRevocationRefs"}
+	if t.covers == overValueAndRefs {
+		if err := w.element(w.res.Elements.SignatureValue); err != nil {
+			return err
+		}
+		names = append([]string{"SignatureTimeStamp"}, names...)
+	}
+	inOrder := strings.HasSuffix(t.Name, "V2")
+	for _, name := range names {
+		for _, p := range t.before {
+			base := strings.TrimSuffix(p.Name, "V2")
+			if base != name && !(inOrder && contains(names, base)) {
+				continue
+			}
+			if err := w.element(p.Range); err != nil {
+				return err
+			}
+		}
+		if inOrder {
+			break
+		}
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
