@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,85 +15,158 @@ import (
 
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/revocation"
+	"github.com/tram-exchange/tram/signing/verdict"
 )
 
-// checked is what `tram check` says of a file: of the package in it, and of its signatures.
+// checked is what `tram check` says of a file: the verdict about its signatures, and what is in it if it is a package.
 type checked struct {
-	OK         bool                `json:"ok"`
-	Kind       string              `json:"kind,omitempty"`
-	Sender     string              `json:"sender,omitempty"`
-	Number     string              `json:"number,omitempty"`
-	Subject    string              `json:"subject,omitempty"`
-	Recipients []string            `json:"recipients,omitempty"`
-	Files      []string            `json:"files,omitempty"`
-	Warnings   []string            `json:"warnings,omitempty"`
-	Problems   []string            `json:"problems,omitempty"`
-	Signature  *signing.FileReport `json:"signature"`
+	*verdict.Verdict
+	Package *checkedPackage `json:"package,omitempty"`
+}
+
+// checkedPackage describes a package of ours.
+type checkedPackage struct {
+	Sender     string   `json:"sender,omitempty"`
+	Number     string   `json:"number,omitempty"`
+	Subject    string   `json:"subject,omitempty"`
+	Recipients []string `json:"recipients,omitempty"`
+	Files      []string `json:"files,omitempty"`
+	Warnings   []string `json:"warnings,omitempty"`
+	Problems   []string `json:"problems,omitempty"`
+}
+
+// checkOptions are the flags of the command.
+type checkOptions struct {
+	trustDir, at, policyFile, detachedDir string
+	json, printPolicy                     bool
 }
 
 func checkCommand() *cobra.Command {
-	var trustDir, at string
-	var asJSON bool
+	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check FILE",
-		Short: "Xem gói tin: nội dung, lỗi, chữ ký / look at a package, offline",
-		Long: `Reads a package as a node would and judges every signature in it. Without --trust no certificate can lead to a trusted authority, and the
-answer says so. Ends with 1 unless the package is valid and every signature is valid and trusted.`,
-		Args: cobra.ExactArgs(1),
+		Short: "Xem và kiểm tra chữ ký của một tệp / judge the signatures of a file, offline",
+		Long: `Judges every signature of an XML document as EN 319 102-1 says: TOTAL-PASSED, TOTAL-FAILED or INDETERMINATE with the reason, and every check
+that was made. Packages of Trạm and edXML are also read as a node would read them. Ends with 0 only if everything is TOTAL-PASSED.
+
+--trust is a folder of certificates of trusted authorities and their CRLs, PEM or DER; a file trust.yaml there says which authority is for
+what. Without it no certificate can lead to a trusted authority, and the answer says so. docs/signatures.md explains the answers.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.printPolicy {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.ExactArgs(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			when := time.Now()
-			if at != "" {
-				var err error
-				if when, err = time.Parse(time.RFC3339, at); err != nil {
-					return fmt.Errorf("couldn't read --at: %w", err)
-				}
-			}
-			trust, err := signing.NewTrust(nil, true)
-			if trustDir != "" {
-				trust, err = signing.LoadTrust(trustDir, true)
-			}
-			if err != nil {
+			if o.printPolicy {
+				_, err := cmd.OutOrStdout().Write(verdict.DefaultPolicyYAML)
 				return err
 			}
-			c, err := checkFile(cmd.Context(), args[0], trust, when)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				if err := json.NewEncoder(cmd.OutOrStdout()).Encode(c); err != nil {
-					return err
-				}
-			} else {
-				c.print(cmd.OutOrStdout())
-			}
-			if !c.OK {
-				return errSilent
-			}
-			return nil
+			return o.run(cmd.Context(), args[0], cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&trustDir, "trust", "", "folder of PEM certificates of trusted authorities")
-	cmd.Flags().StringVar(&at, "at", "", "judge as of this time (RFC 3339; default now)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	fs := cmd.Flags()
+	fs.StringVar(&o.trustDir, "trust", "", "folder of certificates of trusted authorities and their CRLs")
+	fs.StringVar(&o.at, "at", "", "judge as of this time (RFC 3339; default now)")
+	fs.StringVar(&o.policyFile, "policy", "", "policy file (see --print-policy)")
+	fs.StringVar(&o.detachedDir, "detached", "", "folder with the files that signatures refer to outside the document, by name")
+	fs.BoolVar(&o.json, "json", false, "print one JSON object")
+	fs.BoolVar(&o.printPolicy, "print-policy", false, "print the default policy as a file with comments")
 	return cmd
 }
 
-func checkFile(ctx context.Context, file string, trust *signing.Trust, at time.Time) (*checked, error) {
-	c := &checked{}
-	var err error
-	if c.Signature, err = signing.CheckFile(ctx, file, signing.VerifyOptions{Trust: trust, At: at}); err != nil {
-		return nil, err
+func (o *checkOptions) run(ctx context.Context, file string, out io.Writer) error {
+	vo, err := o.judgeOptions()
+	if err != nil {
+		return err
 	}
+	c, err := checkFile(ctx, file, vo)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		if err := json.NewEncoder(out).Encode(c); err != nil {
+			return err
+		}
+	} else {
+		c.print(newPalette(out))
+	}
+	if !c.OK() {
+		return errSilent
+	}
+	return nil
+}
+
+// judgeOptions reads what the flags name.
+func (o *checkOptions) judgeOptions() (verdict.Options, error) {
+	vo := verdict.Options{At: time.Now()}
+	var err error
+	if o.at != "" {
+		if vo.At, err = time.Parse(time.RFC3339, o.at); err != nil {
+			return vo, fmt.Errorf("couldn't read --at: %w", err)
+		}
+	}
+	if o.policyFile != "" {
+		if vo.Policy, err = verdict.LoadPolicy(o.policyFile); err != nil {
+			return vo, err
+		}
+	}
+	if o.trustDir == "" {
+		vo.Trust, err = signing.NewTrust(nil, true)
+		return vo, err
+	}
+	if vo.Trust, err = signing.LoadTrust(o.trustDir, true); err != nil {
+		return vo, err
+	}
+	vo.Revocation, err = revocation.LoadFolder(o.trustDir)
+	return vo, err
+}
+
+// checkFile judges a file. An error means that it could not be read.
+func checkFile(ctx context.Context, file string, o verdict.Options) (*checked, error) {
 	src, err := signing.OpenFile(file)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	digest, err := parseDigest(c.Signature.SHA256)
+	digest, err := digestOf(src)
 	if err != nil {
 		return nil, err
 	}
-	p, err := schemas.Parse(ctx, schemas.Received{Source: src, SHA256: digest}, schemas.Options{Now: at})
+	c := &checked{}
+	var problems []string
+	ours, err := c.read(ctx, src, digest, &o, &problems)
+	if err != nil {
+		return nil, err
+	}
+	if c.Verdict, err = verdict.Judge(ctx, src, o); err != nil {
+		return nil, err
+	}
+	if ours {
+		c.AddSchemaProblems(problems)
+	}
+	c.File, c.SHA256 = file, hex.EncodeToString(digest[:])
+	return c, nil
+}
+
+func digestOf(src signing.Source) (digest [32]byte, err error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(src, 0, src.Size())); err != nil {
+		return digest, fmt.Errorf("couldn't read document: %w", err)
+	}
+	return [32]byte(h.Sum(nil)), nil
+}
+
+// read reads the file as a package. Of a document of another kind nothing is said.
+func (c *checked) read(ctx context.Context, src signing.Source, digest [32]byte, o *verdict.Options, problems *[]string) (ours bool, err error) {
+	kind, ours := rootKind(src)
+	if !ours {
+		return false, nil
+	}
+	o.Kind = kind
+	c.Package = &checkedPackage{}
+	p, err := schemas.Parse(ctx, schemas.Received{Source: src, SHA256: digest}, schemas.Options{Now: o.At})
 	var refused *schemas.Refusal
 	switch {
 	case errors.As(err, &refused):
@@ -102,19 +175,20 @@ func checkFile(ctx context.Context, file string, trust *signing.Trust, at time.T
 			if pr.Value != "" {
 				text += fmt.Sprintf(": %q", pr.Value)
 			}
-			c.Problems = append(c.Problems, text)
+			*problems = append(*problems, text)
 		}
+		c.Package.Problems = *problems
 	case err != nil:
-		return nil, err
+		return false, err
 	default:
-		c.describe(p)
+		o.Kind = string(p.Kind)
+		c.Package.describe(p)
 	}
-	c.OK = c.Signature.OK && len(c.Problems) == 0
-	return c, nil
+	return true, nil
 }
 
-func (c *checked) describe(p *schemas.Package) {
-	c.Kind, c.Sender = string(p.Kind), p.Sender()
+func (c *checkedPackage) describe(p *schemas.Package) {
+	c.Sender = p.Sender()
 	if d := p.Document; d != nil {
 		c.Number, c.Subject = d.Code.String(), d.Subject
 		for _, to := range d.To {
@@ -130,53 +204,4 @@ func (c *checked) describe(p *schemas.Package) {
 	for _, w := range p.Warnings {
 		c.Warnings = append(c.Warnings, strings.TrimSpace(w.Code+" "+w.Path+" "+w.Detail))
 	}
-}
-
-func (c *checked) print(w io.Writer) {
-	word := map[bool]string{true: "HỢP LỆ / VALID", false: "KHÔNG HỢP LỆ / NOT VALID"}[c.OK]
-	s := c.Signature
-	fmt.Fprintf(w, "%s\n  sha256     %s\n  size       %d bytes\n", word, s.SHA256, s.Size)
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "  %-10s %s\n", name, value)
-		}
-	}
-	line("kind", c.Kind)
-	line("sender", c.Sender)
-	line("to", strings.Join(c.Recipients, ", "))
-	line("number", c.Number)
-	line("subject", c.Subject)
-	for _, list := range []struct {
-		name string
-		of   []string
-	}{{"file", c.Files}, {"problem", c.Problems}, {"warning", c.Warnings}} {
-		for _, text := range list.of {
-			line(list.name, text)
-		}
-	}
-	if s.XML != nil {
-		line("xml", fmt.Sprintf("%s at line %d, byte %d: %s", s.XML.Kind, s.XML.Line, s.XML.Offset, s.XML.Message))
-	}
-	for i, sig := range s.Signatures {
-		fmt.Fprintf(w, "  signature %d\n    signer     %s\n    issuer     %s\n    algorithm  %s\n", i+1, sig.Subject, sig.Issuer, sig.Algorithm)
-		fmt.Fprintf(w, "    covers all %v, content intact %v, value fits %v, trusted %v, in validity %v\n",
-			sig.WholeDocument, sig.DigestsOK, sig.ValueOK, sig.ChainOK, sig.ValidityOK)
-		if sig.Detail != "" {
-			fmt.Fprintf(w, "    refused    %s\n", sig.Detail)
-		}
-	}
-	if s.Refusal != signing.Accepted {
-		line("refused", strings.TrimSpace(s.Refusal.Text()+" "+s.Detail))
-	}
-}
-
-// keyName is the type and size of a public key in words.
-func keyName(pub any) string {
-	switch k := pub.(type) {
-	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA-%d", k.N.BitLen())
-	case *ecdsa.PublicKey:
-		return "ECDSA " + k.Curve.Params().Name
-	}
-	return fmt.Sprintf("%T", pub)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/revocation"
 )
 
 // ChainOptions say how a certificate is judged. Trust, Policy, At and Now are required.
@@ -22,6 +23,8 @@ type ChainOptions struct {
 	At time.Time
 	// Now is the time of the judgement, not before At. Answers about revocation made until then are used.
 	Now time.Time
+	// Revocation finds CRLs and OCSP answers; nil: none are at hand.
+	Revocation revocation.Source
 	// Brief leaves out the checks that passed, for those who want the conclusion only.
 	Brief bool
 }
@@ -31,22 +34,30 @@ type ChainVerdict struct {
 	Conclusion
 	Checks []Check
 	Chain  []*x509.Certificate // from the certificate to a root; nil without one
+	// Revocation is what was found out about each certificate of Chain but the root.
+	Revocation revocation.ChainStatus
+	// RevokedAt is when the certificate of the signer was revoked; zero if it was not, or not by ChainOptions.At.
+	RevokedAt time.Time
 }
 
 // JudgeChain judges the certificate of a signer of any kind (XML, CMS, time-stamp): that it leads to a trusted authority for
 // the purpose, may be used for signing, was valid, not revoked, and made with algorithms that counted, all at ChainOptions.At.
 // others are certificates that came along. It is safe for concurrent use.
 func JudgeChain(ctx context.Context, c *x509.Certificate, others []*x509.Certificate, o ChainOptions) (*ChainVerdict, error) {
+	if o.Trust == nil || o.Policy == nil || o.At.IsZero() || o.Now.IsZero() {
+		return nil, errors.New("couldn't judge certificate: trust list, policy and times are needed")
+	}
 	l := checklist{brief: o.Brief}
 	v := &ChainVerdict{}
 	res := o.find(c, others)
 	v.Chain = res.Chain
 	o.tellChain(&l, c, res)
 	if v.Chain != nil {
+		o.revoked(ctx, &l, v)
 		o.algorithms(&l, v.Chain)
 	}
 	v.Checks, v.Conclusion = l.checks, l.conclusion()
-	return v, nil
+	return v, ctx.Err()
 }
 
 // find looks for a chain that serves one of the purposes.
@@ -127,4 +138,16 @@ func describeCertificate(c *x509.Certificate) Certificate {
 	sum := sha256.Sum256(c.Raw)
 	return Certificate{Subject: c.Subject.String(), Issuer: c.Issuer.String(), Serial: fmt.Sprintf("%x", c.SerialNumber),
 		NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(), Fingerprint: hex.EncodeToString(sum[:]), Trial: signing.IsTrial(c)}
+}
+
+// describeChain describes every certificate of a chain, and what is known of its revocation.
+func describeChain(v *ChainVerdict) []Certificate {
+	out := make([]Certificate, len(v.Chain))
+	for i, c := range v.Chain {
+		out[i] = describeCertificate(c)
+		if i < len(v.Revocation.Certificates) {
+			out[i].Revocation = v.Revocation.Certificates[i].Status.String()
+		}
+	}
+	return out
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tram-exchange/tram/internal/xmlstream"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/revocation"
 )
 
 // Options say how a document is judged. Trust and At are required.
@@ -17,6 +18,8 @@ type Options struct {
 	Trust *signing.Trust
 	// At is the time of the judgement: what is not proved to be older is taken to be from then.
 	At time.Time
+	// Revocation finds CRLs and OCSP answers beside those in the document; nil: there are no others.
+	Revocation revocation.Source
 	// Policy; nil for DefaultPolicy.
 	Policy *Policy
 	// Kind of the package, if it is one of ours ("edxml.document"): for the level that policy asks of it, and for the rule

@@ -113,7 +113,7 @@ func (j *judgement) certificates() error {
 		return nil
 	}
 	cv, err := JudgeChain(j.ctx, c, j.res.Certificates, ChainOptions{Trust: j.o.Trust, Policy: j.o.Policy, At: j.v.BestTime, Now: j.o.At,
-		Purposes: j.purposes()})
+		Purposes: j.purposes(), Revocation: j.o.Revocation})
 	if err != nil {
 		return err
 	}
@@ -121,9 +121,8 @@ func (j *judgement) certificates() error {
 	if !cv.OK() {
 		j.list.decide(cv.Conclusion)
 	}
-	for _, c := range cv.Chain {
-		j.v.Chain = append(j.v.Chain, describeCertificate(c))
-	}
+	j.v.Chain = describeChain(cv)
+	j.v.Evidence = append(j.v.Evidence, cv.Revocation.Evidence()...)
 	return nil
 }
 
