@@ -15,6 +15,7 @@ import (
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/events/timestamp"
+	"github.com/tram-exchange/tram/events/validation"
 )
 
 // decoded is an event with all the work done that needs no other event. It is made by several goroutines at once.
@@ -70,7 +71,7 @@ func decode(e events.Event) (decoded, error) {
 		d.data = new(delivery.Failed)
 	case refusal.NameRecorded:
 		d.data = new(refusal.Recorded)
-	case policy.NameSet, submission.NameIDBound, timestamp.NameStamped:
+	case policy.NameSet, submission.NameIDBound, timestamp.NameStamped, validation.NameKept:
 		return d, nil // counted, no more
 	default:
 		if kind == directory.Stream {

@@ -90,6 +90,41 @@ func (s State) HasTrustList() bool { return len(s.authorityList) > 0 }
 // TrustListVersion counts the changes of the trust list: what was made of the list of one version holds while it stays.
 func (s State) TrustListVersion() uint64 { return s.trustEvents }
 
+// WithTrust is s with the changes of the trust list among the operations made, whoever may make them: for those who judge the
+// later operations of a change.
+func (s State) WithTrust(ops []Operation, at time.Time) State {
+	for _, op := range ops {
+		switch op := op.(type) {
+		case TrustAuthority:
+			if next, err := s.authorityTrusted(op.event(), AuthorityFacts{Name: op.Name}); err == nil {
+				s = next
+			}
+		case DistrustAuthority:
+			from := op.From
+			if from.IsZero() {
+				from = at
+			}
+			if next, err := s.authorityDistrusted(AuthorityDistrusted{Authority: op.SHA256, From: from}); err == nil {
+				s = next
+			}
+		}
+	}
+	return s
+}
+
+// event is what the operation records.
+func (op TrustAuthority) event() AuthorityTrusted {
+	d := AuthorityTrusted{
+		Authority: events.Sum(op.Certificate), Certificate: op.Certificate, Kind: op.AuthorityKind, From: utc(op.From), Until: utc(op.Until),
+	}
+	if len(op.Purposes) > 0 {
+		d.Purposes = slices.Clone(op.Purposes)
+		slices.Sort(d.Purposes)
+		d.Purposes = slices.Compact(d.Purposes)
+	}
+	return d
+}
+
 func (s State) authorityTrusted(d AuthorityTrusted, f AuthorityFacts) (State, error) {
 	key := d.Authority.String()
 	if got := events.Sum(d.Certificate); got != d.Authority {
@@ -139,14 +174,7 @@ func (j *judge) trustAuthority(op TrustAuthority) (verdict, error) {
 			return wrong(ReasonPurpose, string(p)), nil
 		}
 	}
-	d := AuthorityTrusted{
-		Authority: sum, Certificate: op.Certificate, Kind: op.AuthorityKind, From: utc(op.From), Until: utc(op.Until),
-	}
-	if len(op.Purposes) > 0 {
-		d.Purposes = slices.Clone(op.Purposes)
-		slices.Sort(d.Purposes)
-		d.Purposes = slices.Compact(d.Purposes)
-	}
+	d := op.event()
 	before, known := j.s.Authority(sum)
 	switch {
 	case !known && len(j.s.authorityList) >= MaxAuthorities:

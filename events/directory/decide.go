@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -172,20 +173,35 @@ func (j *judge) dispatch(op Operation) (verdict, error) {
 
 // emit records an event and lets later operations see it.
 func (j *judge) emit(name string, data, facts any) error {
-	applied := data
-	switch name {
-	case NamePeerAdded:
-		applied = peerAdded{data.(PeerSet)}
-	case NamePeerChanged:
-		applied = peerChanged{data.(PeerSet)}
-	}
-	s, err := j.s.apply(applied, facts, j.c.At, events.Address{})
+	s, err := j.s.apply(named(name, data), facts, j.c.At, events.Address{})
 	if err != nil {
 		return err
 	}
 	j.s = s
 	j.out = append(j.out, events.New{Name: name, Data: data, Facts: facts})
 	return nil
+}
+
+// named gives data its type where one type serves two events.
+func named(name string, data any) any {
+	switch name {
+	case NamePeerAdded:
+		return peerAdded{data.(PeerSet)}
+	case NamePeerChanged:
+		return peerChanged{data.(PeerSet)}
+	}
+	return data
+}
+
+// After is the state once a decision on s is recorded, but for positions: for those who look ahead before they record.
+func After(s State, d Decision, now time.Time) (State, error) {
+	var err error
+	for _, e := range d.Events {
+		if s, err = s.apply(named(e.Name, e.Data), e.Facts, now, events.Address{}); err != nil {
+			return s, fmt.Errorf("couldn't look past the decision: %w", err)
+		}
+	}
+	return s, nil
 }
 
 func (j *judge) administrates() bool {

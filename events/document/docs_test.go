@@ -14,6 +14,7 @@ import (
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/events/timestamp"
+	"github.com/tram-exchange/tram/events/validation"
 )
 
 // kinds are all events of all kinds with their data and facts.
@@ -52,6 +53,7 @@ var kinds = map[string][2]any{
 	delivery.NameFailed:               {delivery.Failed{}, nil},
 	submission.NameIDBound:            {submission.IDBound{}, nil},
 	refusal.NameRecorded:              {refusal.Recorded{}, nil},
+	validation.NameKept:               {validation.Kept{}, nil},
 	timestamp.NameStamped:             {timestamp.Stamped{}, nil},
 }
 

@@ -116,9 +116,12 @@ func (p Policy) check() error {
 		return &Refusal{Reason: ReasonValue, Detail: "delivery"}
 	}
 	switch p.Revocation {
-	case "none", "if-available", "required":
+	case RevocationNone, RevocationIfAvailable, RevocationWhenNamed, RevocationRequired:
 	default:
 		return &Refusal{Reason: ReasonValue, Detail: "revocation " + p.Revocation}
+	}
+	if p.RevocationMaxAge < 0 {
+		return &Refusal{Reason: ReasonValue, Detail: "revocation age"}
 	}
 	return nil
 }
@@ -144,7 +147,7 @@ func Default() Policy {
 		// An agency that has enrolled a key for its old system has said that this is good enough; a channel nobody enrolled has not.
 		Assurance:  map[string]string{"": "agency"},
 		Delivery:   DeliveryRules{LeaseSeconds: 300, GiveUpDays: 7},
-		Revocation: "if-available",
+		Revocation: RevocationIfAvailable,
 	}
 }
 

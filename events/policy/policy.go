@@ -31,9 +31,19 @@ type Policy struct {
 	Delivery   DeliveryRules     `json:"delivery"`
 	SelfServe  SelfServe         `json:"self_service"`
 	Trial      bool              `json:"trial"`      // trial certificates are accepted; shown everywhere
-	Revocation string            `json:"revocation"` // "none", "if-available", "required"
-	Roots      []events.Digest   `json:"roots"`      // SHA-256 of trusted root certificates, ascending
+	Revocation string            `json:"revocation"` // "none", "if-available", "when-named", "required": see RevocationRules
+	// RevocationMaxAge is how old, in seconds, what an authority says of revocation may be; 0: until the next update that it promised.
+	RevocationMaxAge int64           `json:"revocation_max_age,omitempty"`
+	Roots            []events.Digest `json:"roots"` // SHA-256 of trusted root certificates, ascending
 }
+
+// What Policy.Revocation says must be known of every certificate between a signer and the authority on the trust list.
+const (
+	RevocationNone        = "none"         // nobody is asked
+	RevocationIfAvailable = "if-available" // who is known to be revoked is refused; if nobody can say, it is accepted and marked
+	RevocationWhenNamed   = "when-named"   // likewise, but a certificate that names a place to ask needs an answer
+	RevocationRequired    = "required"     // every certificate needs an answer
+)
 
 // SignatureRules say which algorithms count.
 type SignatureRules struct {

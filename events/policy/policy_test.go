@@ -73,6 +73,7 @@ func TestRefused(t *testing.T) {
 		{"negative limit", func(p *Policy) { p.Limits.Recipients = -1 }, ReasonLimit},
 		{"no lease", func(p *Policy) { p.Delivery.LeaseSeconds = 0 }, ReasonValue},
 		{"revocation", func(p *Policy) { p.Revocation = "perhaps" }, ReasonValue},
+		{"revocation age", func(p *Policy) { p.RevocationMaxAge = -1 }, ReasonValue},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
