@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/internal/view"
+	"github.com/tram-exchange/tram/signing/verdict"
 )
 
 // The fixture is a small read side and node in memory that keeps the contract of package view: what the reader may
@@ -55,6 +56,7 @@ type fakeDoc struct {
 	sender   string
 	to       map[string]string // recipient → state
 	verdict  Verdict
+	inside   map[int]FileSignatures
 	pkg      []byte
 	files    []fakeFile
 	statuses map[string][]byte
@@ -72,6 +74,9 @@ type fixture struct {
 	rights map[string]ReadingRight
 	checks []Check
 	broken error // every question fails with it
+
+	authorities []Authority
+	stamp       Stamp
 }
 
 func keyOf(s string) string {
@@ -97,7 +102,7 @@ func newFixture(clock *clockwork) *fixture {
 
 // add puts a document into the record at a time. Recipients and their states come in pairs.
 func (f *fixture) add(sender, number, typeName, subject string, at time.Time, priority int, to ...string) *fakeDoc {
-	d := &fakeDoc{sender: sender, to: map[string]string{}, statuses: map[string][]byte{}}
+	d := &fakeDoc{sender: sender, to: map[string]string{}, inside: map[int]FileSignatures{}, statuses: map[string][]byte{}}
 	d.pkg = []byte("<edXML>" + number + subject + "</edXML>")
 	sum := sha256.Sum256(d.pkg)
 	from := f.orgs[sender]
@@ -143,7 +148,8 @@ func (f *fixture) add(sender, number, typeName, subject string, at time.Time, pr
 	row.State = worst
 	d.doc.Row = row
 	d.verdict = Verdict{At: at, Signatures: []Signature{{Kind: KindOrganisation, Signer: from.Name, Organisation: from.Name, Subject: "CN=" + from.Name + ",O=" + from.Name + ",C=VN",
-		Issuer: "CN=CA thử nghiệm Trạm,C=VN", Serial: "4f11a9c02277d3", NotBefore: at.AddDate(-1, 0, 0), NotAfter: at.AddDate(1, 0, 0), Algorithm: "RSA-2048, SHA-256", Whole: true, Valid: true,
+		Issuer: "CN=CA thử nghiệm Trạm,C=VN", Serial: "4f11a9c02277d3", NotBefore: at.AddDate(-1, 0, 0), NotAfter: at.AddDate(1, 0, 0), Algorithm: "RSA-2048, SHA-256", Whole: true, Valid: true, Conclusion: verdict.Conclusion{Indication: verdict.TotalPassed},
+		Checks:  []verdict.Check{{ID: "format", Result: verdict.Passed, Vi: "Chữ ký đúng chuẩn XML.", En: "The signature is well formed."}, {ID: "legacy-padding", Result: verdict.Warning, Vi: "Kiểu đệm PKCS#1 v1.5 còn được nhận.", En: "PKCS#1 v1.5 padding is still accepted."}},
 		Results: []string{ResultIntact, ResultWhole, ResultChain, ResultInValidity, ResultBound, ResultRevocationNotChecked, ResultTimeReceived}}}}
 	f.docs = append(f.docs, d)
 	return d
@@ -313,6 +319,32 @@ func (f *fixture) Attachment(_ context.Context, sum string, index int) (Attachme
 	return Attachment{}, view.ErrNotFound
 }
 
+func (f *fixture) FileSignatures(_ context.Context, sum string, index int) (FileSignatures, error) {
+	for _, d := range f.docs {
+		if d.doc.Package.SHA256 == sum && index >= 0 && index < len(d.files) {
+			return d.inside[index], nil
+		}
+	}
+	return FileSignatures{}, view.ErrNotFound
+}
+
+func (f *fixture) WriteEvidence(_ context.Context, key string, w io.Writer) error {
+	if f.broken != nil {
+		return f.broken
+	}
+	_, err := io.WriteString(w, "PK\x03\x04 evidence of "+key)
+	return err
+}
+
+func (f *fixture) Proved(_ context.Context, position uint64) (Stamp, error) {
+	if position > f.stamp.Size {
+		return Stamp{}, view.ErrNotFound
+	}
+	return f.stamp, nil
+}
+
+func (f *fixture) Authorities(context.Context) ([]Authority, error) { return f.authorities, f.broken }
+
 func (f *fixture) Head(context.Context) (Head, error) {
 	return Head{Origin: "tram.bacgiang.example/log", Size: 4312, Root: "xJ9bU0fAT2m8Jw5dV2n1Yc3oQe6zKk7rPpR4sSvW0aA=", Time: f.clock.now()}, nil
 }
@@ -382,9 +414,19 @@ func (f *fixture) day() {
 	big.doc.Related = []view.Relation{{Kind: "replies-to", Document: old.doc.Row.Document, Number: "6120/UBND-TH", Org: orgOffice}}
 	big.verdict.Signatures = append([]Signature{{Kind: KindPerson, Signer: "Hoàng Văn Thái", Organisation: "Ủy ban nhân dân huyện Lục Ngạn", Subject: "CN=Hoàng Văn Thái,O=UBND huyện Lục Ngạn,C=VN",
 		Issuer: "CN=CA thử nghiệm Trạm,C=VN", Serial: "11", NotBefore: testNow.AddDate(-2, 0, 0), NotAfter: testNow.AddDate(0, -1, 0), Algorithm: "ECDSA P-256, SHA-256", Parts: []string{"header", "manifest"},
-		Results: []string{ResultIntact, ResultPartial, ResultExpired}, Refusal: "2107", Claimed: testNow}}, big.verdict.Signatures...)
+		Conclusion: verdict.Conclusion{Indication: verdict.Indeterminate, SubIndication: verdict.OutOfBoundsNoPOE}, Results: []string{ResultIntact, ResultPartial, ResultExpired}, Refusal: "2107", Claimed: testNow}}, big.verdict.Signatures...)
 	f.add(orgOffice, "6188/CĐ-UBND", "Công điện", "về việc tập trung ứng phó với mưa lũ, sạt lở đất và bảo đảm an toàn hồ đập trên địa bàn tỉnh", at(0, 9, 12), 3,
 		orgInterior, wait, orgAgri, ack, orgDistrict, wait).attach("Công điện 6188.pdf", "application/pdf", []byte("%PDF-1.7"))
+	big.inside[0] = FileSignatures{Readable: true, Signatures: []FileSignature{
+		{Signature: Signature{Kind: KindPerson, Signer: "Hoàng Văn Thái", Valid: true, Level: "PAdES-B-T", Conclusion: verdict.Conclusion{Indication: verdict.TotalPassed},
+			Stamps: []Stamp{{Time: testNow.Add(-time.Hour), By: "TSA thử nghiệm", Valid: true}}, Results: []string{ResultIntact, ResultChain, ResultNotRevoked, ResultTimeProved}}, Field: "Lanhdao", Reason: "Phê duyệt tờ trình", Changed: true},
+		{Signature: Signature{Kind: KindOrganisation, Signer: "UBND huyện Lục Ngạn", Conclusion: verdict.Conclusion{Indication: verdict.Indeterminate, SubIndication: verdict.TryLater},
+			Results: []string{ResultIntact, ResultChain, ResultRevocationUnknown},
+			Checks:  []verdict.Check{{ID: "revocation", Result: verdict.Unknown, Vi: "Chưa có dữ liệu thu hồi.", En: "No revocation data.", Detail: "http://crl.example"}}}},
+	}}
+	f.authorities = []Authority{{Name: "CA thử nghiệm Trạm", Kind: "trial", Purposes: []string{"organisation", "person"}, Subject: "CN=CA thử nghiệm Trạm,C=VN", SHA256: keyOf("ca"), NotAfter: testNow.AddDate(9, 0, 0), Trusted: true},
+		{Name: "Ban Cơ yếu Chính phủ", Kind: "state", Subject: "CN=Cơ quan chứng thực số chuyên dùng Chính phủ,C=VN", SHA256: keyOf("bcy"), From: testNow.AddDate(-5, 0, 0), Until: testNow.AddDate(0, -1, 0), NotAfter: testNow.AddDate(1, 0, 0)}}
+	f.stamp = Stamp{Time: testNow.Add(-5 * time.Hour), By: "TSA thử nghiệm", Valid: true, Size: 1 << 40}
 	f.checks = []Check{{Name: CheckReady, State: StateOK, Since: testNow.Add(-52 * time.Hour)}, {Name: CheckDisk, State: StateWarn, Number: 41 << 30, Unit: UnitBytes, Share: .87, Since: testNow.Add(-3 * time.Hour)},
 		{Name: CheckCertificate, Subject: "tram.bacgiang.example", State: StateOK, At: testNow.AddDate(0, 7, 0), Unit: UnitTime}, {Name: CheckViewLag, State: StateOK, Number: .12, Unit: UnitSeconds},
 		{Name: CheckPeerQueue, Subject: "vpcp.tram.example/log", State: StateBad, Number: 23, Unit: UnitCount, Since: testNow.Add(-40 * time.Minute), Detail: "dial tcp 10.1.2.3:8443: connection refused"},

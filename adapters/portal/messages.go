@@ -24,6 +24,7 @@ var pageMessages = map[string]message{
 	"nav.help":     {"Trợ giúp", "Help"},
 	"nav.account":  {"Tài khoản", "Account"},
 	"nav.agencies": {"Cơ quan", "Agencies"},
+	"nav.trust":    {"Danh sách tin cậy", "Trust list"},
 
 	"signin.title":    {"Đăng nhập", "Sign in"},
 	"signin.lead":     {"Sổ văn bản đi, văn bản đến và bằng chứng gửi nhận của cơ quan bạn.", "Your agency's registers and the proof of what was sent and received."},

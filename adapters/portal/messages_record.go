@@ -169,8 +169,6 @@ var recordMessages = map[string]message{
 	"client.token": {"hệ thống có mã truy cập {id}", "system with access token {id}"},
 	"client.peer":  {"trạm {id}", "station {id}"},
 
-	"sig.valid":           {"Chữ ký hợp lệ", "Valid signature"},
-	"sig.invalid":         {"Chữ ký không được tính", "Signature does not count"},
 	"sig.organisation":    {"Chữ ký của cơ quan", "Signature of the agency"},
 	"sig.person":          {"Chữ ký cá nhân", "Personal signature"},
 	"sig.custody":         {"Chữ ký bằng khoá cơ quan giữ tại trạm", "Agency key in the station's custody"},
@@ -209,6 +207,8 @@ var recordMessages = map[string]message{
 	"result.not-revoked":            {"Chứng thư không bị thu hồi.", "The certificate is not revoked."},
 	"result.revoked":                {"Chứng thư đã bị thu hồi.", "The certificate is revoked."},
 	"result.revocation-not-checked": {"Chưa tra cứu chứng thư có bị thu hồi hay không.", "Revocation was not looked up."},
+	"result.suspended":              {"Chứng thư đang bị tạm đình chỉ.", "The certificate is suspended."},
+	"result.revocation-unknown":     {"Không biết chứng thư có bị thu hồi hay không.", "Whether the certificate is revoked is not known."},
 	"result.time-proved":            {"Dấu thời gian chứng minh giờ ký.", "A time-stamp proves when it was signed."},
 	"result.time-received":          {"Xét theo giờ trạm nhận; giờ ký chưa có dấu thời gian.", "Judged at the time of receipt; no time-stamp proves the signing time."},
 	"result.not-counted":            {"Đứng ngoài chuẩn chữ ký XML nên chỉ hiện ra, không được tính.", "It is outside the XML signature standard: shown, not counted."},
@@ -249,6 +249,8 @@ var recordMessages = map[string]message{
 	"check.events":      {"Sự kiện", "Events"},
 	"check.ready":       {"Nhận văn bản", "Accepting"},
 	"check.backup":      {"Bản sao lưu", "Backup"},
+	"check.timestamp":   {"Dấu thời gian trên nhật ký", "Time-stamp over the log"},
+	"check.revocation":  {"Dữ liệu thu hồi chứng thư", "Certificate revocation data"},
 
 	"count.documents":    {"Văn bản", "Documents"},
 	"count.deliveries":   {"Lượt nhận đã xác nhận", "Deliveries acknowledged"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/internal/view"
+	"github.com/tram-exchange/tram/signing/verdict"
 )
 
 // Views is what the pages ask of the read side. view.Views satisfies it.
@@ -30,6 +31,15 @@ type Node interface {
 	Verdict(ctx context.Context, sha256 string) (Verdict, error)
 	// Attachment opens the decoded attachment of a package; index as in view.Attachment. The portal closes Body.
 	Attachment(ctx context.Context, sha256 string, index int) (Attachment, error)
+	// FileSignatures reads the signatures that stand inside an attachment itself (a signed PDF), as of now. They are the
+	// sender's words beside the package's own: nothing was refused or accepted for them. It reads the whole attachment.
+	FileSignatures(ctx context.Context, sha256 string, index int) (FileSignatures, error)
+	// WriteEvidence writes the evidence container (ASiC-E) of a document: package, statements, receipts, validation data.
+	WriteEvidence(ctx context.Context, document string, w io.Writer) error
+	// Proved is the earliest trusted time-stamp over a head of the log that holds this position.
+	Proved(ctx context.Context, position uint64) (Stamp, error)
+	// Authorities is the trust list, those no longer trusted included.
+	Authorities(ctx context.Context) ([]Authority, error)
 	// Health lists the node's named checks, the worst ones need not come first.
 	Health(ctx context.Context) ([]Check, error)
 	// Head is the latest signed head of the log.
@@ -114,6 +124,57 @@ type Signature struct {
 	Refusal      string    // numbered refusal code if not valid, e.g. "TRAM-2107", else ""
 	Claimed      time.Time // signing time the signer claims, zero if none
 	Proved       time.Time // earliest proved time, zero if none
+
+	Conclusion verdict.Conclusion // EN 319 102-1
+	Level      string             // XAdES or PAdES level, "" for a plain signature
+	Checks     []verdict.Check    // every check, in the order of the standard
+	Stamps     []Stamp            // time-stamps that the signature carries
+}
+
+// Stamp is a trusted time-stamp.
+type Stamp struct {
+	Time  time.Time
+	By    string // the authority, in the words of its certificate
+	Valid bool
+	Size  uint64 // of the log's head it was made over, 0 for one inside a signature
+}
+
+// FileSignatures is what was found inside an attached file.
+type FileSignatures struct {
+	Name       string
+	Readable   bool   // false: encrypted, broken, or no PDF; Problem says which
+	Problem    string // Problem* constant or another text
+	Signatures []FileSignature
+}
+
+// FileSignature is one signature inside a PDF.
+type FileSignature struct {
+	Signature
+	Field    string // name of the form field
+	Reason   string // the signer's words
+	Location string
+	Changed  bool // the file was added to after this signature; what was added it does not cover
+}
+
+// Why signatures inside a file cannot be read.
+const (
+	ProblemNotPDF    = "not-pdf"
+	ProblemEncrypted = "encrypted"
+	ProblemBroken    = "broken"
+	ProblemTooLarge  = "too-large"
+)
+
+// Authority is an entry of the trust list.
+type Authority struct {
+	Name     string
+	Kind     string   // "state", "public", "trial", "other"
+	Purposes []string // "organisation", "person", "time-stamp", "node"; none: all
+	Subject  string   // RFC 4514
+	SHA256   string   // of the certificate, hex
+	From     time.Time
+	Until    time.Time // zero: open
+	NotAfter time.Time // of the certificate itself
+	Trusted  bool      // now
 }
 
 // Kinds of signature.
@@ -141,6 +202,8 @@ const (
 	ResultNotBound             = "not-bound"              // it does not
 	ResultNotRevoked           = "not-revoked"            // revocation looked up: good
 	ResultRevoked              = "revoked"                // revoked
+	ResultSuspended            = "suspended"              // on hold
+	ResultRevocationUnknown    = "revocation-unknown"     // looked up, but nobody answered
 	ResultRevocationNotChecked = "revocation-not-checked" // nobody looked
 	ResultTimeProved           = "time-proved"            // a time-stamp proves when
 	ResultTimeReceived         = "time-received"          // judged at the time the node received it
@@ -166,6 +229,8 @@ const (
 	CheckEvents      = "events"      // Number: events
 	CheckReady       = "ready"       // accepting or not
 	CheckBackup      = "backup"      // At: last copy
+	CheckTimestamp   = "timestamp"   // At: last time-stamp over the log's head
+	CheckRevocation  = "revocation"  // Number: authorities whose revocation lists are not current
 )
 
 // Units of a check's number.

@@ -22,6 +22,7 @@ type documentBody struct {
 	History    []told
 	Verdict    *Verdict
 	LogHead    *Head  // latest head of the log, nil if not known
+	Stamp      *Stamp // time-stamp over the log that proves when the document was there, nil if none yet
 	Assurance  string // message key part
 	Path       string // of the document, for links
 }
@@ -101,6 +102,15 @@ func (p *Portal) document(v *visit) error {
 	}
 	if err == nil {
 		b.LogHead = &head
+	}
+	if d.Package.SHA256 != "" {
+		stamp, err := p.cfg.Node.Proved(v.ctx(), d.Package.Position)
+		if err != nil && !errors.Is(err, view.ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			b.Stamp = &stamp
+		}
 	}
 	p.opened(v, "page", d)
 	return p.show(v, "document", "", b.Title, b)

@@ -95,6 +95,12 @@ func (p *pages) functions(w words) template.FuncMap {
 		"browser":    browserName,
 		"kind":       kindOf,
 		"resultTone": resultTone,
+
+		"signatureTone": conclusionTone,
+		"conclusion":    w.conclusion,
+		"checkTone":     checkTone,
+		"checkText":     w.checkText,
+		"pdf":           isPDF,
 	}
 }
 

@@ -291,7 +291,7 @@ func TestDocumentPageSays(t *testing.T) {
 	v := p.visitor(t, false)
 	v.signIn("vanthu.snv")
 	for number, wants := range map[string][]string{
-		orgDistrict + "388/UBND-NN": {"Tờ trình số 388/UBND-NN", "Cơ quan bảo đảm thay", "Chữ ký không được tính", "Chữ ký hợp lệ", "Chữ ký chỉ bao trùm một phần", "1 trong 3 nơi nhận đã nhận",
+		orgDistrict + "388/UBND-NN": {"Tờ trình số 388/UBND-NN", "Cơ quan bảo đảm thay", "Chưa đủ căn cứ kết luận", "Chữ ký hợp lệ", "OUT_OF_BOUNDS_NO_POE", "PKCS#1 v1.5 còn được nhận", "Tải hồ sơ bằng chứng", "Xem chữ ký trong tệp", "Chữ ký chỉ bao trùm một phần", "1 trong 3 nơi nhận đã nhận",
 			"Đã tiếp nhận, vào sổ văn bản đến", "Trả lời văn bản", "6120/UBND-TH", "tram receipt check", "22/11/2026 08:30", "30/11/2026", "hoa don□fdp.exe", "Biên nhận của vị trí"},
 		orgAgri + "512/SNN-TL":        {"ribbon recalled", "Không dùng văn bản để giải quyết công việc", "Mở văn bản 513/SNN-TL", "thu hồi văn bản", "được đánh dấu: đã thu hồi"},
 		orgAgri + "513/SNN-TL":        {"Thông báo thu hồi"},

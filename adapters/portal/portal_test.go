@@ -145,6 +145,10 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		"GET /documents/{key}/package/{sha256}":                  {signIn, ok, ok, ok, gone, gone, moved},
 		"GET /documents/{key}/attachments/{index}":               {signIn, ok, ok, ok, gone, gone, moved},
 		"GET /documents/{key}/receipts/{position}":               {signIn, ok, ok, ok, gone, gone, moved},
+		"GET /documents/{key}/attachments/{index}/signatures":    {signIn, ok, ok, ok, gone, gone, moved},
+		"GET /documents/{key}/evidence":                          {signIn, ok, ok, ok, gone, gone, moved},
+		"GET /trust":                                             {signIn, ok, ok, ok, ok, ok, moved},
+		"GET /documents/{key}/attachments/77/signatures":         {signIn, gone, gone, gone, gone, gone, moved},
 		"GET /health":                                            {signIn, gone, gone, gone, gone, ok, moved},
 		"GET /registers/sideways":                                {signIn, gone, gone, gone, gone, gone, moved},
 		"GET /nowhere":                                           {gone, gone, gone, gone, gone, gone, gone},
@@ -199,7 +203,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 	// What is not yours looks exactly as what does not exist.
 	v := newVisitor(t, server)
 	v.signIn("vanthu.snv")
-	for _, path := range []string{"/documents/{key}", "/documents/{key}/package/{sha256}", "/documents/{key}/attachments/{index}", "/documents/{key}/receipts/{position}"} {
+	for _, path := range []string{"/documents/{key}", "/documents/{key}/package/{sha256}", "/documents/{key}/attachments/{index}", "/documents/{key}/receipts/{position}", "/documents/{key}/attachments/{index}/signatures", "/documents/{key}/evidence"} {
 		a, b := v.get(fill(foreign).Replace(path)), v.get(fill(view.Document{Row: view.RegisterRow{Document: keyOf("never was")}, Package: view.PackageInfo{SHA256: keyOf("nor this")}}).Replace(path))
 		a.body, b.body = strings.ReplaceAll(a.body, foreign.Row.Document, "KEY"), strings.ReplaceAll(b.body, keyOf("never was"), "KEY")
 		a.body, b.body = strings.ReplaceAll(a.body, foreign.Package.SHA256, "SUM"), strings.ReplaceAll(b.body, keyOf("nor this"), "SUM")

@@ -53,7 +53,10 @@ var routes = []route{
 	{"GET", "/documents/{key}", readers, (*Portal).document},
 	{"GET", "/documents/{key}/package/{sha256}", readers, (*Portal).downloadPackage},
 	{"GET", "/documents/{key}/attachments/{index}", readers, (*Portal).downloadAttachment},
+	{"GET", "/documents/{key}/attachments/{index}/signatures", readers, (*Portal).fileSignatures},
 	{"GET", "/documents/{key}/receipts/{position}", readers, (*Portal).downloadReceipt},
+	{"GET", "/documents/{key}/evidence", readers, (*Portal).downloadEvidence},
+	{"GET", "/trust", anyRole, (*Portal).trust},
 	{"GET", "/health", operators, (*Portal).health},
 }
 

@@ -125,7 +125,7 @@ func resultTone(result string) string {
 	switch result {
 	case ResultIntact, ResultWhole, ResultChain, ResultInValidity, ResultBound, ResultNotRevoked, ResultTimeProved:
 		return StateOK
-	case ResultChanged, ResultUntrusted, ResultExpired, ResultNotBound, ResultRevoked:
+	case ResultChanged, ResultUntrusted, ResultExpired, ResultNotBound, ResultRevoked, ResultSuspended:
 		return StateBad
 	}
 	return StateWarn

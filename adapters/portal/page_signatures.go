@@ -1,0 +1,177 @@
+package portal
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tram-exchange/tram/internal/view"
+	"github.com/tram-exchange/tram/signing/verdict"
+)
+
+// fileSignaturesBody is what stands inside one attached file.
+type fileSignaturesBody struct {
+	FileSignatures
+	Title string
+	Path  string // of the document, for links
+	Index int
+}
+
+// isPDF tells whether a file may carry signatures of its own that the portal can show.
+func isPDF(name, contentType string) bool {
+	return strings.HasPrefix(strings.ToLower(contentType), "application/pdf") || strings.HasSuffix(strings.ToLower(strings.TrimSpace(name)), ".pdf")
+}
+
+// fileSignatures shows the signatures inside an attached PDF. The document page loads it in place; it is a page too.
+func (p *Portal) fileSignatures(v *visit) error {
+	d, err := p.open(v)
+	if err != nil {
+		return err
+	}
+	index, err := strconv.Atoi(v.r.PathValue("index"))
+	if err != nil || d.Row.Destroyed != "" {
+		return view.ErrNotFound
+	}
+	at := slices.IndexFunc(d.Attachments, func(a view.Attachment) bool { return a.Index == index })
+	if at < 0 {
+		return view.ErrNotFound
+	}
+	b := fileSignaturesBody{Index: index, Path: "/documents/" + d.Row.Document, Title: documentTitle(v.words, d.Row)}
+	if a := d.Attachments[at]; isPDF(a.Name, a.ContentType) {
+		b.FileSignatures, err = p.cfg.Node.FileSignatures(v.ctx(), d.Package.SHA256, index)
+		if err != nil {
+			return err
+		}
+	} else {
+		b.Problem = ProblemNotPDF
+	}
+	b.Name = d.Attachments[at].Name
+	p.opened(v, "signatures of attachment", d, "index", index)
+	return p.show(v, "filesignatures", "", v.words.say("pdf.title"), b)
+}
+
+// downloadEvidence gives everything that proves the document, in one file that is checked elsewhere.
+func (p *Portal) downloadEvidence(v *visit) error {
+	d, err := p.open(v)
+	if err != nil {
+		return err
+	}
+	if d.Package.SHA256 == "" || d.Row.Destroyed != "" {
+		return view.ErrNotFound
+	}
+	p.opened(v, "evidence", d)
+	downloadHeaders(v, "application/vnd.etsi.asic-e+zip", plainNumber(d.Row)+".asice")
+	if v.r.Method == http.MethodHead {
+		return nil
+	}
+	w := &begun{ResponseWriter: v.w}
+	err = p.cfg.Node.WriteEvidence(v.ctx(), d.Row.Document, w)
+	if err != nil && w.yes {
+		// Headers are out: a broken connection is the only honest answer left.
+		if v.ctx().Err() == nil {
+			p.cfg.Log.Error("portal evidence broke off", "account", v.account.ID, "document", d.Row.Document, "error", err)
+		}
+		panic(http.ErrAbortHandler)
+	}
+	if err != nil {
+		for _, name := range []string{"Content-Type", "Content-Disposition", "Content-Security-Policy"} {
+			v.w.Header().Del(name)
+		}
+	}
+	return err
+}
+
+// begun knows whether the answer has begun.
+type begun struct {
+	http.ResponseWriter
+	yes bool
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	b.yes = true
+	return b.ResponseWriter.Write(p)
+}
+
+// trustBody is the trust list.
+type trustBody struct {
+	Groups []trustGroup
+}
+
+type trustGroup struct {
+	Kind        string
+	Authorities []Authority
+}
+
+// trustKinds in the order in which people look for them.
+var trustKinds = []string{"state", "public", "trial", "other"}
+
+// trust shows whose certificates count here, and for what. It holds no document content.
+func (p *Portal) trust(v *visit) error {
+	all, err := p.cfg.Node.Authorities(v.ctx())
+	if err != nil && !errors.Is(err, view.ErrNotFound) {
+		return err
+	}
+	b := trustBody{}
+	for _, kind := range trustKinds {
+		g := trustGroup{Kind: kind}
+		for _, a := range all {
+			known := slices.Contains(trustKinds, a.Kind)
+			if a.Kind == kind || !known && kind == "other" {
+				g.Authorities = append(g.Authorities, a)
+			}
+		}
+		slices.SortStableFunc(g.Authorities, func(x, y Authority) int {
+			if x.Trusted != y.Trusted {
+				return map[bool]int{true: -1, false: 1}[x.Trusted]
+			}
+			return cmp.Compare(x.Name, y.Name)
+		})
+		if len(g.Authorities) > 0 {
+			b.Groups = append(b.Groups, g)
+		}
+	}
+	return p.show(v, "trust", "trust", v.words.say("trust.title"), b)
+}
+
+// checkTone is the sign beside one check.
+func checkTone(r verdict.Result) string {
+	switch r {
+	case verdict.Passed:
+		return StateOK
+	case verdict.Failed:
+		return StateBad
+	}
+	return StateWarn
+}
+
+// checkText is what a check says in this language.
+func (w words) checkText(c verdict.Check) string {
+	if w.language == English {
+		return c.En
+	}
+	return c.Vi
+}
+
+// conclusionTone colours an indication; without one the signature's own word decides.
+func conclusionTone(s Signature) string {
+	switch s.Conclusion.Indication {
+	case verdict.TotalPassed:
+		return "valid"
+	case verdict.TotalFailed:
+		return "invalid"
+	case verdict.Indeterminate:
+		return "open"
+	}
+	if s.Valid {
+		return "valid"
+	}
+	return "invalid"
+}
+
+// conclusion says the verdict in words.
+func (w words) conclusion(s Signature) string {
+	return w.say("verdict." + conclusionTone(s))
+}
