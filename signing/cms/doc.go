@@ -18,6 +18,7 @@ package cms
 
 import (
 	"encoding/asn1"
+	"errors"
 	"fmt"
 )
 
@@ -73,6 +74,14 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Detail + " (" + string(e.Problem) + ")" }
+
+// ProblemOf returns the problem that err tells of, or "" if it is another kind of error.
+func ProblemOf(err error) Problem {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e.Problem
+	}
+	return ""
+}
 
 func problemf(p Problem, format string, args ...any) *Error {
 	return &Error{Problem: p, Detail: fmt.Sprintf(format, args...)}

@@ -23,6 +23,7 @@ type SignOptions struct {
 	Hash         crypto.Hash           // zero: SHA-256, or what fits the curve of an ECDSA key
 	PSS          bool                  // for RSA keys
 	Certificates []*x509.Certificate   // to embed; none if empty
+	Listed       []*x509.Certificate   // further ones in the signing-certificate attribute, the signer's own being the first
 	CRLs         [][]byte              // to embed, DER
 	SigningTime  time.Time             // claimed; zero: no such attribute, as EN 319 142-1 wants it in PDFs
 	Attributes   []Attribute           // more signed attributes
@@ -132,7 +133,7 @@ func signedAttributes(digest []byte, cert *x509.Certificate, o *SignOptions) ([]
 	if err != nil {
 		return nil, err
 	}
-	ref, err := SigningCertificateV2(o.Hash, cert)
+	ref, err := SigningCertificateV2(o.Hash, append([]*x509.Certificate{cert}, o.Listed...)...)
 	if err != nil {
 		return nil, err
 	}

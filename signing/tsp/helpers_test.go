@@ -6,7 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"math/big"
+
 	"testing"
 	"time"
 
@@ -74,5 +74,3 @@ func newAuthority(t testing.TB, kind trialca.KeyType, o tsp.Options) authority {
 	}
 	return authority{a, ca, key, cert}
 }
-
-func bigint(n int64) *big.Int { return big.NewInt(n) }

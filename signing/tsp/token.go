@@ -72,6 +72,14 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ProblemOf returns the word for what err tells of, of this package or of package cms, or "" if it is another kind of error.
+func ProblemOf(err error) Problem {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e.Problem
+	}
+	return Problem(cms.ProblemOf(err))
+}
+
 func problemf(p Problem, format string, args ...any) *Error {
 	return &Error{Problem: p, Detail: fmt.Sprintf(format, args...)}
 }
