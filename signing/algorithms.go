@@ -63,6 +63,8 @@ const (
 const (
 	transformEnveloped = dsNamespace + "enveloped-signature"
 	transformBase64    = dsNamespace + "base64"
+	transformXPath     = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+	transformFilter    = "http://www.w3.org/2002/06/xmldsig-filter2"
 )
 
 var canonicalizations = map[string]c14nMethod{

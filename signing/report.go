@@ -154,7 +154,7 @@ type SignatureResult struct {
 	ChainOK    bool // Chain leads to a trusted root and allows signing documents
 	ValidityOK bool // every certificate of Chain is valid at Report.At
 
-	// WholeDocument tells that a fitting reference covers everything but this Signature element itself.
+	// WholeDocument tells that a fitting reference covers everything but this Signature element itself, or but all of them.
 	WholeDocument bool
 	// Covered lists the ranges whose digests fit, sorted, not overlapping. Comments inside them are not covered, nor is
 	// what lies outside the root but processing instructions.
@@ -167,17 +167,19 @@ type SignatureResult struct {
 
 // ReferenceResult is what was found out about one reference of a signature.
 type ReferenceResult struct {
-	URI         string
-	ID          string
-	Type        string
-	Digest      string // URI of the algorithm
-	Method      string // URI of the canonicalisation
-	Enveloped   bool
-	Base64      bool   // the digest is over what the text of the element encodes
-	External    bool   // leads out of the document, see VerifyOptions.Detached
-	Range       Range  // of what it refers to; the whole source for URI="", empty for what is not in the document
-	DigestValue []byte // as the reference states it
-	OK          bool   // the digest fits
+	URI       string
+	ID        string
+	Type      string
+	Digest    string // URI of the algorithm
+	Method    string // URI of the canonicalisation
+	Enveloped bool
+	// NoSignatures: all Signature elements are left out, not only the one that the reference stands in.
+	NoSignatures bool
+	Base64       bool   // the digest is over what the text of the element encodes
+	External     bool   // leads out of the document, see VerifyOptions.Detached
+	Range        Range  // of what it refers to; the whole source for URI="", empty for what is not in the document
+	DigestValue  []byte // as the reference states it
+	OK           bool   // the digest fits
 	// Refusal is what is wrong with this reference, if its digest was asked for: MissingReference, AmbiguousID, DigestMismatch, ...
 	Refusal Refusal
 

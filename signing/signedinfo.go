@@ -68,11 +68,13 @@ type infoParser struct {
 	exc    bool // the open Transform or CanonicalizationMethod is exclusive and may have a PrefixList
 	text   []byte
 	inText bool
+	filter signatureFilter
 }
 
 // parseSignedInfo reads part, the bytes of a SignedInfo element that was found in a well-formed document.
 func parseSignedInfo(s *xmlstream.Scanner, part []byte, r *rawSignature, o *VerifyOptions) (*signedInfo, error) {
 	p := infoParser{si: new(signedInfo), o: o}
+	p.filter.s = s
 	s.ResetFragment(part, r.signedInfo.Start, r.context, o.XML)
 	for {
 		t, err := s.Next()
@@ -95,11 +97,13 @@ func parseSignedInfo(s *xmlstream.Scanner, part []byte, r *rawSignature, o *Veri
 					p.si.refuse(MalformedSignature, "DigestValue of more than %d bytes", maxText)
 					p.text = p.text[:0]
 				}
+			} else if p.filter.inside {
+				p.filter.take(t)
 			} else if t.Kind == xmlstream.CData || t.HasRef || !t.IsSpace() {
 				p.si.refuse(MalformedSignature, "text between the elements of SignedInfo")
 			}
 		default:
-			if p.inText {
+			if p.inText || p.filter.inside {
 				p.si.refuse(MalformedSignature, "comment or processing instruction inside a value")
 			}
 		}
@@ -121,6 +125,12 @@ func (p *infoParser) complete() {
 
 func (p *infoParser) start(t *xmlstream.Token) {
 	si := p.si
+	if p.filter.uri != "" {
+		if !p.filter.start(t) {
+			si.refuse(TransformRefused, "transform with <%s>", t.Name)
+		}
+		return
+	}
 	if t.URI != dsNamespace && !(t.URI == excNamespace && string(t.Local) == "InclusiveNamespaces") {
 		if p.third == "Transforms" {
 			si.refuse(TransformRefused, "transform with <%s>", t.Name)
@@ -245,6 +255,8 @@ func (p *infoParser) transform(t *xmlstream.Token) {
 		ref.Enveloped = true
 	case uri == transformBase64 && ref.transforms == 1:
 		ref.Base64 = true
+	case (uri == transformFilter || uri == transformXPath) && ref.transforms == 1:
+		p.filter.open(uri)
 	case isC14N && !ref.hasC14N && !ref.Base64:
 		ref.hasC14N, ref.Method = true, uri
 		ref.method = m
@@ -277,6 +289,8 @@ func (p *infoParser) prefixList(t *xmlstream.Token) {
 
 func (p *infoParser) end(t *xmlstream.Token) {
 	switch t.Depth {
+	case 4, 5:
+		p.filter.end(p, t.Depth)
 	case 2:
 		if p.second == "Reference" {
 			p.endReference()

@@ -86,7 +86,7 @@ func (v *verifier) verify(ctx context.Context, src Source, o *VerifyOptions) (*R
 	}
 	for i := range all {
 		if all[i].jobs != nil {
-			compare(&all[i], &rep.Signatures[i], rep.Size)
+			compare(&all[i], &rep.Signatures[i], rep)
 			judge(&all[i], &rep.Signatures[i], o)
 		}
 	}
@@ -240,13 +240,13 @@ func (v *verifier) digest(ctx context.Context, src Source, all []found, rep *Rep
 }
 
 // compare holds the digests against those of the references.
-func compare(f *found, res *SignatureResult, size int64) {
+func compare(f *found, res *SignatureResult, rep *Report) {
 	res.DigestsOK = true
 	for i, j := range f.jobs {
 		ref := &res.References[i]
 		ref.Range = j.rng
 		if j.whole {
-			ref.Range = Range{0, size}
+			ref.Range = Range{0, rep.Size}
 		}
 		if bad := j.outcome(ref.URI); bad != nil {
 			res.refuse(bad)
@@ -264,7 +264,7 @@ func compare(f *found, res *SignatureResult, size int64) {
 		if ref.Type == dsNamespace+"Manifest" {
 			res.Warnings = append(res.Warnings, "the references inside a ds:Manifest are signed but not checked")
 		}
-		if j.whole && ref.Enveloped {
+		if j.whole && (ref.Enveloped || ref.NoSignatures) {
 			res.WholeDocument = true
 		}
 		if j.src != nil {
@@ -273,6 +273,11 @@ func compare(f *found, res *SignatureResult, size int64) {
 		part := []Range{ref.Range}
 		if ref.Enveloped {
 			part = without(part, res.Range)
+		}
+		if ref.NoSignatures {
+			for k := range rep.Signatures {
+				part = without(part, rep.Signatures[k].Range)
+			}
 		}
 		res.Covered = append(res.Covered, part...)
 	}
