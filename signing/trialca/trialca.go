@@ -27,9 +27,11 @@ func IsTrial(c *x509.Certificate) bool { return signing.IsTrial(c) }
 type Use int
 
 const (
-	Sign   Use = iota // an organisation's or person's signature: digitalSignature, nonRepudiation
-	Node              // TLS server and client, and the node's line on checkpoints
-	Client            // TLS client
+	Sign      Use = iota // an organisation's or person's signature: digitalSignature, nonRepudiation
+	Node                 // TLS server and client, and the node's line on checkpoints
+	Client               // TLS client
+	TimeStamp            // time-stamps: critical extended key usage timeStamping
+	OCSP                 // OCSP responses in the authority's name, without having to be checked for revocation itself
 )
 
 // KeyType of a new leaf.
@@ -46,33 +48,95 @@ const (
 // Authority is a trial certificate authority. Not safe for concurrent use.
 type Authority struct {
 	Certificate *x509.Certificate
-	key         crypto.Signer
-	rand        io.Reader
-	now         func() time.Time
+	// Places go into the certificates that are issued from now on.
+	Places Places
+	key    crypto.Signer
+	rand   io.Reader
+	now    func() time.Time
+}
+
+// Places are the URLs at which the state of certificates can be asked for. Empty ones are left out.
+type Places struct {
+	CRL    string // distribution point
+	OCSP   string // responder
+	Issuer string // the authority's own certificate
+}
+
+// Options of an authority beyond the usual.
+type Options struct {
+	Key       KeyType
+	Below     int                     // how many authorities may stand between it and an end certificate
+	NotBefore time.Time               // zero: a day ago
+	Lifetime  time.Duration           // zero: ten years
+	Change    func(*x509.Certificate) // a last change before it is signed; may be nil
 }
 
 // New makes an authority that is valid for ten years from now. With a source other than crypto/rand.Reader keys, serial
 // numbers and certificates follow from its bytes alone, so that tests and demonstrations can repeat them.
 func New(name string, rand io.Reader, now func() time.Time) (*Authority, error) {
-	key, err := newKey(P256, rand)
+	return NewWith(name, rand, now, Options{})
+}
+
+// NewWith is New with options.
+func NewWith(name string, rand io.Reader, now func() time.Time, o Options) (*Authority, error) {
+	key, err := newKey(o.Key, rand)
 	if err != nil {
 		return nil, err
 	}
-	t := now().UTC().Truncate(time.Second)
+	tmpl := o.template(name, now())
+	a := &Authority{key: key, rand: rand, now: now}
+	if a.Certificate, err = a.create(tmpl, tmpl, key.Public()); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Intermediate makes an authority below a, with the same clock and randomness. a must have room for it (Options.Below).
+func (a *Authority) Intermediate(name string, o Options) (*Authority, error) {
+	key, err := newKey(o.Key, a.rand)
+	if err != nil {
+		return nil, err
+	}
+	return a.cross(name, key, o)
+}
+
+// Cross certifies another authority: same name, same key, another issuer.
+func (a *Authority) Cross(other *Authority, o Options) (*Authority, error) {
+	return a.cross(other.Certificate.Subject.CommonName, other.key, o)
+}
+
+func (a *Authority) cross(name string, key crypto.Signer, o Options) (*Authority, error) {
+	tmpl := o.template(name, a.now())
+	a.place(tmpl)
+	cert, err := a.create(tmpl, a.Certificate, key.Public())
+	if err != nil {
+		return nil, err
+	}
+	return &Authority{Certificate: cert, key: key, rand: a.rand, now: a.now}, nil
+}
+
+func (o Options) template(name string, now time.Time) *x509.Certificate {
+	t := now.UTC().Truncate(time.Second)
 	tmpl := &x509.Certificate{
 		Subject:               subject(name, ""),
 		NotBefore:             t.Add(-24 * time.Hour),
 		NotAfter:              t.AddDate(10, 0, 0),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
-		MaxPathLenZero:        true,
+		MaxPathLen:            o.Below,
+		MaxPathLenZero:        o.Below == 0,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	a := &Authority{key: key, rand: rand, now: now}
-	if a.Certificate, err = a.create(tmpl, tmpl, key.Public()); err != nil {
-		return nil, err
+	if !o.NotBefore.IsZero() {
+		tmpl.NotBefore = o.NotBefore.UTC().Truncate(time.Second)
 	}
-	return a, nil
+	if o.Lifetime != 0 {
+		tmpl.NotAfter = tmpl.NotBefore.Add(o.Lifetime)
+	}
+	if o.Change != nil {
+		o.Change(tmpl)
+	}
+	return tmpl
 }
 
 // Open continues an authority whose certificate and key were kept.
@@ -156,6 +220,13 @@ func (a *Authority) certify(l Leaf, pub crypto.PublicKey, change func(*x509.Cert
 		tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	case Client:
 		tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	case TimeStamp:
+		// A critical one, as RFC 3161 §2.3 asks; the standard library would write it as not critical.
+		tmpl.ExtraExtensions = append(tmpl.ExtraExtensions, pkix.Extension{Id: oidExtKeyUsage, Critical: true, Value: timeStampingUsage})
+		tmpl.KeyUsage |= x509.KeyUsageContentCommitment
+	case OCSP:
+		tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
+		tmpl.ExtraExtensions = append(tmpl.ExtraExtensions, pkix.Extension{Id: oidNoCheck, Value: []byte{5, 0}})
 	}
 	for _, h := range l.Hosts {
 		if ip := net.ParseIP(h); ip != nil {
@@ -164,6 +235,7 @@ func (a *Authority) certify(l Leaf, pub crypto.PublicKey, change func(*x509.Cert
 			tmpl.DNSNames = append(tmpl.DNSNames, h)
 		}
 	}
+	a.place(tmpl)
 	change(tmpl)
 	return a.create(tmpl, a.Certificate, pub)
 }
@@ -201,6 +273,25 @@ func (a *Authority) create(tmpl, parent *x509.Certificate, pub crypto.PublicKey)
 	}
 	return cert, nil
 }
+
+// place writes where the state of a certificate can be asked for.
+func (a *Authority) place(tmpl *x509.Certificate) {
+	add := func(list *[]string, url string) {
+		if url != "" {
+			*list = append(*list, url)
+		}
+	}
+	add(&tmpl.CRLDistributionPoints, a.Places.CRL)
+	add(&tmpl.OCSPServer, a.Places.OCSP)
+	add(&tmpl.IssuingCertificateURL, a.Places.Issuer)
+}
+
+var (
+	oidExtKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 37}
+	oidNoCheck     = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
+	// timeStampingUsage is ExtKeyUsageSyntax with id-kp-timeStamping alone.
+	timeStampingUsage = []byte{0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8}
+)
 
 func subject(name, code string) pkix.Name {
 	return pkix.Name{Country: []string{"VN"}, OrganizationalUnit: []string{Mark}, CommonName: name, SerialNumber: code}
