@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,9 @@ type handIn struct {
 	org     string // identity, "" until known
 	secret  bool
 	verdict judged
+
+	peerSigns bool                  // a directory change that a peer has signed
+	chains    [][]*x509.Certificate // of each signature, to an authority believed for it
 }
 
 func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, over *Handover) (acc Accepted, err error) {
@@ -104,6 +108,9 @@ func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, ov
 		return acc, err
 	}
 	plan, err := h.examine(ctx)
+	if err == nil {
+		err = h.revoked(ctx, plan)
+	}
 	examined := n.c.Now()
 	n.metrics.stage("verify", examined.Sub(received))
 	if err != nil {
@@ -251,7 +258,7 @@ func (h *handIn) resolve(code string) directory.Resolution {
 func (h *handIn) verify(ctx context.Context, src signing.Source) (*signing.Verified, error) {
 	rules := h.snap.Policy.Policy.Signature
 	v, err := signing.VerifyPackage(ctx, src, signing.VerifyOptions{
-		Trust: h.n.c.Trust, At: h.at, MaxSignatures: rules.MaxSignatures, MaxReferences: rules.MaxReferences,
+		Trust: h.snap.Trust, At: h.at, MaxSignatures: rules.MaxSignatures, MaxReferences: rules.MaxReferences,
 	})
 	if err != nil {
 		return nil, refuseSigning(err)

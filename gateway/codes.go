@@ -82,6 +82,9 @@ const (
 	CodeDigestMismatch       = 3017
 	CodeKeyTooSmall          = 3018
 	CodeAdministratorUnknown = 3019
+	CodeSuspended            = 3020 // certificate suspended, by the directory or its authority
+	CodeRevocationUnknown    = 3021 // policy asks whether the certificate was revoked, and nobody could say
+	CodeAuthorityPurpose     = 3022 // authority is not on the trust list for this kind of holder
 
 	// 4000–4999: rules of the exchange.
 	CodeSecret            = 4001

@@ -2,8 +2,11 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
 )
@@ -28,6 +32,25 @@ type Evidence struct {
 	Policy string        `json:"policy"`         // signing.PolicyVersion
 	Chains [][][]byte    `json:"chains"`         // for each signature in document order: DER from the signer to the root
 	Peer   *PeerEvidence `json:"peer,omitempty"` // what the node that handed the package over sent along
+	// Revocation is what was known of each certificate below the root of each chain; absent where the policy asked nobody.
+	Revocation [][]RevocationEvidence `json:"revocation,omitempty"`
+	// MaxAge, in seconds, of an answer, as the policy had it; 0: until the next update it promised.
+	MaxAge int64 `json:"revocation_max_age,omitempty"`
+}
+
+// Answers are the digests of the CRLs and OCSP responses that the evidence refers to, each once, in order.
+func (e *Evidence) Answers() []events.Digest {
+	var out []events.Digest
+	for _, chain := range e.Revocation {
+		for i := range chain {
+			for r := &chain[i]; r != nil; r = r.Responder {
+				if r.Answer != nil && !slices.Contains(out, *r.Answer) {
+					out = append(out, *r.Answer)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // PeerEvidence is kept as it came.
@@ -48,29 +71,35 @@ func DecodeEvidence(b []byte) (Evidence, error) {
 	return e, nil
 }
 
-// evidence encodes what was found. For clients of this node it is remembered by its chains: a signer's second package
-// costs a map look-up.
-func (n *Node) evidence(v *signing.Verified, peer *hop) ([]byte, error) {
+// evidence encodes what was found: the chains and, unless the policy asks nobody, what is known of each. For clients of this
+// node it is remembered: a signer's second package costs a map look-up.
+func (n *Node) evidence(chains [][]*x509.Certificate, found []*standing, p *policy.Policy, peer *hop) ([]byte, error) {
 	sum := sha256.New()
-	sigs := v.Report().Signatures
-	for i := range sigs {
-		for _, c := range sigs[i].Chain {
+	for _, chain := range chains {
+		for _, c := range chain {
 			sum.Write(c.Raw)
 		}
 		sum.Write([]byte{0})
 	}
+	for _, st := range found {
+		sum.Write(st.sum[:])
+	}
+	sum.Write(binary.BigEndian.AppendUint64(nil, uint64(p.RevocationMaxAge)))
 	key := events.Digest(sum.Sum(nil))
 	if peer == nil {
 		if b, ok := n.evidences.get(key); ok {
 			return b, nil
 		}
 	}
-	e := Evidence{Format: EvidenceFormat, Policy: signing.PolicyVersion, Chains: make([][][]byte, len(sigs))}
-	for i := range sigs {
-		e.Chains[i] = make([][]byte, len(sigs[i].Chain))
-		for j, c := range sigs[i].Chain {
+	e := Evidence{Format: EvidenceFormat, Policy: signing.PolicyVersion, Chains: make([][][]byte, len(chains))}
+	for i, chain := range chains {
+		e.Chains[i] = make([][]byte, len(chain))
+		for j, c := range chain {
 			e.Chains[i][j] = c.Raw
 		}
+	}
+	for _, st := range found {
+		e.Revocation, e.MaxAge = append(e.Revocation, st.evidence), p.RevocationMaxAge
 	}
 	if peer != nil {
 		e.Peer = &PeerEvidence{Receipt: string(peer.receipt), Evidence: peer.evidence}
@@ -91,6 +120,7 @@ type hop struct {
 	assurance string // as the peer's sealed statement says
 	receipt   []byte
 	evidence  []byte
+	answers   [][]byte // CRLs and OCSP responses that the peer's evidence refers to
 }
 
 // maxPeerAhead is how far a peer's sealed receive time may lie ahead of this node's clock.
@@ -116,12 +146,13 @@ func (h *handIn) openHandover(over *Handover) error {
 		return Refuse(CodePeerReceipt).With("sealed in the future")
 	}
 	h.at = s.Time
+	evidence, answers := unpackHanded(over.Evidence)
 	h.peer = &hop{
 		FromPeer: document.FromPeer{
 			Hop:    document.PeerHop{Origin: p.Origin, Position: receipt.Position, Received: s.Time},
 			Handed: normalCodes(over.Handed),
 		},
-		assurance: statementAssurance(s), receipt: over.Receipt, evidence: over.Evidence,
+		assurance: statementAssurance(s), receipt: over.Receipt, evidence: evidence, answers: answers,
 	}
 	return nil
 }

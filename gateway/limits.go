@@ -19,6 +19,7 @@ type Limits struct {
 	Waiters        int           // long polls at once; 4096
 	CloseAppend    time.Duration // how long an append may take once decided; 60 s
 	ViewLag        time.Duration // how long a reader of a fresh package waits for the views; 2 s
+	RevocationWait time.Duration // how long a hand-in waits for what authorities say of revocation; 5 s
 	RefusalsPerMin int           // refusal events recorded in a minute, per client; 60
 }
 
@@ -38,6 +39,7 @@ func (l Limits) withDefaults(processors int) Limits {
 	def(&l.Waiters, 4096)
 	def(&l.CloseAppend, time.Minute)
 	def(&l.ViewLag, 2*time.Second)
+	def(&l.RevocationWait, 5*time.Second)
 	def(&l.RefusalsPerMin, 60)
 	return l
 }

@@ -17,7 +17,11 @@ type metrics struct {
 	conflicts prometheus.Counter
 	taken     prometheus.Counter
 	inflight  prometheus.Gauge
+	asked     *prometheus.CounterVec // by what was learnt of revocation
 }
+
+// revocation counts a question about a chain by its answer.
+func (m *metrics) revocation(status string) { m.asked.WithLabelValues(status).Inc() }
 
 func newMetrics(r prometheus.Registerer, n *Node) (*metrics, error) {
 	if r == nil {
@@ -43,6 +47,9 @@ func newMetrics(r prometheus.Registerer, n *Node) (*metrics, error) {
 		taken: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tram_mailbox_taken_total", Help: "Mailbox entries handed out under a lease.",
 		}),
+		asked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tram_revocation_asked_total", Help: "Questions to authorities about a chain, by answer (good, revoked, suspended, unknown).",
+		}, []string{"status"}),
 		inflight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tram_accept_in_flight", Help: "Hand-ins under way.",
 		}),
@@ -51,7 +58,7 @@ func newMetrics(r prometheus.Registerer, n *Node) (*metrics, error) {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
 	for _, c := range []prometheus.Collector{
-		m.accepted, m.refused, m.stages, m.bytes, m.conflicts, m.taken, m.inflight,
+		m.accepted, m.refused, m.stages, m.bytes, m.conflicts, m.taken, m.inflight, m.asked,
 		gauge("tram_spool_memory_bytes", "Bytes of bodies held in memory.", func() float64 { b, _ := n.spool.inUse(); return float64(b) }),
 		gauge("tram_spool_disk_bytes", "Bytes of bodies held in the encrypted spool.", func() float64 { _, b := n.spool.inUse(); return float64(b) }),
 		gauge("tram_mailbox_waiting", "Long polls under way.", func() float64 { return float64(len(n.waiters)) }),

@@ -21,21 +21,24 @@ import (
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/revocation"
 )
 
 // Config of a Node. Store, Views, Trust, Chain and SpoolDir are required; the rest has the defaults named.
 type Config struct {
-	Origin   string              // origin line of the log, equal to that of Store's heads
-	Store    events.Store        //
-	Views    Views               //
-	Chain    []*x509.Certificate // of the node certificate, its own first: goes into receipts
-	Trust    *signing.Trust      // authorities of signing certificates
-	Policy   policy.Policy       // acceptance policy as configured; Start records it when it differs from the one in force
-	Pinned   []events.Digest     // SHA-256 of administrator certificates that may sign a genesis change
-	Local    []LocalClient       // operators and monitors that the configuration names; no rights over documents
-	SpoolDir string              // on the same disk as the store or another
-	DataDir  string              // whose free space is watched; default SpoolDir
-	Limits   Limits              //
+	Origin string              // origin line of the log, equal to that of Store's heads
+	Store  events.Store        //
+	Views  Views               //
+	Chain  []*x509.Certificate // of the node certificate, its own first: goes into receipts
+	Trust  *signing.Trust      // authorities of signing certificates while the record has no trust list
+	// Revocation is asked what authorities say of signing certificates, as the recorded policy wants it. nil: nobody can say.
+	Revocation revocation.Source
+	Policy     policy.Policy   // acceptance policy as configured; Start records it when it differs from the one in force
+	Pinned     []events.Digest // SHA-256 of administrator certificates that may sign a genesis change
+	Local      []LocalClient   // operators and monitors that the configuration names; no rights over documents
+	SpoolDir   string          // on the same disk as the store or another
+	DataDir    string          // whose free space is watched; default SpoolDir
+	Limits     Limits          //
 
 	Now     func() time.Time                 // default time.Now
 	Rand    io.Reader                        // default crypto/rand
@@ -76,6 +79,9 @@ type Node struct {
 	streams   keyed         // one decision on a stream at a time
 	refusals  windows       // refusal events by client and minute
 	evidences recent        // encoded evidence by chains
+	standings standings     // what is known of revocation, by chain
+	warming   sync.Mutex    // one warm at a time
+	warmed    uint64        // version of the directory up to which it has read
 	offers    board         // who waits for offers
 	taking    sync.Map      // ids of deliveries that a Take is deciding on
 }
@@ -84,8 +90,9 @@ type Node struct {
 type Snapshot struct {
 	Directory directory.State
 	Policy    policy.State
-	Basis     events.Basis // what a decision by this snapshot names
-	Size      uint64       // log size up to which it has read
+	Basis     events.Basis   // what a decision by this snapshot names
+	Trust     *signing.Trust // the directory's trust list, or the configured one while it has none
+	Size      uint64         // log size up to which it has read
 }
 
 // New makes a node. It reads nothing yet: call Start before accepting.
@@ -133,7 +140,7 @@ func New(c Config) (*Node, error) {
 	if n.metrics, err = newMetrics(c.Metrics, n); err != nil {
 		return nil, err
 	}
-	n.snapshot.Store(&Snapshot{})
+	n.snapshot.Store(&Snapshot{Trust: c.Trust})
 	return n, nil
 }
 
@@ -239,6 +246,11 @@ func (n *Node) CatchUp(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("couldn't read the policy: %w", err)
+	}
+	if s.Directory.TrustListVersion() != old.Directory.TrustListVersion() {
+		if s.Trust, err = n.trustOf(s.Directory); err != nil {
+			return err
+		}
 	}
 	if s.Size != old.Size || s.Basis != old.Basis {
 		n.snapshot.Store(&s)

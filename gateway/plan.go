@@ -35,7 +35,6 @@ type judged struct {
 	content   events.Digest // signed content, without signatures
 	signer    events.Digest // fingerprint of the certificate
 	assurance string
-	evidence  []byte
 }
 
 // planOwn is for edXML that its sender signed itself (or with its key in the node's custody).
@@ -100,8 +99,7 @@ func (h *handIn) bind(v *signing.Verified, org string) error {
 	default:
 		return Refuse(CodeWrongPurpose)
 	}
-	h.verdict.evidence, err = h.n.evidence(v, h.peer)
-	return err
+	return h.judgeChains(v, authoritiesFor(directory.HolderOrganisation, directory.PurposeSign))
 }
 
 // enrolled finds the certificate in the directory and says whether it belongs to the holder wanted and may be used.
@@ -112,8 +110,12 @@ func (h *handIn) enrolled(v *signing.Verified, wanted func(directory.Holder) boo
 		return nil, Refuse(CodeWrongOrganisation).Because(fmt.Errorf("certificate %x is not enrolled", v.Fingerprint()))
 	case !wanted(cert.Holder):
 		return nil, Refuse(CodeWrongOrganisation).Because(fmt.Errorf("certificate %x belongs to %s %s", v.Fingerprint(), cert.Holder.Kind, cert.Holder.ID))
-	case cert.Revoked && !h.at.Before(cert.RevokedFrom):
+	}
+	switch cert.StandingAt(h.at) {
+	case directory.StandingRevoked:
 		return nil, Refuse(CodeRevoked)
+	case directory.StandingSuspended:
+		return nil, Refuse(CodeSuspended)
 	}
 	return cert, nil
 }
@@ -191,8 +193,11 @@ func (h *handIn) vouch(v *signing.Verified, p *schemas.Package, sender document.
 		return Refuse(CodeVoucher).With(string(p.Submission.Voucher))
 	}
 	h.verdict.assurance = level
-	var err error
-	if h.verdict.evidence, err = h.n.evidence(v, h.peer); err != nil {
+	holder := directory.HolderOrganisation
+	if isChannel {
+		holder = directory.HolderChannel
+	}
+	if err := h.judgeChains(v, authoritiesFor(holder, purpose)); err != nil {
 		return err
 	}
 	if h.peer != nil && h.peer.assurance == level && level == document.AssuranceChannel {
@@ -212,7 +217,7 @@ func (h *handIn) vouch(v *signing.Verified, p *schemas.Package, sender document.
 
 // planEdXML decides documents and status messages, whoever vouched for them.
 func (h *handIn) planEdXML(ctx context.Context, p *schemas.Package, sender document.Party) (*plan, error) {
-	pl := &plan{actor: sender.Org, assurance: h.verdict.assurance, evidence: h.verdict.evidence, warnings: warnings(p.Warnings)}
+	pl := &plan{actor: sender.Org, assurance: h.verdict.assurance, warnings: warnings(p.Warnings)}
 	var err error
 	if p.Kind == schemas.KindDocument {
 		err = h.planDocument(ctx, pl, p, sender)
@@ -280,7 +285,8 @@ func refuseSigning(err error) error {
 			if s.Refusal == signing.Accepted && s.WholeDocument && s.InHeader {
 				code = CodeFurtherSignature
 			}
-			if code == CodeUntrusted && s.Refusal == r.Refusal && s.Certificate != nil && signing.IsTrial(s.Certificate) {
+			// With a chain it is the list that no longer has the authority, trial or not.
+			if code == CodeUntrusted && s.Refusal == r.Refusal && s.Certificate != nil && len(s.Chain) == 0 && signing.IsTrial(s.Certificate) {
 				code = CodeTrialCertificate
 			}
 		}

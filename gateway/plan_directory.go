@@ -12,6 +12,7 @@ import (
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/schemas"
+	"github.com/tram-exchange/tram/signing"
 )
 
 // vietnam is the zone in which days without zone are meant.
@@ -25,6 +26,9 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 	}
 	v, err := h.verify(ctx, h.body.src)
 	if err != nil {
+		return nil, err
+	}
+	if err := h.judgeChains(v, h.changeSigner(v.Fingerprint())); err != nil {
 		return nil, err
 	}
 	ops, err := h.operations(p.Change.Operations)
@@ -42,11 +46,7 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 		},
 		Operations: ops,
 	}
-	evidence, err := h.n.evidence(v, h.peer)
-	if err != nil {
-		return nil, err
-	}
-	pl := &plan{stream: directory.Stream, actor: h.signerName(v.Fingerprint()), evidence: evidence, warnings: warnings(p.Warnings)}
+	pl := &plan{stream: directory.Stream, actor: h.signerName(v.Fingerprint()), warnings: warnings(p.Warnings)}
 	pl.decide = func(ctx context.Context, history []events.Event) ([]events.New, outcome, error) {
 		s, err := h.n.directoryAt(history)
 		if err != nil {
@@ -56,9 +56,40 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 		if err != nil {
 			return nil, outcome{}, refuseDirectory(err)
 		}
+		if err := h.keepsTrust(s, decision, cert); err != nil {
+			return nil, outcome{}, err
+		}
 		return decision.Events, outcome{earlier: decision.Earlier}, nil
 	}
 	return pl, nil
+}
+
+// changeSigner says which authorities are believed for the signer of a change, and notes a peer's. The genesis change is
+// signed by a key that the configuration pins.
+func (h *handIn) changeSigner(fingerprint events.Digest) []signing.Purpose {
+	c, ok := h.snap.Directory.Certificate(fingerprint)
+	if !ok {
+		return authoritiesFor(directory.HolderOperator, directory.PurposeSign)
+	}
+	h.peerSigns = c.Holder.Kind == directory.HolderPeer
+	return authoritiesFor(c.Holder.Kind, directory.PurposeSign)
+}
+
+// keepsTrust refuses a change of the trust list under which its own signer would no longer be believed: nobody could change
+// the list back.
+func (h *handIn) keepsTrust(s directory.State, decision directory.Decision, signer *x509.Certificate) error {
+	next, err := directory.After(s, decision, h.at)
+	if err != nil || next.TrustListVersion() == s.TrustListVersion() {
+		return err
+	}
+	t, err := h.n.trustOf(next)
+	if err != nil {
+		return err
+	}
+	if _, err := chainFor(t, signer, nil, h.at, h.changeSigner(sha256.Sum256(signer.Raw))); err != nil {
+		return Refuse(CodeDirectoryRule).With("the signer of this change would no longer be trusted").Because(err)
+	}
+	return nil
 }
 
 // signerName is in whose name a change is recorded: the holder of the signing certificate, or the node for a genesis
@@ -90,7 +121,7 @@ func (n *Node) directoryAt(history []events.Event) (directory.State, error) {
 func (h *handIn) operations(in []schemas.Operation) ([]directory.Operation, error) {
 	out := make([]directory.Operation, len(in))
 	for i, op := range in {
-		o, err := h.operation(op)
+		o, err := h.operation(op, out[:i])
 		if err != nil {
 			var r *Refusal
 			if errors.As(err, &r) {
@@ -103,7 +134,8 @@ func (h *handIn) operations(in []schemas.Operation) ([]directory.Operation, erro
 	return out, nil
 }
 
-func (h *handIn) operation(op schemas.Operation) (directory.Operation, error) {
+// operation translates one operation; before are those of the same change that come first.
+func (h *handIn) operation(op schemas.Operation, before []directory.Operation) (directory.Operation, error) {
 	switch op := op.(type) {
 	case schemas.AddOrganisation:
 		o := directory.AddOrganisation{
@@ -133,7 +165,11 @@ func (h *handIn) operation(op schemas.Operation) (directory.Operation, error) {
 		for _, p := range op.Purposes {
 			o.Purposes = append(o.Purposes, directory.Purpose(p))
 		}
-		return o, nil
+		t, err := h.trustAfter(before)
+		if err != nil {
+			return nil, err
+		}
+		return o, h.enrolment(t, c, o)
 	case schemas.RevokeCertificate:
 		return directory.RevokeCertificate{SHA256: op.SHA256, From: op.From, Suspend: op.Suspend, Reason: op.Reason}, nil
 	case schemas.RegisterClient:
@@ -156,6 +192,10 @@ func (h *handIn) operation(op schemas.Operation) (directory.Operation, error) {
 		return o, nil
 	case schemas.RevokeReading:
 		return directory.RevokeReading{ID: op.ID, Until: op.From}, nil
+	case schemas.TrustAuthority:
+		return h.trustAuthority(op)
+	case schemas.DistrustAuthority:
+		return directory.DistrustAuthority{SHA256: op.SHA256, From: op.From, Reason: op.Reason}, nil
 	case schemas.SetPolicy:
 		o := directory.SetPolicy{}
 		for _, a := range op.Assurance {

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/signing/trialca"
 )
 
 const vectorDir = "../../testdata/gateway"
@@ -301,6 +303,13 @@ func (w *world) fill(s string) string {
 			return w.firstEntry("recipient")
 		case "sha256":
 			return w.lastPackage
+		case "certificate":
+			return base64.StdEncoding.EncodeToString(w.key(rest).cert.Raw)
+		case "issued": // a certificate that nobody has enrolled yet, by the authority of persons
+			_, cert := w.issue(w.people, trialca.Leaf{Name: "Thử " + rest, OrgCode: codeSender, Use: trialca.Sign})
+			return base64.StdEncoding.EncodeToString(cert.Raw)
+		case "authority":
+			return base64.StdEncoding.EncodeToString(map[string]*trialca.Authority{"trial": w.ca, "people": w.people, "other": w.other}[rest].Certificate.Raw)
 		}
 		w.t.Fatalf("unknown placeholder %s", m)
 		return ""

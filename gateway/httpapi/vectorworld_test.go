@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ import (
 	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/revocation"
 	"github.com/tram-exchange/tram/signing/trialca"
 )
 
@@ -94,6 +96,37 @@ func nodeIn(t testing.TB, state string) *world {
 		return o(func(o *worldOptions) { o.policy = func(p *policy.Policy) { p.Signature.RSABits = 3072 } })
 	case "channels":
 		return o(func(o *worldOptions) { o.policy = func(p *policy.Policy) { p.Assurance[""] = "channel" } })
+	case "revocation-required", "revocation-when-named", "revocation-if-available":
+		return o(func(o *worldOptions) {
+			o.policy = func(p *policy.Policy) { p.Revocation = strings.TrimPrefix(state, "revocation-") }
+		})
+	case "revocation-silent", "revocation-silent-if-available":
+		w := o(func(o *worldOptions) {
+			o.policy = func(p *policy.Policy) {
+				if p.Revocation = policy.RevocationRequired; state != "revocation-silent" {
+					p.Revocation = policy.RevocationIfAvailable
+				}
+			}
+		})
+		w.lists.silence(true)
+		w.clock.Add(48 * time.Hour) // what was heard before is too old
+		return w
+	case "trust-list":
+		w := newWorld(t)
+		w.mustChange(w.trustLists()...)
+		return w
+	case "trust-narrowed":
+		w := newWorld(t)
+		w.mustChange(w.trust(w.people), w.trust(w.ca))
+		w.key("person")
+		w.mustChange(w.trust(w.people, "person"))
+		return w
+	case "distrusted":
+		w := newWorld(t)
+		w.mustChange(w.trust(w.ca), w.trust(w.people))
+		w.key("person")
+		w.mustChange(schemas.DistrustAuthority{SHA256: sha256.Sum256(w.people.Certificate.Raw), From: w.clock.Now(), Reason: "lộ khóa"})
+		return w
 	case "own-signatures":
 		w := newWorld(t)
 		if _, err := w.change(schemas.SetPolicy{Assurance: []schemas.RequiredAssurance{{Sender: codeSender, Level: "own"}}}); err != nil {
@@ -421,8 +454,10 @@ func (w *world) key(name string) *agency {
 		return &agency{key: w.adminKey, cert: w.adminCert}
 	case "stranger":
 		a.key, a.cert = w.issue(w.other, sign)
+		enrol = false // nobody could enrol it
 	case "untrusted":
 		a.key, a.cert = plainAuthority(w.t, w.clock.Now())
+		enrol = false
 	case "expired":
 		sign.NotBefore, sign.Lifetime = w.clock.Now().AddDate(-1, 0, 0), 24*time.Hour
 		a.key, a.cert = w.issue(w.ca, sign)
@@ -433,8 +468,13 @@ func (w *world) key(name string) *agency {
 	case "unenrolled":
 		a.key, a.cert = w.issue(w.ca, sign)
 		enrol = false
-	case "revoked":
+	case "revoked", "suspended":
 		a.key, a.cert = w.issue(w.ca, sign)
+	case "list-revoked", "list-held":
+		a.key, a.cert = w.issue(w.ca, sign)
+		w.lists.enter(a.cert, name == "list-held")
+	case "person":
+		a.key, a.cert = w.issue(w.people, sign)
 	case "rsa":
 		sign.Key = trialca.RSA2048
 		a.key, a.cert = w.issue(w.ca, sign)
@@ -446,8 +486,8 @@ func (w *world) key(name string) *agency {
 		if _, err := w.change(schemas.EnrolCertificate{Holder: holder, Purposes: []schemas.Purpose{schemas.PurposeSign}, DER: a.cert.Raw}); err != nil {
 			w.t.Fatal(err)
 		}
-		if name == "revoked" {
-			if _, err := w.change(schemas.RevokeCertificate{Holder: holder, SHA256: sha256.Sum256(a.cert.Raw), From: w.clock.Now(), Reason: "mất khóa"}); err != nil {
+		if name == "revoked" || name == "suspended" {
+			if _, err := w.change(schemas.RevokeCertificate{Holder: holder, SHA256: sha256.Sum256(a.cert.Raw), From: w.clock.Now(), Suspend: name == "suspended", Reason: "mất khóa"}); err != nil {
 				w.t.Fatal(err)
 			}
 		}
@@ -515,6 +555,70 @@ func (w *world) vouch(file []byte, value string) []byte {
 		w.t.Fatalf("couldn't write submission: %v", err)
 	}
 	return b
+}
+
+// trust is the operation that puts an authority on the trust list.
+func (w *world) trust(ca *trialca.Authority, purposes ...string) schemas.Operation {
+	return schemas.TrustAuthority{DER: ca.Certificate.Raw, Kind: "trial", Purposes: purposes, Name: ca.Certificate.Subject.CommonName}
+}
+
+// trustLists keeps the authorities of organisations and of persons apart.
+func (w *world) trustLists() []schemas.Operation {
+	return []schemas.Operation{w.trust(w.ca, "organisation", "node"), w.trust(w.people, "person")}
+}
+
+func (w *world) mustChange(ops ...schemas.Operation) {
+	w.t.Helper()
+	if _, err := w.change(ops...); err != nil {
+		w.t.Fatalf("couldn't change the directory: %v", err)
+	}
+}
+
+// revocationLists is the one CRL of the trial authority, always fresh unless it is silent.
+type revocationLists struct {
+	ca  *trialca.Authority
+	now func() time.Time
+
+	mu      sync.Mutex
+	entries []x509.RevocationListEntry
+	raw     []byte
+	silent  bool
+	asked   int
+	number  int64
+}
+
+func (l *revocationLists) silence(yes bool) { l.mu.Lock(); defer l.mu.Unlock(); l.silent = yes }
+
+// enter revokes a certificate, or holds it.
+func (l *revocationLists) enter(c *x509.Certificate, held bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	reason := revocation.KeyCompromise
+	if held {
+		reason = revocation.CertificateHold
+	}
+	l.entries = append(l.entries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: l.now().Add(-time.Minute), ReasonCode: reason})
+	l.raw = nil
+}
+
+func (l *revocationLists) Find(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) ([]revocation.Answer, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+	if l.silent {
+		return nil, errors.New("couldn't fetch list: connection refused")
+	}
+	if l.raw == nil {
+		l.number++
+		now := l.now().UTC().Truncate(time.Second)
+		raw, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(l.number), ThisUpdate: now,
+			NextUpdate: now.Add(24 * time.Hour), RevokedCertificateEntries: l.entries}, l.ca.Certificate, l.ca.Key())
+		if err != nil {
+			return nil, err
+		}
+		l.raw = raw
+	}
+	return revocation.NewOffline(l.raw).Find(ctx, cert, issuer, at)
 }
 
 func (w *world) firstEntry(who string) string {

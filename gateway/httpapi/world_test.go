@@ -44,6 +44,8 @@ type world struct {
 	dir    string
 	ca     *trialca.Authority
 	other  *trialca.Authority // an authority that nobody trusts
+	people *trialca.Authority // another that nobody trusts, until a trust list names it for persons
+	lists  *revocationLists   // what the authority says of revocation
 	clock  *clock
 	store  *sqlitestore.Store
 	views  *projections.Views
@@ -193,6 +195,9 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	must(err)
 	w.other, err = trialca.New("Người lạ", rand.Reader, w.clock.Now)
 	must(err)
+	w.people, err = trialca.New("Chứng thực cá nhân", rand.Reader, w.clock.Now)
+	must(err)
+	w.lists = &revocationLists{ca: w.ca, now: w.clock.Now}
 	nodeKey, nodeCert, err := w.ca.Issue(trialca.Leaf{Name: "tram.bacgiang.example", Use: trialca.Node, Hosts: []string{"tram.bacgiang.example", "127.0.0.1", "localhost"}})
 	must(err)
 	w.nodeKey, w.chain = nodeKey, []*x509.Certificate{nodeCert, w.ca.Certificate}
@@ -224,8 +229,9 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	w.config = gateway.Config{
 		Origin: origin, Store: w.store, Views: w.views, Chain: w.chain, Trust: trust, Policy: pol,
 		Pinned: []events.Digest{sha256.Sum256(w.adminCert.Raw)}, SpoolDir: filepath.Join(w.dir, "spool"), DataDir: w.dir,
-		Local:  []gateway.LocalClient{{Name: "operator", Kind: gateway.KindOperator, SHA256: operatorDigest}},
-		Limits: o.limits, Now: w.clock.Now, Log: logger, Metrics: reg, Free: w.free.get,
+		Local:      []gateway.LocalClient{{Name: "operator", Kind: gateway.KindOperator, SHA256: operatorDigest}},
+		Revocation: w.lists,
+		Limits:     o.limits, Now: w.clock.Now, Log: logger, Metrics: reg, Free: w.free.get,
 	}
 	w.metrics = reg
 	w.node, err = gateway.New(w.config)
@@ -335,8 +341,8 @@ func (w *world) populate() {
 		Purposes: []schemas.Purpose{schemas.PurposeChannel}, DER: channelCert.Raw})
 	if acc, err := w.change(ops...); err != nil {
 		t.Fatalf("couldn't hand in the genesis change: %v", err)
-	} else if acc.Position != 1 { // the policy is first
-		t.Fatalf("genesis change at position %d, expected 1", acc.Position)
+	} else if want := uint64(1 + w.lists.number); acc.Position != want { // the policy is first, then what was learnt of revocation
+		t.Fatalf("genesis change at position %d, expected %d", acc.Position, want)
 	}
 }
 

@@ -205,6 +205,9 @@ func (p *pump) deliver(ctx context.Context, e events.Event, to []offer) (receipt
 		if evidence, err = p.r.log.Evidence(ctx, *d); err != nil && !errors.Is(err, events.ErrNotFound) {
 			return nil, &ownError{fmt.Errorf("couldn't read evidence %s: %w", *d, err)}
 		}
+		if evidence, err = gateway.PackEvidence(ctx, p.r.log, evidence); err != nil {
+			return nil, &ownError{err}
+		}
 	}
 	hand := peer.Handover{SHA256: ref.SHA256, Size: pkg.Size(), Package: pkg, Receipt: own, Evidence: evidence}
 	for _, o := range to {
