@@ -25,6 +25,8 @@ type ChainOptions struct {
 	Now time.Time
 	// Revocation finds CRLs and OCSP answers; nil: none are at hand.
 	Revocation revocation.Source
+	// Existed tells the earliest time at which an object (DER) is proved to have existed; nil: nothing is known to be older than Now.
+	Existed func(object []byte) time.Time
 	// Brief leaves out the checks that passed, for those who want the conclusion only.
 	Brief bool
 }

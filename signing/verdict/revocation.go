@@ -35,7 +35,9 @@ func (o *ChainOptions) tellRevocation(l *checklist, v *ChainVerdict, i int) {
 	st := &v.Revocation.Certificates[i]
 	switch st.Status {
 	case revocation.Good:
-		if !l.brief {
+		if o.forgeable(v, i) {
+			l.fail(CheckRevocation, Failed, indeterminate(RevokedCANoPOE), st.Certificate.Subject.String()+": "+describeAnswer(st.Answer))
+		} else if !l.brief {
 			l.pass(CheckRevocation, st.Certificate.Subject.String()+": "+describeAnswer(st.Answer))
 		}
 	case revocation.Suspended:
@@ -54,6 +56,23 @@ func (o *ChainOptions) tellRevocation(l *checklist, v *ChainVerdict, i int) {
 		}
 		l.fail(CheckRevocation, Unknown, indeterminate(TryLater), st.Certificate.Subject.String()+": "+strings.ReplaceAll(st.Why, "\n", "; "))
 	}
+}
+
+// forgeable reports whether somebody could have made the answer about certificate i with a key that was lost: its issuer was revoked
+// later than ChainOptions.At, and nothing proves that the answer existed before.
+func (o *ChainOptions) forgeable(v *ChainVerdict, i int) bool {
+	if i+1 >= len(v.Revocation.Certificates) {
+		return false
+	}
+	issuer := v.Revocation.Certificates[i+1].Answer
+	if issuer == nil || issuer.Status != revocation.Revoked {
+		return false
+	}
+	existed := o.Now
+	if o.Existed != nil {
+		existed = o.Existed(v.Revocation.Certificates[i].Answer.Raw)
+	}
+	return !existed.Before(issuer.At)
 }
 
 // speaker is a source that knows whether there is a list in the name of an issuer, whatever is in it.

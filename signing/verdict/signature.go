@@ -2,10 +2,13 @@ package verdict
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/xades"
 )
 
 // judgement is one signature on its way through the processes.
@@ -16,6 +19,15 @@ type judgement struct {
 	res  *signing.SignatureResult
 	list checklist
 	v    SignatureVerdict
+
+	signer    *x509.Certificate
+	props     *xades.Properties
+	material  material
+	known     *proofs
+	outside   time.Time // what Options.Proofs prove of the document; zero: nothing
+	stamps    []*stamped
+	notBefore time.Time // the signature cannot be older: it covers a time-stamp of then
+	digested  int64     // bytes for archive time-stamps
 }
 
 func (j *judgement) run() (*SignatureVerdict, error) {
@@ -27,13 +39,21 @@ func (j *judgement) run() (*SignatureVerdict, error) {
 		j.v.References = append(j.v.References, Reference{URI: r.URI, Type: r.Type, Digest: r.Digest, C14N: r.Method, Range: r.Range, OK: r.OK})
 	}
 	j.format()
+	if err := j.readProperties(); err != nil {
+		return nil, err
+	}
+	j.collect()
 	j.identify()
 	j.references()
 	j.value()
+	if err := j.times(); err != nil {
+		return nil, err
+	}
 	if err := j.certificates(); err != nil {
 		return nil, err
 	}
 	j.algorithms()
+	j.acceptance()
 	j.v.Checks, j.v.Conclusion = j.list.checks, j.list.conclusion()
 	return &j.v, nil
 }
@@ -61,8 +81,25 @@ func (j *judgement) identify() {
 		}
 		return
 	}
-	j.v.Signer = c.Subject.String()
-	j.list.pass(CheckSigningCert, c.Subject.String())
+	j.signer = c
+	j.list.pass(CheckSigningCert, "")
+	j.certificateProperty()
+	j.v.Signer = j.signer.Subject.String()
+}
+
+// times finds out when the signature is proved to have existed. Time-stamps over a signature that does not fit prove nothing about it.
+func (j *judgement) times() error {
+	j.known = newProofs(j.o.At, j.o.Proofs)
+	if j.outside = j.known.of(j.res.Value); !j.outside.Before(j.o.At) {
+		j.outside = time.Time{}
+	}
+	if j.res.DigestsOK && j.res.ValueOK {
+		if err := j.timestamps(); err != nil {
+			return err
+		}
+	}
+	j.bestTime()
+	return nil
 }
 
 // references tells whether what was signed is unchanged (5.2.7, first part).
@@ -108,15 +145,16 @@ func (j *judgement) value() {
 
 // certificates judges the chain of the signer (5.2.6).
 func (j *judgement) certificates() error {
-	c := j.res.Certificate
+	c := j.signer
 	if c == nil {
 		return nil
 	}
-	cv, err := JudgeChain(j.ctx, c, j.res.Certificates, ChainOptions{Trust: j.o.Trust, Policy: j.o.Policy, At: j.v.BestTime, Now: j.o.At,
-		Purposes: j.purposes(), Revocation: j.o.Revocation})
+	cv, err := JudgeChain(j.ctx, c, j.material.certificates, ChainOptions{Trust: j.o.Trust, Policy: j.o.Policy, At: j.v.BestTime, Now: j.o.At,
+		Purposes: j.purposes(), Revocation: j.material.join(j.o.Revocation), Existed: j.known.of})
 	if err != nil {
 		return err
 	}
+	j.proveLate(c, cv)
 	j.list.checks = append(j.list.checks, cv.Checks...)
 	if !cv.OK() {
 		j.list.decide(cv.Conclusion)
@@ -157,3 +195,18 @@ func (j *judgement) algorithms() {
 		j.list.constrain(CheckDigestAlgorithm, worst, which)
 	}
 }
+
+// acceptance judges what policy asks of a signature that is sound in itself (5.2.8).
+func (j *judgement) acceptance() {
+	j.signingTime()
+	j.signaturePolicy()
+	j.level()
+	for i := range j.res.References {
+		if j.res.References[i].Type == manifestType {
+			j.list.warn(CheckManifest, "")
+			break
+		}
+	}
+}
+
+const manifestType = "http://www.w3.org/2000/09/xmldsig#Manifest"

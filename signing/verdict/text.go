@@ -37,7 +37,7 @@ const (
 	CheckTimestampValue   = "time-stamp-signature"
 	CheckTimestampSigner  = "time-stamp-signer"
 	CheckTimestampOrder   = "time-stamp-order"
-	CheckUnsignedProps    = "unsigned-properties"
+	CheckProperties       = "properties"
 )
 
 // sentences has one pair for every check and result that occurs; a test holds it complete.
@@ -190,8 +190,9 @@ var sentences = map[string]map[Result]sentence{
 		Passed: {"Thứ tự các dấu thời gian hợp lý.", "The time-stamps are in order."},
 		Failed: {"Thứ tự các dấu thời gian mâu thuẫn.", "The time-stamps contradict each other in order."},
 	},
-	CheckUnsignedProps: {
-		Warning: {"Không đọc được các thuộc tính không được ký; chúng không được dùng.", "The unsigned properties could not be read; they are not used."},
+	CheckProperties: {
+		Warning: {"Chữ ký mang thuộc tính sai quy cách hoặc không được ký; chúng không được dùng.",
+			"The signature carries properties that are malformed or not signed; they are not used."},
 	},
 }
 

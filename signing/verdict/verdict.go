@@ -25,6 +25,7 @@ const (
 	HashFailure              SubIndication = "HASH_FAILURE"
 	SigCryptoFailure         SubIndication = "SIG_CRYPTO_FAILURE"
 	Revoked                  SubIndication = "REVOKED"
+	Expired                  SubIndication = "EXPIRED"
 	NotYetValid              SubIndication = "NOT_YET_VALID"
 	SigConstraintsFailure    SubIndication = "SIG_CONSTRAINTS_FAILURE"
 	ChainConstraintsFailure  SubIndication = "CHAIN_CONSTRAINTS_FAILURE"
@@ -102,7 +103,7 @@ type SignatureVerdict struct {
 	Signer      string      `json:"signer"`       // subject of the signing certificate; empty if none was found
 	SigningTime *time.Time  `json:"signing_time"` // as the signer claims; null if he claims none
 	BestTime    time.Time   `json:"best_time"`    // the earliest time at which the signature is proved to have existed
-	BestTimeBy  string      `json:"best_time_by"` // what proves it: "time-stamp", "proof" or "validation" (the time of judgement)
+	BestTimeBy  string      `json:"best_time_by"` // what proves it: "time-stamp", "proof" (Options.Proofs) or "validation" (the time of judgement)
 	References  []Reference `json:"references"`
 	Checks      []Check     `json:"checks"`
 
