@@ -7,9 +7,11 @@ import (
 	"encoding/pem"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/tram-exchange/tram/internal/judges"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/xades"
 )
 
 // material writes what the judge needs to know our small world.
@@ -50,6 +52,41 @@ func TestDSSAcceptsB(t *testing.T) {
 				}
 				if !opinion.Passed() || len(opinion.Signatures) != 1 || opinion.Signatures[0].Level != "XAdES-BASELINE-B" || len(opinion.Signatures[0].Structure) > 0 {
 					t.Errorf("%s %s %s: %s", name, alg, c14n, opinion)
+				}
+			}
+		}
+	}
+}
+
+// TestDSSAcceptsLevels has DSS judge what we augment to every level, and renewed.
+func TestDSSAcceptsLevels(t *testing.T) {
+	p, dss, dir := newPKI(t), judges.DSS(t), t.TempDir()
+	m := material(t, p, dir)
+	for name, doc := range documents {
+		for alg, h := range map[string]holder{signing.RSASHA256: p.rsa, signing.PSSSHA256: p.rsa, signing.ECDSASHA256: p.ecdsa} {
+			for i, level := range []xades.Level{xades.LevelT, xades.LevelLT, xades.LevelA} {
+				c14n := []string{signing.ExcC14N, signing.C14N10, signing.C14N11}[i]
+				o := everything()
+				o.Algorithm, o.C14N, o.Policy = alg, c14n, nil
+				signed := sign(t, doc, h, p, o)
+				ao := p.options(level, now)
+				ao.C14N = []string{signing.C14N11, signing.ExcC14N, signing.C14N10}[i]
+				out := augment(t, signed, ao)
+				if level == xades.LevelA {
+					out = augment(t, out, p.options(level, now.Add(time.Hour)))
+				}
+				m := m
+				m.At = now.Add(2 * time.Hour)
+				if level.Reaches(xades.LevelLT) {
+					m.CRLs = nil
+				}
+				opinion, err := dss.ValidateWithReports(write(t, dir, "out.xml", out), m, dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := map[xades.Level]string{xades.LevelT: "XAdES-BASELINE-T", xades.LevelLT: "XAdES-BASELINE-LT", xades.LevelA: "XAdES-BASELINE-LTA"}[level]
+				if !opinion.Passed() || len(opinion.Signatures) != 1 || opinion.Signatures[0].Level != want || len(opinion.Signatures[0].Structure) > 0 {
+					t.Errorf("%s %s %s: %s", name, alg, level, opinion)
 				}
 			}
 		}

@@ -51,8 +51,6 @@ type Properties struct {
 type Property struct {
 	Namespace, Name string
 	Range           signing.Range
-
-	ids map[string]bool // Ids inside it
 }
 
 // Problem is something wrong with a property.

@@ -276,9 +276,7 @@ func (p *Properties) readUnsigned() {
 		return
 	}
 	for i, c := range list.children {
-		prop := Property{Namespace: c.uri, Name: c.local, Range: c.rng, ids: make(map[string]bool)}
-		c.collectIDs(prop.ids)
-		p.Unsigned = append(p.Unsigned, prop)
+		p.Unsigned = append(p.Unsigned, Property{Namespace: c.uri, Name: c.local, Range: c.rng})
 		known := c.uri == Namespace || c.uri == Namespace141
 		switch {
 		case !known:
@@ -309,15 +307,6 @@ func (p *Properties) readUnsigned() {
 // references are the properties that only name validation data.
 var references = []string{"CompleteCertificateRefs", "CompleteCertificateRefsV2", "CompleteRevocationRefs", "AttributeCertificateRefs",
 	"AttributeCertificateRefsV2", "AttributeRevocationRefs", "SignaturePolicyStore", "RenewedDigests", "RenewedDigestsV2"}
-
-func (n *node) collectIDs(into map[string]bool) {
-	if id := n.attrs["Id"]; id != "" {
-		into[id] = true
-	}
-	for _, c := range n.children {
-		c.collectIDs(into)
-	}
-}
 
 func (p *Properties) readValidationData(c *node) {
 	if len(p.TimeStampValidationData) >= maxLists {

@@ -48,8 +48,8 @@ func (p *Properties) timeStamps(to []TimeStamp, c *node, index int) []TimeStamp 
 	if m := c.child(dsNamespace, "CanonicalizationMethod"); m != nil {
 		ts.Canonicalization = m.attrs["Algorithm"]
 	}
-	if index > 0 {
-		ts.before = p.Unsigned[:index:index]
+	if n := len(p.Unsigned); n > 0 {
+		ts.before = p.Unsigned[: n-1 : n-1] // the last is this one
 	}
 	for _, k := range c.children {
 		if k.is("Include") && len(ts.includes) < maxLists {
