@@ -51,6 +51,7 @@ type ancestor struct {
 	depth int
 	local string
 	value []byte // as it stands in canonical form
+	base  string // of xml:base, the value itself
 }
 
 const (
@@ -384,7 +385,7 @@ func attrLess(a, b *xmlstream.Attr) bool {
 }
 
 // withInherited returns the attributes of the apex with the xml: attributes of its ancestors, the nearest first, that it
-// does not have itself. Canonical XML 1.1 inherits only xml:lang and xml:space.
+// does not have itself. Canonical XML 1.1 inherits only xml:lang and xml:space, and joins xml:base.
 func (c *canonicalizer) withInherited(t *xmlstream.Token) []xmlstream.Attr {
 	c.lent = append(c.lent[:0], t.Attrs...)
 next:
@@ -398,8 +399,39 @@ next:
 				continue next
 			}
 		}
-		c.lent = append(c.lent, xmlstream.Attr{Name: []byte("xml:" + in.local), Prefix: []byte("xml"), Local: []byte(in.local),
-			URI: xmlstream.XMLNamespace, Value: in.value, Quote: '"', Binding: 1})
+		c.lend(in.local, in.value)
+	}
+	if c.m.v11 {
+		c.joinBase(t)
 	}
 	return c.lent
+}
+
+// lend gives the apex an xml: attribute.
+func (c *canonicalizer) lend(local string, canonical []byte) {
+	c.lent = append(c.lent, xmlstream.Attr{Name: []byte("xml:" + local), Prefix: []byte("xml"), Local: []byte(local),
+		URI: xmlstream.XMLNamespace, Value: canonical, Quote: '"', Binding: 1})
+}
+
+// joinBase replaces the xml:base of the apex by what it and those of its ancestors come to together.
+func (c *canonicalizer) joinBase(t *xmlstream.Token) {
+	var values []string
+	for i := range c.inherit {
+		if in := &c.inherit[i]; in.depth < t.Depth && in.local == "base" {
+			values = append(values, in.base)
+		}
+	}
+	if len(values) == 0 {
+		return
+	}
+	for j := range c.lent {
+		if a := &c.lent[j]; a.URI == xmlstream.XMLNamespace && string(a.Local) == "base" {
+			values = append(values, string(a.AppendValue(nil)))
+			c.lent = slices.Delete(c.lent, j, j+1)
+			break
+		}
+	}
+	if joined := joinBases(values); joined != "" {
+		c.lend("base", appendValueString(nil, joined))
+	}
 }

@@ -109,6 +109,10 @@ func TestCanonicalForm(t *testing.T) {
 		{"part, exclusive", "<a xmlns='u' xmlns:p='v' xml:lang='vi'><b><c><p:d/></c></b></a>", exc, "c", `<c xmlns="u"><p:d xmlns:p="v"></p:d></c>`},
 		{"part, 1.1 leaves xml:id behind", "<a xml:id='i' xml:lang='vi'><c/></a>", c14nMethod{v11: true}, "c", `<c xml:lang="vi"></c>`},
 		{"part, 1.0 inherits xml:id", "<a xml:id='i' xml:lang='vi'><c/></a>", inc, "c", `<c xml:id="i" xml:lang="vi"></c>`},
+		{"part, 1.1 joins xml:base", "<a xml:base='http://x.vn/a/b'><b xml:base='../c/'><c xml:base='d&amp;e'/></b></a>", c14nMethod{v11: true}, "c", `<c xml:base="http://x.vn/c/d&amp;e"></c>`},
+		{"part, 1.1 hands xml:base down", "<a xml:base='x/y'><b><c/></b></a>", c14nMethod{v11: true}, "c", `<c xml:base="x/y"></c>`},
+		{"part, 1.1, xml:base of its own only", "<a><c xml:base='./x'/></a>", c14nMethod{v11: true}, "c", `<c xml:base="./x"></c>`},
+		{"part, 1.0 takes the nearest xml:base", "<a xml:base='x'><b xml:base='y/'><c/></b></a>", inc, "c", `<c xml:base="y/"></c>`},
 		{"part with a comment", "<a><c>x<!-- y -->z</c></a>", exc, "c", "<c>xz</c>"},
 		{"escapes in a namespace", "<a xmlns='u&amp;&quot;&lt;&#9;'/>", inc, "", `<a xmlns="u&amp;&quot;&lt;&#x9;"></a>`},
 	} {

@@ -20,6 +20,7 @@ type job struct {
 	id        string
 	comments  bool  // keep comments: XPointer references only
 	exclude   int64 // start of the Signature left out, or -1
+	bare      bool  // all Signature elements are left out
 	method    c14nMethod
 	methodURI string
 	base64    bool // what the text of the element encodes
@@ -42,7 +43,7 @@ type job struct {
 
 // planJob returns the job that a reference of the signature at start asks for.
 func planJob(ref *reference, start int64) *job {
-	j := &job{exclude: -1, method: ref.method, methodURI: ref.Method, base64: ref.Base64, hash: ref.hash}
+	j := &job{exclude: -1, bare: ref.NoSignatures, method: ref.method, methodURI: ref.Method, base64: ref.Base64, hash: ref.hash}
 	if ref.Enveloped {
 		j.exclude = start
 	}
@@ -66,7 +67,7 @@ func planJob(ref *reference, start int64) *job {
 }
 
 func (j *job) same(k *job) bool {
-	return j.whole == k.whole && j.id == k.id && (j.src == nil) == (k.src == nil) && j.base64 == k.base64 && j.comments == k.comments && j.exclude == k.exclude && j.methodURI == k.methodURI &&
+	return j.whole == k.whole && j.id == k.id && (j.src == nil) == (k.src == nil) && j.base64 == k.base64 && j.comments == k.comments && j.exclude == k.exclude && j.bare == k.bare && j.methodURI == k.methodURI &&
 		j.hash == k.hash && strings.Join(j.method.prefixes, " ") == strings.Join(k.method.prefixes, " ")
 }
 
@@ -85,13 +86,6 @@ func (j *job) open(s *xmlstream.Scanner, inherit []ancestor, start int64, depth 
 	}
 	j.c.reset(s, j.method, j.whole, w)
 	j.c.inherit = inherit
-	if j.method.v11 {
-		for _, a := range inherit {
-			if a.depth < depth && a.local == "base" {
-				j.refused = refusef(TransformRefused, "Canonical XML 1.1 of a part below xml:base")
-			}
-		}
-	}
 }
 
 // sink makes the hash, unless the bytes themselves are asked for.
@@ -127,7 +121,7 @@ func (j *job) token(t *xmlstream.Token) bool {
 	if j.base64 {
 		return j.encoded(t)
 	}
-	if t.Kind == xmlstream.StartElement && t.Start == j.exclude && j.skip == 0 {
+	if t.Kind == xmlstream.StartElement && j.skip == 0 && (t.Start == j.exclude || j.bare && t.Is(dsNamespace, "Signature")) {
 		j.skip = t.Depth
 	}
 	if j.skip == 0 {

@@ -61,7 +61,7 @@ func element(t *rapid.T, b *strings.Builder, depth int, outer map[string]bool) {
 		attrs = append(attrs, l+pick("equals", "=", "=", " = ")+`"`+value+`"`)
 	}
 	if chance("xml attribute", 5) {
-		attrs = append(attrs, "xml:lang='vi'")
+		attrs = append(attrs, pick("xml", "xml:lang='vi'", "xml:space='preserve'", "xml:base='http://x.vn/a/b'", "xml:base='../c/'", "xml:base='d/e'"))
 	}
 	if chance("id", 3) {
 		attrs = append(attrs, fmt.Sprintf("Id=\"i%d\"", b.Len()))

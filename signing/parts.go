@@ -78,7 +78,7 @@ func canonicalPart(ctx context.Context, w *keepingWriter, src Source, part, oute
 	}
 	r := reading{s: s}
 	for _, a := range c.inherit {
-		r.ancestors = append(r.ancestors, ancestor{0, a.local, a.value})
+		r.ancestors = append(r.ancestors, ancestor{local: a.local, value: a.value, base: a.base})
 	}
 	var canon canonicalizer
 	depth := 0

@@ -127,7 +127,11 @@ func (r *reading) track(t *xmlstream.Token) {
 		}
 		for i := range t.Attrs {
 			if a := &t.Attrs[i]; len(a.Prefix) == 3 && a.URI == xmlstream.XMLNamespace {
-				r.ancestors = append(r.ancestors, ancestor{t.Depth, string(a.Local), appendAttr(nil, a)})
+				in := ancestor{depth: t.Depth, local: string(a.Local), value: appendAttr(nil, a)}
+				if in.local == "base" {
+					in.base = string(a.AppendValue(nil))
+				}
+				r.ancestors = append(r.ancestors, in)
 			}
 		}
 	case xmlstream.EndElement:
