@@ -168,6 +168,8 @@ type Signing struct {
 	OldForms  bool   // the forms of before EN 319 132: SigningCertificate, SignerRole, without V2
 	Pretty    bool   // indented
 	XPath     string // ENVELOPED: where the signature stands
+	EmbedXML  bool   // ENVELOPING: as XML, not in base64
+	KeyInfo   bool   // sign KeyInfo too
 
 	TSA     string // URL of the time-stamp authority, or
 	TSAKey  string // a key (PKCS#8 DER) and
@@ -203,6 +205,12 @@ func (s Signing) fields() []field {
 	}
 	if s.OldForms {
 		add("en", "false")
+	}
+	if s.EmbedXML {
+		add("embedxml", "true")
+	}
+	if s.KeyInfo {
+		add("signkeyinfo", "true")
 	}
 	if s.Pretty {
 		add("pretty", "true")

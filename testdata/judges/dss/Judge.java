@@ -75,7 +75,7 @@ import org.bouncycastle.tsp.TimeStampResponse;
  * <p>validate: file, trust (certificates; those that issued themselves are trusted, others only help), crl, ocsp, detached, at (RFC 3339), report
  * (folder for the XML reports). Any of XAdES, ASiC and PAdES.
  *
- * <p>sign: format (XADES, ASICE, PADES), file, out, level (B, T, LT, LTA), packaging, key (PKCS#8 DER), cert (chain), algorithm, digest, c14n, role,
+ * <p>sign: format (XADES, ASICE, PADES), file, out, level (B, T, LT, LTA), packaging, embedxml, pretty, xpath, signkeyinfo, key (PKCS#8 DER), cert (chain), algorithm, digest, c14n, role,
  * policy, at, tsa (URL) or tsakey and tsacert, and what validate takes to find validation data.
  *
  * <p>extend: file, out, level, format and the same for validation data.
@@ -327,9 +327,17 @@ public final class Judge {
         if (r.get("xpath", null) != null) {
             p.setXPathLocationString(r.get("xpath", null));
         }
-        if (p.getSignaturePackaging() == SignaturePackaging.DETACHED) {
-            p.setDetachedContents(List.of(new FileDocument(r.need("file"))));
+        if (r.get("embedxml", null) != null) {
+            p.setEmbedXML(true);
         }
+        List<DSSDocument> detached = new ArrayList<>();
+        for (String f : r.all("detached")) {
+            detached.add(new FileDocument(f));
+        }
+        if (detached.isEmpty() && p.getSignaturePackaging() == SignaturePackaging.DETACHED) {
+            detached.add(new FileDocument(r.need("file")));
+        }
+        p.setDetachedContents(detached);
     }
 
     static void sign(Request r) throws Exception {
