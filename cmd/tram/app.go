@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -69,6 +68,7 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 	if a.keys, err = loadKeys(c); err != nil {
 		return nil, err
 	}
+	a.closers = append(a.closers, a.keys.close)
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	data := c.path(c.Data)
 	if a.store, err = sqlitestore.Open(ctx, data, sqlitestore.Options{
@@ -102,12 +102,18 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 // openGateway makes the way in and out.
 func (a *app) openGateway(data string) (err error) {
 	c := a.c
+	source, err := a.revocationSource()
+	if err != nil {
+		return err
+	}
 	if a.node, err = gateway.New(gateway.Config{
+		Revocation: source, RevocationRecheck: c.Revocation.Renew,
 		Origin: c.Origin, Store: a.store, Views: a.views, Chain: a.keys.chain, Trust: a.keys.trust,
 		Policy: c.acceptance(a.keys), Pinned: a.keys.pinned(), SpoolDir: filepath.Join(data, "spool"), DataDir: data,
 		Limits: gateway.Limits{
 			MaxPackage: c.Limits.PackageMiB << 20, MaxSpool: c.Limits.SpoolMiB << 20, MinFree: uint64(c.MinFreeMiB) << 20,
-			Verifiers: min(runtime.NumCPU(), runtime.GOMAXPROCS(0)), // not one a scheduler slot: see tuneRuntime
+			RevocationWait: c.Revocation.Wait,
+			Verifiers:      min(runtime.NumCPU(), runtime.GOMAXPROCS(0)), // not one a scheduler slot: see tuneRuntime
 		},
 		Local: c.localClients(), Log: a.log, Metrics: a.metrics,
 	}); err != nil {
@@ -158,7 +164,7 @@ func (c *Config) acceptance(k *nodeKeys) policy.Policy {
 	p.Delivery.GiveUpDays = c.Delivery.FailAfterDays
 	p.Limits.PackageBytes = c.Limits.PackageMiB << 20
 	p.Trial = c.Trial
-	p.Revocation = "none" // nothing asks CRL or OCSP yet: the record must not say otherwise
+	p.Revocation, p.RevocationMaxAge = c.Revocation.Mode, int64(c.Revocation.MaxAge/time.Second)
 	for _, root := range k.trust.Certificates() {
 		p.Roots = append(p.Roots, events.Digest(signing.Fingerprint(root)))
 	}
@@ -174,15 +180,6 @@ func (c *Config) localClients() []gateway.LocalClient {
 		out = append(out, gateway.LocalClient{Name: s.Name, Kind: gateway.Kind(s.Kind), SHA256: d})
 	}
 	return out
-}
-
-// certificate is the node's, for TLS as server and as client of peers.
-func (a *app) certificate() (*tls.Certificate, error) {
-	cert := &tls.Certificate{PrivateKey: a.keys.node, Leaf: a.keys.chain[0]}
-	for _, c := range a.keys.chain {
-		cert.Certificate = append(cert.Certificate, c.Raw)
-	}
-	return cert, nil
 }
 
 // genesis hands in the first change of the directory, once.
@@ -261,8 +258,10 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("store", a.watchStore)
 	part("views", a.views.Run)
 	part("gateway", a.node.Run)
+	part("revocation", a.node.KeepFresh)
 	part("directory", a.watchDirectory)
 	part("certificates", a.watchCertificates)
+	part("keys", a.watchKeys)
 	part("router", a.router.Run)
 	part("directory exchange", a.exchange.Run)
 	addresses := map[string]string{}
@@ -318,7 +317,6 @@ func (a *app) listen() (_ []server, err error) {
 			}
 		}
 	}()
-	certificate := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return a.certificate() }
 	add := func(name, address string, h http.Handler, withTLS bool) error {
 		if address == "" {
 			return nil
@@ -329,7 +327,7 @@ func (a *app) listen() (_ []server, err error) {
 		}
 		s := server{name: name, listener: l, tls: withTLS, http: a.api.Server(h, nil)}
 		if withTLS {
-			s.http = a.api.Server(h, certificate)
+			s.http = a.api.Server(h, a.serverCertificate(name))
 		}
 		servers = append(servers, s)
 		return nil

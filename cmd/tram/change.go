@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/keystore"
 )
 
 // identity is a key with its certificate: whoever signs packages on this side of the door.
@@ -50,14 +52,23 @@ func makeChange(ctx context.Context, origin string, admin identity, at time.Time
 	return signBytes(ctx, doc, admin)
 }
 
-// writeGenesis makes the first change: it pins the administrator's certificate and says which assurance is enough.
+// writeGenesis makes the first change: it pins the administrator's certificate, puts the authorities of the trust folder on the
+// trust list and says which assurance is enough.
 func writeGenesis(c *Config, at time.Time) error {
 	admin, err := adminIdentity(c)
 	if err != nil {
 		return err
 	}
-	change, err := makeChange(context.Background(), c.Origin, admin, at, "Lập trạm / genesis",
-		schemas.SetPolicy{Assurance: []schemas.RequiredAssurance{{Level: c.Policy.Assurance}}})
+	trust, err := signing.LoadTrust(c.path(c.Trust), c.Trial)
+	if err != nil {
+		return err
+	}
+	ops, err := trustOperations(trust)
+	if err != nil {
+		return err
+	}
+	ops = append(ops, schemas.SetPolicy{Assurance: []schemas.RequiredAssurance{{Level: c.Policy.Assurance}}})
+	change, err := makeChange(context.Background(), c.Origin, admin, at, "Lập trạm / genesis", ops...)
 	if err != nil {
 		return fmt.Errorf("couldn't make genesis change: %w", err)
 	}
@@ -67,19 +78,50 @@ func writeGenesis(c *Config, at time.Time) error {
 	})
 }
 
-// adminIdentity is the first administrator of the configuration whose key lies beside the certificate.
+// adminIdentity is the first administrator of the configuration: the configured key of purpose administrator that has this
+// certificate, else the key that lies beside the certificate as NAME.pem.
 func adminIdentity(c *Config) (identity, error) {
 	file := c.path(c.Administrators[0])
-	ext := filepath.Ext(file)
-	chain, err := signing.LoadCertificates(file)
+	certs, err := signing.LoadCertificates(file)
 	if err != nil {
 		return identity{}, err
 	}
-	key, err := loadSecretKey(file[:len(file)-len(ext)] + ".pem")
+	o, err := c.keyOptions(nil)
 	if err != nil {
 		return identity{}, err
 	}
-	return identity{key: key, chain: chain}, nil
+	o.Purpose, o.Prompt = keystore.Administrator, prompt
+	ctx := context.Background()
+	for _, k := range c.Keys {
+		if keystore.Purpose(k.Purpose) != keystore.Administrator {
+			continue
+		}
+		ref, err := keystore.ParseRef(k.Ref)
+		if err != nil {
+			return identity{}, err
+		}
+		o.Chain = k.Chain
+		key, err := keystore.Open(ctx, ref, o)
+		if err != nil {
+			return identity{}, err
+		}
+		if key.Chain[0].Equal(certs[0]) {
+			return identity{key: key.Signer, chain: key.Chain}, nil // open for the rest of the command
+		}
+		if err := key.Close(); err != nil {
+			return identity{}, err
+		}
+	}
+	ref, err := keystore.ParseRef(strings.TrimSuffix(file, filepath.Ext(file)) + ".pem")
+	if err != nil {
+		return identity{}, err
+	}
+	o.Chain = file
+	key, err := keystore.Open(ctx, ref, o)
+	if err != nil {
+		return identity{}, err
+	}
+	return identity{key: key.Signer, chain: key.Chain}, nil
 }
 
 func genesisCommand() *cobra.Command {
@@ -107,7 +149,7 @@ func directoryCommand() *cobra.Command {
 		Use:   "change OPERATIONS.yaml",
 		Short: "Make and sign one change of the directory from a list of operations",
 		Long: `Reads a YAML list of operations (add_organisation, change_organisation, close_organisation, add_code, remove_code,
-enrol_certificate, revoke_certificate, register_client, remove_client, add_peer, change_peer, grant_reading, revoke_reading, set_policy; their
+enrol_certificate, revoke_certificate, register_client, remove_client, add_peer, change_peer, grant_reading, revoke_reading, set_policy, trust_authority, distrust_authority; their
 members are in docs/operations.md), signs them as one change with the administrator's key, and writes the package. Hand it in with "tram send".`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tram-exchange/tram/signing/keystore"
 )
 
 // client speaks to a node's HTTP API for send, mailbox and status.
@@ -34,7 +36,7 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.node, "node", os.Getenv("TRAM_NODE"), "address of the node's API, e.g. https://tram.example:8443 (TRAM_NODE)")
 	fs.StringVar(&f.ca, "ca", os.Getenv("TRAM_CA"), "PEM certificate of the authority of the node's certificate (TRAM_CA)")
 	fs.StringVar(&f.cert, "cert", os.Getenv("TRAM_CERT"), "client certificate, PEM (TRAM_CERT)")
-	fs.StringVar(&f.key, "key", os.Getenv("TRAM_KEY"), "its key, PEM (TRAM_KEY)")
+	fs.StringVar(&f.key, "key", os.Getenv("TRAM_KEY"), "its key: PEM file, pkcs12:… or pkcs11:… (TRAM_KEY)")
 	fs.StringVar(&f.tokenFile, "token-file", os.Getenv("TRAM_TOKEN_FILE"), "file with an API token (TRAM_TOKEN_FILE)")
 }
 
@@ -57,13 +59,21 @@ func (f *clientFlags) open() (*client, error) {
 			return nil, fmt.Errorf("couldn't read authority: no certificate in %s", f.ca)
 		}
 	}
-	if (f.cert == "") != (f.key == "") {
+	if f.cert != "" && f.key == "" {
 		return nil, errors.New("couldn't use client certificate: --cert and --key go together")
 	}
-	if f.cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if f.key != "" {
+		ref, err := keystore.ParseRef(f.key)
 		if err != nil {
-			return nil, fmt.Errorf("couldn't load client certificate: %w", err)
+			return nil, err
+		}
+		key, err := keystore.Open(context.Background(), ref, keystore.Options{Purpose: keystore.Client, Chain: f.cert, Prompt: prompt})
+		if err != nil {
+			return nil, fmt.Errorf("couldn't use client certificate: %w", err)
+		}
+		pair := tls.Certificate{PrivateKey: key.Signer, Leaf: key.Chain[0]} // open for the rest of the command
+		for _, c := range key.Chain {
+			pair.Certificate = append(pair.Certificate, c.Raw)
 		}
 		conf.Certificates = []tls.Certificate{pair}
 	}

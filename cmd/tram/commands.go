@@ -7,6 +7,6 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		initCommand(), genesisCommand(), serveCommand(), directoryCommand(), accountCommand(),
 		signCommand(), checkCommand(), sendCommand(), mailboxCommand(), statusCommand(),
-		verifyCommand(), receiptCommand(), trialCommand(), demoCommand(), benchCommand(),
+		verifyCommand(), receiptCommand(), keyCommand(), trialCommand(), demoCommand(), benchCommand(),
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/tram-exchange/tram/signing/keystore"
 )
 
 // Config is tram.yaml. Relative paths are relative to the file. The comments here are the reference of every field;
@@ -25,7 +27,8 @@ type Config struct {
 	Name string `yaml:"name"`
 	// Data is the folder of the record and the views. A copy of it, taken while the node is stopped, is a backup.
 	Data string `yaml:"data"`
-	// Trust is a folder of PEM certificates of the authorities whose signatures and client certificates count.
+	// Trust is a folder of PEM certificates of the authorities that count until the record has a trust list of its own: the genesis
+	// change puts them on it, and from then on only changes of the directory do (docs/trust.md). With trust.yaml in it, each for its purposes.
 	Trust string `yaml:"trust"`
 	// Administrators are PEM certificates whose keys may sign changes of the directory, the genesis change first of all.
 	Administrators []string `yaml:"administrators"`
@@ -34,9 +37,14 @@ type Config struct {
 	Staff []StaffConfig `yaml:"staff"`
 	// LogKey is the Ed25519 key (PKCS#8 PEM) of the first checkpoint line.
 	LogKey string `yaml:"log_key"`
-	// NodeKey and NodeChain are the node certificate (TLS server and client, second checkpoint line) and its key, PEM.
+	// NodeKey and NodeChain are the node certificate (TLS server and client, second checkpoint line) and its key: a key
+	// reference (docs/keys.md), e.g. a PEM file, and a PEM file with the certificate.
 	NodeKey   string `yaml:"node_key"`
 	NodeChain string `yaml:"node_chain"`
+	// Keys are further keys: of organisations in the node's custody, of persons, for the portal, the next node certificate.
+	Keys []KeyConfig `yaml:"keys"`
+	// SigningServices are remote signing services that Keys may name.
+	SigningServices []ServiceConfig `yaml:"signing_services"`
 	// Listen is the address of the HTTPS API, the peers' door and the published forms.
 	Listen string `yaml:"listen"`
 	// PublicURL is where others reach Listen.
@@ -51,6 +59,10 @@ type Config struct {
 	Delivery DeliveryConfig `yaml:"delivery"`
 	// Policy of acceptance. A change is recorded in the log at the next start.
 	Policy PolicyConfig `yaml:"policy"`
+	// Revocation says what must be known of the certificates that sign, and how the node finds out.
+	Revocation RevocationConfig `yaml:"revocation"`
+	// Timestamp names the time-stamp authorities, for the daily time-stamp over the log and for signatures of the node.
+	Timestamp TimestampConfig `yaml:"timestamp"`
 	// MinFree is the free disk space in MiB below which nothing more is accepted (503). Default 1024.
 	MinFreeMiB int64 `yaml:"min_free_mib"`
 	// CertificateWarningDays before expiry, health turns to "warn". Default 30.
@@ -59,6 +71,7 @@ type Config struct {
 	LogFormat string `yaml:"log_format"`
 
 	base string // folder of the file
+	file string // the file
 }
 
 // StaffConfig is one credential.
@@ -114,9 +127,12 @@ func (c *Config) defaults() {
 	def(&c.Trust, "trust")
 	def(&c.LogKey, "keys/log.pem")
 	def(&c.NodeKey, "keys/node.pem")
-	def(&c.NodeChain, "keys/node.crt")
+	if ref, err := keystore.ParseRef(c.NodeKey); err == nil && ref.Kind() == keystore.PEM {
+		def(&c.NodeChain, "keys/node.crt") // a PKCS#12 file or a token has its own
+	}
 	def(&c.LogFormat, "text")
 	def(&c.Policy.Assurance, "agency")
+	c.trustDefaults()
 	if c.MinFreeMiB == 0 {
 		c.MinFreeMiB = 1024
 	}
@@ -170,6 +186,12 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("staff %q: want kind administrator or operator and a SHA-256 in hex, got %q and %q", st.Name, st.Kind, st.SHA256))
 		}
 	}
+	if err := c.checkKeys(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.checkTrust(); err != nil {
+		errs = append(errs, err)
+	}
 	switch c.LogFormat {
 	case "json", "text":
 	default:
@@ -196,7 +218,7 @@ func loadConfig(file string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't locate configuration: %w", err)
 	}
-	c := &Config{base: filepath.Dir(abs)}
+	c := &Config{base: filepath.Dir(abs), file: abs}
 	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(c); err != nil {
 		return nil, fmt.Errorf("couldn't read %s: %w", file, err)
 	}

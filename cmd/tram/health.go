@@ -67,7 +67,7 @@ func (a *app) diskCheck() (portal.Check, error) {
 	return c, nil
 }
 
-// certificateChecks warns before the node's or an administrator's certificate ends.
+// certificateChecks warns before the certificate of a key, of an authority or of an administrator ends.
 func (a *app) certificateChecks(now time.Time) []portal.Check {
 	var out []portal.Check
 	add := func(whose string, ends time.Time) {
@@ -80,9 +80,10 @@ func (a *app) certificateChecks(now time.Time) []portal.Check {
 		}
 		out = append(out, c)
 	}
-	for _, cert := range a.keys.chain {
+	for _, cert := range a.keys.chain[1:] {
 		add(cert.Subject.CommonName, cert.NotAfter)
 	}
+	out = append(out, a.keyChecks(now)...)
 	for _, cert := range slices.Concat(a.keys.admins, a.keys.trust.Certificates()) {
 		add(cert.Subject.CommonName, cert.NotAfter)
 	}
@@ -116,6 +117,7 @@ func (a *app) registerGauges() error {
 		gauge("tram_node_certificate_seconds", "Seconds until the node certificate ends.", func() float64 {
 			return time.Until(a.keys.chain[0].NotAfter).Seconds()
 		}),
+		keyMetrics{ring: a.keys.ring, now: time.Now},
 		gauge("tram_router_behind", "Sealed events that the router has not followed.", func() float64 { return float64(a.router.Status().Behind) }),
 		gauge("tram_peer_queue", "Recipients of other nodes that wait, over all peers.", func() float64 {
 			n := int64(0)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"errors"
@@ -9,26 +10,21 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/keystore"
 )
 
-// loadSecretKey is signing.LoadKey for keys of a node: a file that others may read is refused.
-func loadSecretKey(path string) (crypto.Signer, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read key: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("couldn't use key %s: its mode is %v; run chmod 600 on it", path, mode)
-	}
-	return signing.LoadKey(path)
-}
-
-// nodeKeys is everything secret or certified that a node runs on.
+// nodeKeys is everything secret or certified that a node runs on. log, node and chain are those of the start: the record is
+// sealed with them until the node is restarted. Whatever else signs asks ring, which may be reloaded.
 type nodeKeys struct {
+	ring   *keystore.Keyring
+	tokens *keystore.Tokens
+	leases []*keystore.Lease // of log and node
+
 	log, node crypto.Signer
 	chain     []*x509.Certificate // of the node certificate, its own first
 	trust     *signing.Trust      // of the trust folder
@@ -44,21 +40,44 @@ func (k *nodeKeys) pinned() []events.Digest {
 	return out
 }
 
-func loadKeys(c *Config) (*nodeKeys, error) {
-	k := &nodeKeys{}
-	var err error
-	if k.log, err = loadSecretKey(c.path(c.LogKey)); err != nil {
+// close gives the keys back.
+func (k *nodeKeys) close() error {
+	for _, l := range k.leases {
+		l.Release()
+	}
+	return errors.Join(k.ring.Close(), k.tokens.Close())
+}
+
+func loadKeys(c *Config) (_ *nodeKeys, err error) {
+	k := &nodeKeys{tokens: keystore.NewTokens()}
+	entries, err := c.keyEntries()
+	if err != nil {
 		return nil, err
 	}
-	if k.node, err = loadSecretKey(c.path(c.NodeKey)); err != nil {
+	o, err := c.keyOptions(k.tokens)
+	if err != nil {
 		return nil, err
 	}
-	if k.chain, err = signing.LoadCertificates(c.path(c.NodeChain)); err != nil {
+	opening, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if k.ring, err = keystore.NewKeyring(opening, entries, keystore.RingOptions{Open: o}); err != nil {
+		return nil, errors.Join(err, k.tokens.Close())
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.close())
+		}
+	}()
+	now := time.Now()
+	logKey, err := k.lease(keystore.Log, now)
+	if err != nil {
 		return nil, err
 	}
-	if !signing.KeyFits(k.node, k.chain[0]) {
-		return nil, fmt.Errorf("couldn't use node certificate: %s isn't for the key %s", c.NodeChain, c.NodeKey)
+	nodeKey, err := k.lease(keystore.Node, now)
+	if err != nil {
+		return nil, err
 	}
+	k.log, k.node, k.chain = logKey.Signer, nodeKey.Signer, nodeKey.Chain
 	if k.trust, err = signing.LoadTrust(c.path(c.Trust), c.Trial); err != nil {
 		return nil, err
 	}
@@ -70,6 +89,37 @@ func loadKeys(c *Config) (*nodeKeys, error) {
 		k.admins = append(k.admins, certs[0])
 	}
 	return k, nil
+}
+
+// lease takes a key for as long as the node runs.
+func (k *nodeKeys) lease(p keystore.Purpose, at time.Time) (*keystore.Lease, error) {
+	l, err := k.ring.For(p, "", k.usable(p, at))
+	if err != nil {
+		return nil, err
+	}
+	k.leases = append(k.leases, l)
+	return l, nil
+}
+
+// usable is the time to ask the ring for a key of the node: now, or, when all its certificates have ended, the end of the last
+// one. A node with an ended certificate goes on recording and answering; its health says what is wrong.
+func (k *nodeKeys) usable(p keystore.Purpose, at time.Time) time.Time {
+	var last time.Time
+	for _, i := range k.ring.List(at) {
+		if i.Purpose != p || i.Holder != "" || i.Standing == keystore.Broken {
+			continue
+		}
+		if i.Standing == keystore.Active {
+			return at
+		}
+		if i.Standing == keystore.Ended && i.NotAfter.After(last) {
+			last = i.NotAfter
+		}
+	}
+	if last.IsZero() {
+		return at
+	}
+	return last
 }
 
 // parseDigest reads 64 hex digits.

@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/keystore"
 )
 
 func signCommand() *cobra.Command {
-	var keyFile, certFile, out, algorithm string
+	var keyFile, certFile, out, algorithm, config string
 	var ids []string
 	cmd := &cobra.Command{
 		Use:   "sign FILE",
@@ -23,14 +24,15 @@ func signCommand() *cobra.Command {
 person's signature (--id) covers the named elements and comes before it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			key, err := loadSecretKey(keyFile)
+			purpose := keystore.Organisation
+			if len(ids) > 0 {
+				purpose = keystore.Person
+			}
+			key, err := keyFlags{ref: keyFile, chain: certFile, config: config}.open(cmd, purpose)
 			if err != nil {
 				return err
 			}
-			chain, err := signing.LoadCertificates(certFile)
-			if err != nil {
-				return err
-			}
+			defer key.Close()
 			o := signing.SignOptions{IDs: ids}
 			if o.Algorithm, err = algorithmURI(algorithm); err != nil {
 				return err
@@ -40,7 +42,9 @@ person's signature (--id) covers the named elements and comes before it.`,
 				return err
 			}
 			defer src.Close()
-			sign := func(w io.Writer) error { return signing.SignTo(cmd.Context(), w, src, key, chain, o) }
+			sign := func(w io.Writer) error {
+				return signing.SignTo(cmd.Context(), w, src, keystore.WithContext(cmd.Context(), key.Signer), key.Chain, o)
+			}
 			if out == "-" {
 				return sign(cmd.OutOrStdout())
 			}
@@ -51,13 +55,13 @@ person's signature (--id) covers the named elements and comes before it.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVarP(&keyFile, "key", "k", "", "private key, PEM (required)")
-	fs.StringVar(&certFile, "cert", "", "its certificate, PEM, with intermediates after it (required)")
+	fs.StringVarP(&keyFile, "key", "k", "", "private key: PEM file, pkcs12:…, pkcs11:… or remote:… (required; docs/keys.md)")
+	fs.StringVar(&certFile, "cert", "", "its certificate, PEM, with intermediates after it (default: where the key is)")
+	fs.StringVarP(&config, "config", "c", "", "configuration with the signing services of remote: keys")
 	fs.StringVarP(&out, "output", "o", "", "signed file; - is standard output (default FILE.signed.xml)")
 	fs.StringVar(&algorithm, "algorithm", "", "rsa (PKCS#1 v1.5), pss or ecdsa; default by key")
 	fs.StringSliceVar(&ids, "id", nil, "Id of an element that a person signs; may be repeated")
 	_ = cmd.MarkFlagRequired("key")
-	_ = cmd.MarkFlagRequired("cert")
 	return cmd
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/schemas"
-	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/keystore"
 )
 
 func statusCommand() *cobra.Command {
@@ -36,14 +36,11 @@ func statusSendCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			key, err := loadSecretKey(keyFile)
+			key, err := keyFlags{ref: keyFile, chain: certFile}.open(cmd, keystore.Organisation)
 			if err != nil {
 				return err
 			}
-			chain, err := signing.LoadCertificates(certFile)
-			if err != nil {
-				return err
-			}
+			defer key.Close()
 			b, err := os.ReadFile(args[1])
 			if err != nil {
 				return fmt.Errorf("couldn't read document: %w", err)
@@ -64,7 +61,7 @@ func statusSendCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			signed, err := signBytes(cmd.Context(), doc, identity{key: key, chain: chain})
+			signed, err := signBytes(cmd.Context(), doc, identity{key: keystore.WithContext(cmd.Context(), key.Signer), chain: key.Chain})
 			if err != nil {
 				return err
 			}
@@ -89,10 +86,10 @@ func statusSendCommand() *cobra.Command {
 	fs.StringVar(&staff, "staff", "", "who can be asked")
 	fs.StringVar(&department, "department", "", "their department")
 	fs.StringVar(&description, "description", "", "what to say (default: the code's own words)")
-	fs.StringVar(&keyFile, "sign-key", "", "the organisation's signing key, PEM (required)")
-	fs.StringVar(&certFile, "sign-cert", "", "its certificate, PEM (required)")
+	fs.StringVar(&keyFile, "sign-key", "", "the organisation's signing key: PEM file, pkcs12:… or pkcs11:… (required; docs/keys.md)")
+	fs.StringVar(&certFile, "sign-cert", "", "its certificate, PEM (default: where the key is)")
 	fs.StringVarP(&save, "output", "o", "", "also keep the signed message here")
-	for _, f := range []string{"from", "sign-key", "sign-cert"} {
+	for _, f := range []string{"from", "sign-key"} {
 		_ = cmd.MarkFlagRequired(f)
 	}
 	return cmd

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
@@ -13,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tram-exchange/tram/schemas"
-	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/keystore"
 	"github.com/tram-exchange/tram/signing/trialca"
 )
 
@@ -52,15 +53,17 @@ func openTrialCA(c *Config) (*trialca.Authority, error) {
 	if !c.Trial {
 		return nil, errors.New("couldn't make trial certificates: the configuration doesn't say trial: true")
 	}
-	key, err := loadSecretKey(filepath.Join(c.base, "keys", "trial-ca.pem"))
+	ref, err := keystore.ParseRef(filepath.Join(c.base, "keys", "trial-ca.pem"))
 	if err != nil {
 		return nil, err
 	}
-	certs, err := signing.LoadCertificates(filepath.Join(c.path(c.Trust), "trial-ca.crt"))
+	key, err := keystore.Open(context.Background(), ref, keystore.Options{
+		Purpose: keystore.Authority, Chain: filepath.Join(c.path(c.Trust), "trial-ca.crt"),
+	})
 	if err != nil {
 		return nil, err
 	}
-	return trialca.Open(certs[0], key, rand.Reader, time.Now)
+	return trialca.Open(key.Chain[0], key.Signer, rand.Reader, time.Now)
 }
 
 func trialCommand() *cobra.Command {

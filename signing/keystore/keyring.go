@@ -43,9 +43,9 @@ type RingOptions struct {
 // replaces its content in one step: whoever asks afterwards gets the new key, whoever holds a Lease goes on with the old
 // one, which is closed when nobody uses it any more.
 type Keyring struct {
-	o RingOptions
-
 	reload sync.Mutex // one Reload at a time; taken before mu
+	o      RingOptions
+
 	mu     sync.RWMutex
 	slots  []*slot
 	closed bool
@@ -276,12 +276,14 @@ func (t *tracked) SignContext(ctx context.Context, rand io.Reader, digest []byte
 	return signContext(ctx, t.Signer, rand, digest, opts)
 }
 
-// Reload opens these entries and puts them in place of the present ones in one step. A key that hasn't changed is kept open; one
+// Reload opens these entries with these options (Tokens stays that of the ring) and puts them in place of the present ones in one step. A key that hasn't changed is kept open; one
 // that cannot be opened now but could before (a file half written, a service away) goes on as it was, and Changes says so.
 // A Required entry that never could be opened is an error, and nothing is changed.
-func (r *Keyring) Reload(ctx context.Context, entries []Entry) (Changes, error) {
+func (r *Keyring) Reload(ctx context.Context, entries []Entry, open Options) (Changes, error) {
 	r.reload.Lock()
 	defer r.reload.Unlock()
+	open.Tokens = r.o.Open.Tokens
+	r.o.Open = open
 	r.mu.RLock()
 	old, closed := slices.Clone(r.slots), r.closed
 	r.mu.RUnlock()

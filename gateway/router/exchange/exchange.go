@@ -58,9 +58,12 @@ type Options struct {
 	Source Source
 	Key    crypto.Signer       // signs what this node publishes; its peers have enrolled the certificate
 	Chain  []*x509.Certificate // of Key, its own first
-	Now    func() time.Time
-	Every  time.Duration // how often peers are asked; 0 = 10 min
-	Logger *slog.Logger
+	// Identity gives the key and chain to sign with now, in place of Key and Chain, so that they can be replaced while the node
+	// runs. release is called when the signature is made. Nil: Key and Chain.
+	Identity func() (key crypto.Signer, chain []*x509.Certificate, release func(), err error)
+	Now      func() time.Time
+	Every    time.Duration // how often peers are asked; 0 = 10 min
+	Logger   *slog.Logger
 }
 
 // Exchange publishes and learns. Its methods may be called concurrently.
@@ -204,7 +207,7 @@ func (x *Exchange) make(ctx context.Context, position uint64, part int) (string,
 	if err != nil {
 		return "", nil, fmt.Errorf("couldn't write directory change: %w", err)
 	}
-	if b, err = signing.Sign(b, x.o.Key, x.o.Chain, signing.SignOptions{}); err != nil {
+	if b, err = x.sign(b); err != nil {
 		return "", nil, fmt.Errorf("couldn't sign directory change: %w", err)
 	}
 	x.mu.Lock()
@@ -214,6 +217,18 @@ func (x *Exchange) make(ctx context.Context, position uint64, part int) (string,
 	x.made[id] = b
 	x.mu.Unlock()
 	return id, b, nil
+}
+
+func (x *Exchange) sign(doc []byte) ([]byte, error) {
+	if x.o.Identity == nil {
+		return signing.Sign(doc, x.o.Key, x.o.Chain, signing.SignOptions{})
+	}
+	key, chain, release, err := x.o.Identity()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return signing.Sign(doc, key, chain, signing.SignOptions{})
 }
 
 // maxMade bounds how many signed changes are remembered: peers ask for the same few.
