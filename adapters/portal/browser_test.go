@@ -294,7 +294,12 @@ func TestBrowserClerk(t *testing.T) {
 			b.press(".find button")
 			b.look("search")
 			b.press("main .entries a")
+			b.do(chromedp.WaitVisible(`#files .inside .pdf summary`))
 			b.look("document")
+			for _, summary := range []string{"#files .inside .pdf summary", "#signatures .signature details summary"} {
+				b.do(chromedp.Click(summary))
+			}
+			b.picture("document-signatures")
 			for _, d := range []struct{ selector, name, body string }{
 				{"#files li:nth-child(2) a", "Phụ lục thiệt hại từng xã.xlsx", "PK.."},
 				{"#files li:nth-child(3) a", "hoa donfdp.exe", "<script>alert(1)</script>"},
@@ -313,6 +318,12 @@ func TestBrowserClerk(t *testing.T) {
 			if title := eval[string](b, "document.title"); !strings.HasPrefix(title, "Công văn số 1/<b>x</b>-UBND") {
 				t.Errorf("title is %q", title)
 			}
+			b.open("/documents/" + keyOf(orgDistrict+"388/UBND-NN") + "/attachments/0/signatures")
+			b.look("file-signatures")
+			b.open("/documents/" + keyOf(orgDistrict+"388/UBND-NN") + "/attachments/1/signatures")
+			b.look("file-signatures-none")
+			b.open("/trust")
+			b.look("trust")
 			b.open("/help")
 			b.look("help")
 			b.open("/account")

@@ -15,7 +15,7 @@ var signatureMessages = map[string]message{
 	"pdf.title":             {"Chữ ký trong tệp PDF", "Signatures inside the PDF"},
 	"pdf.show":              {"Xem chữ ký trong tệp", "Show the signatures inside"},
 	"pdf.none":              {"Tệp PDF này không có chữ ký bên trong.", "This PDF carries no signature of its own."},
-	"pdf.count":             {"{n} chữ ký trong tệp:", "{n} signature(s) inside:"},
+	"pdf.count":             {"Chi tiết {n} chữ ký trong tệp", "Details of {n} signature(s) inside"},
 	"pdf.field":             {"Ô chữ ký", "Field"},
 	"pdf.reason":            {"Lý do ký", "Reason"},
 	"pdf.location":          {"Nơi ký", "Place"},
