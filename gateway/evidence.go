@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
@@ -19,6 +20,7 @@ import (
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/revocation"
 )
 
 // EvidenceFormat begins every evidence file that the gateway stores.
@@ -57,6 +59,57 @@ func (e *Evidence) Answers() []events.Digest {
 type PeerEvidence struct {
 	Receipt  string `json:"receipt"`            // the peer's receipt, verified under its keys in the directory
 	Evidence []byte `json:"evidence,omitempty"` // the peer's stored evidence, not verified
+}
+
+// JudgeAgain judges the revocation of the chains as of a time by the answers that the evidence refers to, and by nothing else, and
+// says where that differs from what it says itself. read gives the answers by their digest.
+func (e *Evidence) JudgeAgain(ctx context.Context, at time.Time, read func(events.Digest) ([]byte, error)) error {
+	if len(e.Revocation) == 0 {
+		return nil
+	}
+	if len(e.Revocation) != len(e.Chains) {
+		return fmt.Errorf("couldn't judge revocation again: evidence about %d chains, there are %d", len(e.Revocation), len(e.Chains))
+	}
+	var raws [][]byte
+	for _, d := range e.Answers() {
+		raw, err := read(d)
+		if err != nil {
+			return fmt.Errorf("couldn't read answer %s: %w", d, err)
+		}
+		if got := events.Sum(raw); got != d {
+			return fmt.Errorf("couldn't read answer %s: its bytes hash to %s", d, got)
+		}
+		raws = append(raws, raw)
+	}
+	checker := revocation.Checker{Source: revocation.NewOffline(raws...)}
+	f := revocation.Freshness{MaxAge: time.Duration(e.MaxAge) * time.Second}
+	for i, ders := range e.Chains {
+		chain, err := parseChain(ders)
+		if err != nil {
+			return err
+		}
+		found := checker.Chain(ctx, chain, at, f)
+		if len(found.Certificates) != len(e.Revocation[i]) {
+			return fmt.Errorf("evidence about %d certificates of chain %d, there are %d", len(e.Revocation[i]), i+1, len(found.Certificates))
+		}
+		for j, c := range found.Certificates {
+			if want := e.Revocation[i][j].Status; c.Status.String() != want {
+				return fmt.Errorf("certificate of %q is %s by the stored answers, the evidence says %s", c.Certificate.Subject, c.Status, want)
+			}
+		}
+	}
+	return nil
+}
+
+func parseChain(ders [][]byte) ([]*x509.Certificate, error) {
+	chain := make([]*x509.Certificate, len(ders))
+	for i, der := range ders {
+		var err error
+		if chain[i], err = x509.ParseCertificate(der); err != nil {
+			return nil, fmt.Errorf("couldn't read stored chain: %w", err)
+		}
+	}
+	return chain, nil
 }
 
 // DecodeEvidence reads stored evidence.

@@ -33,12 +33,15 @@ type Config struct {
 	Trust  *signing.Trust      // authorities of signing certificates while the record has no trust list
 	// Revocation is asked what authorities say of signing certificates, as the recorded policy wants it. nil: nobody can say.
 	Revocation revocation.Source
-	Policy     policy.Policy   // acceptance policy as configured; Start records it when it differs from the one in force
-	Pinned     []events.Digest // SHA-256 of administrator certificates that may sign a genesis change
-	Local      []LocalClient   // operators and monitors that the configuration names; no rights over documents
-	SpoolDir   string          // on the same disk as the store or another
-	DataDir    string          // whose free space is watched; default SpoolDir
-	Limits     Limits          //
+	// RevocationRecheck is for how long an answer is gone by before it is asked for again, though it may promise to hold
+	// longer: how late a revocation may be seen. Default 1 h.
+	RevocationRecheck time.Duration
+	Policy            policy.Policy   // acceptance policy as configured; Start records it when it differs from the one in force
+	Pinned            []events.Digest // SHA-256 of administrator certificates that may sign a genesis change
+	Local             []LocalClient   // operators and monitors that the configuration names; no rights over documents
+	SpoolDir          string          // on the same disk as the store or another
+	DataDir           string          // whose free space is watched; default SpoolDir
+	Limits            Limits          //
 
 	Now     func() time.Time                 // default time.Now
 	Rand    io.Reader                        // default crypto/rand
@@ -116,6 +119,9 @@ func New(c Config) (*Node, error) {
 	}
 	if c.DataDir == "" {
 		c.DataDir = c.SpoolDir
+	}
+	if c.RevocationRecheck <= 0 {
+		c.RevocationRecheck = time.Hour
 	}
 	if c.Free == nil {
 		c.Free = freeBytes

@@ -142,7 +142,7 @@ func (n *Node) ask(ctx context.Context, key events.Digest, chain []*x509.Certifi
 	if err := ctx.Err(); err != nil {
 		return nil, Refuse(CodeCutShort).Because(err)
 	}
-	st := newStanding(key, chain, found, n.Now(), f)
+	st := newStanding(key, chain, found, n.Now(), f, n.c.RevocationRecheck)
 	for _, a := range st.answers {
 		if err := n.keep(ctx, a); err != nil {
 			return nil, err
@@ -156,8 +156,8 @@ func (n *Node) ask(ctx context.Context, key events.Digest, chain []*x509.Certifi
 }
 
 // newStanding sums a chain up.
-func newStanding(key events.Digest, chain []*x509.Certificate, found revocation.ChainStatus, now time.Time, f revocation.Freshness) *standing {
-	st := &standing{key: key, chain: chain, worst: found.Status(), asked: now, until: now.AddDate(0, 0, 7)}
+func newStanding(key events.Digest, chain []*x509.Certificate, found revocation.ChainStatus, now time.Time, f revocation.Freshness, recheck time.Duration) *standing {
+	st := &standing{key: key, chain: chain, worst: found.Status(), asked: now, until: now.Add(recheck)}
 	sum := sha256.New()
 	for i := range found.Certificates {
 		c := &found.Certificates[i]

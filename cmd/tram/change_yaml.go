@@ -26,6 +26,8 @@ type operationYAML struct {
 	GrantReading       *grantYAML              `yaml:"grant_reading"`
 	RevokeReading      *endGrantYAML           `yaml:"revoke_reading"`
 	SetPolicy          *policyYAML             `yaml:"set_policy"`
+	TrustAuthority     *trustYAML              `yaml:"trust_authority"`
+	DistrustAuthority  *distrustYAML           `yaml:"distrust_authority"`
 }
 
 // Days are written dd/MM/yyyy or yyyy-MM-dd.
@@ -72,8 +74,23 @@ type (
 		Organisation string `yaml:"organisation"` // or
 		Peer         string `yaml:"peer"`         // origin
 		File         string `yaml:"file"`
+		From         string `yaml:"from"` // day, or moment as in RFC 3339, past or to come; "": now
 		Suspend      bool   `yaml:"suspend"`
 		Reason       string `yaml:"reason"`
+	}
+	trustYAML struct {
+		File     string   `yaml:"file"`     // certificate of the authority
+		Kind     string   `yaml:"kind"`     // state, public, trial, other
+		Purposes []string `yaml:"purposes"` // organisation, person, time-stamp, node; none: all
+		From     string   `yaml:"from"`     // day or moment; "": always
+		Until    string   `yaml:"until"`    // first day or moment no longer; "": open
+		Name     string   `yaml:"name"`     // "": of the certificate
+	}
+	distrustYAML struct {
+		File   string `yaml:"file"`   // certificate, or
+		SHA256 string `yaml:"sha256"` // its digest
+		From   string `yaml:"from"`   // day or moment; "": now
+		Reason string `yaml:"reason"`
 	}
 	clientYAML struct {
 		ID          string `yaml:"id"`
@@ -148,6 +165,8 @@ func (y operationYAML) operation(w writing) (schemas.Operation, error) {
 	set = given(set, y.GrantReading)
 	set = given(set, y.RevokeReading)
 	set = given(set, y.SetPolicy)
+	set = given(set, y.TrustAuthority)
+	set = given(set, y.DistrustAuthority)
 	if len(set) != 1 {
 		return nil, fmt.Errorf("couldn't read operation: want exactly one in each list item, got %d", len(set))
 	}
@@ -210,8 +229,9 @@ func (o revokeYAML) operation(w writing) (schemas.Operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return schemas.RevokeCertificate{Holder: holderOf(o.Organisation, o.Peer), SHA256: signing.Fingerprint(cert), From: w.at,
-		Suspend: o.Suspend, Reason: o.Reason}, nil
+	from, err := w.momentOrNow(o.From)
+	return schemas.RevokeCertificate{Holder: holderOf(o.Organisation, o.Peer), SHA256: signing.Fingerprint(cert), From: from,
+		Suspend: o.Suspend, Reason: o.Reason}, err
 }
 
 func (o clientYAML) operation(w writing) (schemas.Operation, error) {
@@ -277,6 +297,60 @@ func (o policyYAML) operation(writing) (schemas.Operation, error) {
 		p.SecrecyElements = append(p.SecrecyElements, schemas.SecrecyElement(e))
 	}
 	return p, nil
+}
+
+func (o trustYAML) operation(w writing) (schemas.Operation, error) {
+	cert, err := w.certificate(o.File)
+	if err != nil {
+		return nil, err
+	}
+	op := schemas.TrustAuthority{DER: cert.Raw, Kind: o.Kind, Purposes: o.Purposes, Name: o.Name}
+	if op.Name == "" {
+		op.Name = authorityName(cert)
+	}
+	if op.From, err = momentOf(o.From); err != nil {
+		return nil, err
+	}
+	op.Until, err = momentOf(o.Until)
+	return op, err
+}
+
+func (o distrustYAML) operation(w writing) (schemas.Operation, error) {
+	op := schemas.DistrustAuthority{Reason: o.Reason}
+	var err error
+	if op.From, err = w.momentOrNow(o.From); err != nil {
+		return nil, err
+	}
+	if o.File == "" {
+		d, err := parseDigest(o.SHA256)
+		op.SHA256 = d
+		return op, err
+	}
+	cert, err := w.certificate(o.File)
+	if err != nil {
+		return nil, err
+	}
+	op.SHA256 = signing.Fingerprint(cert)
+	return op, nil
+}
+
+// momentOf reads a moment in RFC 3339, or a day, which means its first moment in Viet Nam; "" is none.
+func momentOf(text string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	d, err := dayOf(text)
+	if err != nil || d.IsZero() {
+		return time.Time{}, err
+	}
+	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, vietnam), nil
+}
+
+func (w writing) momentOrNow(text string) (time.Time, error) {
+	if text == "" {
+		return w.at, nil
+	}
+	return momentOf(text)
 }
 
 // dayOf reads a day as people write it; "" is none.

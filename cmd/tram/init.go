@@ -263,7 +263,8 @@ name: {{printf "%q" .Name}}
 
 # The record and the views; a copy of it, taken while the node is stopped, is a backup.
 data: data
-# PEM certificates of the authorities whose signatures and client certificates count.
+# PEM certificates of the authorities that count until the record has its own trust list: the genesis change puts them on it, and from
+# then on only changes of the directory do. A trust.yaml in the folder says which authority is for whom (docs/trust.md).
 trust: trust
 # Certificates whose keys may sign changes of the directory, the genesis change first of all.
 administrators: [keys/admin.crt]
@@ -301,6 +302,21 @@ delivery:
 # Acceptance policy; a change is recorded in the log at the next start.
 policy:
   assurance: agency          # weakest that is enough: own, custody, agency, channel
+
+# What must be known of the certificates that sign. mode: none, if-available, when-named (a certificate that names a CRL or OCSP
+# responder needs an answer) or required; it is recorded like the policy.
+revocation:
+  mode: when-named
+  max_age: 0s                # how old an answer may be; 0: until the next update that it promises
+  renew: 1h                  # ask again after so long all the same
+  wait: 5s                   # how long a hand-in waits for an authority that was not asked before
+  allow_private: {{.Trial}}         # ask inside one's own network, too
+  cache: data/revocation     # what was fetched
+  lists: trust               # CRLs that people bring
+
+# Time-stamp authorities (RFC 3161), asked in this order. password_source: file:PATH or env:NAME.
+timestamp:
+  services: []               # - {url: "http://tsa.example/", policy: "", username: "", password_source: "", no_nonce: false}
 
 certificate_warning_days: 30
 log_format: text             # json for machines

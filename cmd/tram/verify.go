@@ -121,8 +121,10 @@ func verifyDir(ctx context.Context, o verifyOptions) (*verifyAnswer, error) {
 		}
 	}
 	var judged uint64
+	answers := answerReader{ctx: ctx, dir: dir}
+	defer answers.close()
 	opts.Event = func(e events.Event, evidence func() ([]byte, error), open func() (events.PackageReader, error)) error {
-		done, err := judgeAgain(ctx, e, evidence, open)
+		done, err := judgeAgain(ctx, e, evidence, answers.read, open)
 		if done {
 			judged++
 		}
@@ -165,9 +167,41 @@ func verifyDir(ctx context.Context, o verifyOptions) (*verifyAnswer, error) {
 	return a, nil
 }
 
-// judgeAgain verifies the signatures of an event's package as of its acceptance. Only the first event of an append names
-// evidence; events without a package have nothing to judge.
-func judgeAgain(ctx context.Context, e events.Event, evidence func() ([]byte, error), open func() (events.PackageReader, error)) (bool, error) {
+// answerReader reads the CRLs and OCSP responses that evidence refers to. It opens the record when it is first asked.
+type answerReader struct {
+	ctx    context.Context
+	dir    string
+	reader *sqlitestore.Reader
+	last   events.Digest // packages of one signer refer to the same answers
+	raw    []byte
+}
+
+func (a *answerReader) read(d events.Digest) ([]byte, error) {
+	if a.raw != nil && a.last == d {
+		return a.raw, nil
+	}
+	if a.reader == nil {
+		var err error
+		if a.reader, err = sqlitestore.OpenReader(a.ctx, a.dir); err != nil {
+			return nil, err
+		}
+	}
+	raw, err := a.reader.Evidence(a.ctx, d)
+	if err == nil {
+		a.last, a.raw = d, raw
+	}
+	return raw, err
+}
+
+func (a *answerReader) close() {
+	if a.reader != nil {
+		_ = a.reader.Close()
+	}
+}
+
+// judgeAgain verifies the signatures of an event's package as of its acceptance, and what was known of revocation then. Only the
+// first event of an append names evidence; events without a package have nothing to judge.
+func judgeAgain(ctx context.Context, e events.Event, evidence func() ([]byte, error), answer func(events.Digest) ([]byte, error), open func() (events.PackageReader, error)) (bool, error) {
 	if e.Statement.Package == nil || e.Statement.Evidence == nil {
 		return false, nil
 	}
@@ -182,6 +216,9 @@ func judgeAgain(ctx context.Context, e events.Event, evidence func() ([]byte, er
 	report, err := acc.verify(ctx, p)
 	if err == nil {
 		err = acc.fits(report)
+	}
+	if err == nil {
+		err = acc.evidence.JudgeAgain(ctx, acc.at, answer)
 	}
 	return true, errors.Join(err, p.Close())
 }
