@@ -99,7 +99,8 @@ func (n *demoNode) url() string     { return n.config.PublicURL }
 func (n *demoNode) portal() string  { return "http://" + n.config.Portal.Listen + "/portal/" }
 func (n *demoNode) keyFile() string { return filepath.Join(n.dir(), "log.vkey") }
 
-// trust makes this node believe in another's authority.
+// trust puts another's authority into this node's folder, for those who check packages with it. The node itself goes by the
+// record: see meet.
 func (n *demoNode) trust(other *demoNode) error {
 	from := filepath.Join(other.config.path(other.config.Trust), "trial-ca.crt")
 	certs, err := signing.LoadCertificates(from)
@@ -187,14 +188,19 @@ func (n *demoNode) change(ctx context.Context, reason string, ops ...schemas.Ope
 	return c.sendReader(ctx, strings.NewReader(string(b)), int64(len(b)))
 }
 
-// meet makes another node known to this one: where it is, which certificates it uses, which keys seal its log, and the
+// meet makes another node known to this one: whose certificates its agencies have, where it is, which certificates it uses, which keys seal its log, and the
 // identifier space it is believed for.
 func (n *demoNode) meet(ctx context.Context, other *demoNode, prefix string) error {
 	chain, err := signing.LoadCertificates(other.config.path(other.config.NodeChain))
 	if err != nil {
 		return err
 	}
+	authorities, err := signing.LoadCertificates(filepath.Join(other.config.path(other.config.Trust), "trial-ca.crt"))
+	if err != nil {
+		return err
+	}
 	_, err = n.change(ctx, "Kết nối trạm bạn "+other.name,
+		schemas.TrustAuthority{DER: authorities[0].Raw, Kind: "trial", Name: authorityName(authorities[0])},
 		schemas.AddPeer{Peer: schemas.Peer{
 			Origin: other.config.Origin, Name: other.name, URLs: []string{other.url()},
 			CertificateSHA256s: [][32]byte{signing.Fingerprint(chain[0])}, Verifiers: []string{other.vkey}, Prefixes: []string{prefix},
