@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		initCommand(), genesisCommand(), serveCommand(), directoryCommand(), accountCommand(),
-		signCommand(), checkCommand(), sendCommand(), mailboxCommand(), statusCommand(),
+		signCommand(), augmentCommand(), checkCommand(), sendCommand(), mailboxCommand(), statusCommand(),
 		verifyCommand(), receiptCommand(), keyCommand(), trialCommand(), demoCommand(), benchCommand(),
 	}
 }

@@ -12,16 +12,21 @@ import (
 
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/keystore"
+	"github.com/tram-exchange/tram/signing/xades"
 )
 
 func signCommand() *cobra.Command {
 	var keyFile, certFile, out, algorithm, config string
 	var ids []string
+	var x xadesFlags
 	cmd := &cobra.Command{
 		Use:   "sign FILE",
 		Short: "Ký gói tin bằng khóa của cơ quan (hoặc của người ký) / sign a package",
 		Long: `Puts an XML signature into an edXML or Trạm package of any size. The organisation's signature covers everything and comes last. A
-person's signature (--id) covers the named elements and comes before it.`,
+person's signature (--id) covers the named elements and comes before it.
+
+--level makes it a XAdES signature, which says by which certificate, when (--time) and as what (--role) it was made: B-B as it is,
+B-T with a time-stamp of --tsa, B-LT with what is needed to judge it later, B-LTA with a time-stamp over all that. From B-T on --trust is needed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			purpose := keystore.Organisation
@@ -33,7 +38,7 @@ person's signature (--id) covers the named elements and comes before it.`,
 				return err
 			}
 			defer key.Close()
-			o := signing.SignOptions{IDs: ids}
+			o := xades.SignOptions{SignOptions: signing.SignOptions{IDs: ids}}
 			if o.Algorithm, err = algorithmURI(algorithm); err != nil {
 				return err
 			}
@@ -43,7 +48,7 @@ person's signature (--id) covers the named elements and comes before it.`,
 			}
 			defer src.Close()
 			sign := func(w io.Writer) error {
-				return signing.SignTo(cmd.Context(), w, src, keystore.WithContext(cmd.Context(), key.Signer), key.Chain, o)
+				return x.sign(cmd.Context(), w, src, keystore.WithContext(cmd.Context(), key.Signer), key.Chain, o)
 			}
 			if out == "-" {
 				return sign(cmd.OutOrStdout())
@@ -61,6 +66,7 @@ person's signature (--id) covers the named elements and comes before it.`,
 	fs.StringVarP(&out, "output", "o", "", "signed file; - is standard output (default FILE.signed.xml)")
 	fs.StringVar(&algorithm, "algorithm", "", "rsa (PKCS#1 v1.5), pss or ecdsa; default by key")
 	fs.StringSliceVar(&ids, "id", nil, "Id of an element that a person signs; may be repeated")
+	x.register(fs)
 	_ = cmd.MarkFlagRequired("key")
 	return cmd
 }

@@ -27,7 +27,8 @@ type AugmentOptions struct {
 	Revocation revocation.Source // beside what the document brings; required for LevelLT
 	Now        func() time.Time  // required
 
-	Signatures []int // which ones, counted from 0 in document order; nil: all
+	Signatures []int    // which ones, counted from 0 in document order
+	IDs        []string // and which, by their Id; neither: all
 	// SkipCovered leaves alone signatures that another one signs too, instead of refusing: its time-stamps date them as well, and it
 	// takes in their validation data as far as they can be found.
 	SkipCovered bool
@@ -86,14 +87,9 @@ func Augment(ctx context.Context, w io.Writer, src signing.Source, o AugmentOpti
 		return fmt.Errorf("couldn't augment: %w", err)
 	}
 	before := a.rep
-	targets := o.Signatures
-	if targets == nil {
-		for i := range a.rep.Signatures {
-			targets = append(targets, i)
-		}
-	}
-	if len(targets) == 0 {
-		return fmt.Errorf("couldn't augment: %w", ErrNoSignature)
+	targets, err := a.targets()
+	if err != nil {
+		return fmt.Errorf("couldn't augment: %w", err)
 	}
 	for _, i := range targets {
 		if err := a.one(ctx, i); err != nil {
@@ -119,6 +115,27 @@ type augmenting struct {
 func (a *augmenting) verify(ctx context.Context) (err error) {
 	a.rep, err = signing.Verify(ctx, a.doc, signing.VerifyOptions{CryptoOnly: true, Detached: a.o.Detached, XML: a.o.XML})
 	return err
+}
+
+// targets lists the signatures that are asked for.
+func (a *augmenting) targets() ([]int, error) {
+	out := slices.Clone(a.o.Signatures)
+	for _, id := range a.o.IDs {
+		i := slices.IndexFunc(a.rep.Signatures, func(s signing.SignatureResult) bool { return s.ID == id })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: none has the Id %q", ErrNoSignature, id)
+		}
+		out = append(out, i)
+	}
+	if a.o.Signatures == nil && a.o.IDs == nil {
+		for i := range a.rep.Signatures {
+			out = append(out, i)
+		}
+	}
+	if len(out) == 0 {
+		return nil, ErrNoSignature
+	}
+	return out, nil
 }
 
 // unharmed makes sure that every signature says what it said before.
