@@ -154,7 +154,7 @@ type SignatureResult struct {
 	ChainOK    bool // Chain leads to a trusted root and allows signing documents
 	ValidityOK bool // every certificate of Chain is valid at Report.At
 
-	// WholeDocument tells that a fitting reference covers everything but this Signature element itself, or but all of them.
+	// WholeDocument tells that a fitting reference covers everything but this Signature element itself.
 	WholeDocument bool
 	// Covered lists the ranges whose digests fit, sorted, not overlapping. Comments inside them are not covered, nor is
 	// what lies outside the root but processing instructions.

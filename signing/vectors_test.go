@@ -27,12 +27,17 @@ type vector struct {
 	expect string // "accepted", a Refusal, or "xml/" and the kind of a syntax error
 	at     time.Time
 	about  string
-	doc    []byte
+	// uncovered: every signature fits, and something in the document is covered by none.
+	uncovered bool
+	doc       []byte
 }
 
 func (v vector) bytes() []byte {
-	head := fmt.Sprintf("about: %s\nexpect: %s\nat: %s\n\n", v.about, v.expect, v.at.Format(time.RFC3339))
-	return append([]byte(head), v.doc...)
+	head := fmt.Sprintf("about: %s\nexpect: %s\nat: %s\n", v.about, v.expect, v.at.Format(time.RFC3339))
+	if v.uncovered {
+		head += "uncovered: yes\n"
+	}
+	return append([]byte(head+"\n"), v.doc...)
 }
 
 func parseVector(path string) (vector, error) {
@@ -57,6 +62,8 @@ func parseVector(path string) (vector, error) {
 			if v.at, err = time.Parse(time.RFC3339, value); err != nil {
 				return v, err
 			}
+		case "uncovered":
+			v.uncovered = value == "yes"
 		default:
 			return v, fmt.Errorf("unknown header %q", key)
 		}
@@ -113,6 +120,9 @@ func TestVectors(t *testing.T) {
 				if got := outcome(t, src, o); got != v.expect {
 					t.Errorf("%s: %s, want %s", how, got, v.expect)
 				}
+				if v.uncovered || v.expect == "accepted" {
+					checkCoverage(t, v, src)
+				}
 			}
 		})
 	}
@@ -123,6 +133,22 @@ func TestVectors(t *testing.T) {
 	}
 	if seen["accepted"] < 10 || len(paths) < 60 {
 		t.Errorf("%d vectors, %d of them accepted: some went missing", len(paths), seen["accepted"])
+	}
+}
+
+// checkCoverage judges a vector by its cryptography alone, as those do who have a policy of their own.
+func checkCoverage(t *testing.T, v vector, src signing.Source) {
+	rep, err := signing.Verify(context.Background(), src, signing.VerifyOptions{CryptoOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range rep.Signatures {
+		if s := &rep.Signatures[i]; s.Refusal != signing.Accepted {
+			t.Errorf("signature %d: %v", i+1, s.Err)
+		}
+	}
+	if (len(rep.Uncovered) > 0) != v.uncovered {
+		t.Errorf("uncovered %v, want some: %v", rep.Uncovered, v.uncovered)
 	}
 }
 
@@ -146,7 +172,7 @@ func writeVectors(t *testing.T) {
 	}
 	for i, c := range vectorCases {
 		cryptotest.SetGlobalRandom(t, uint64(i)) // so that signatures are the same every time
-		v := vector{name: c.name, expect: c.expect, at: day, about: c.about}
+		v := vector{name: c.name, expect: c.expect, at: day, about: c.about, uncovered: c.uncovered}
 		if c.at != nil {
 			v.at = c.at(m)
 		}

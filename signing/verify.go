@@ -207,7 +207,8 @@ func (v *verifier) digest(ctx context.Context, src Source, all []found, rep *Rep
 		}
 		for k := range f.info.refs {
 			j := planJob(&f.info.refs[k], f.raw.rng.Start)
-			if j.isContent() && v.excluded == 1 && f.raw.inHeader && j.exclude >= 0 {
+			alone := v.excluded == 1 && f.raw.inHeader && j.exclude >= 0 || j.bare && j.exclude < 0 && v.excluded == len(v.raws) && !v.tooMany
+			if alone && j.isContent() {
 				j.finished, j.sum, j.rng = true, rep.SignedContent[:], Range{0, rep.Size}
 				f.jobs = append(f.jobs, j)
 				continue
@@ -248,7 +249,11 @@ func compare(f *found, res *SignatureResult, rep *Report) {
 		if j.whole {
 			ref.Range = Range{0, rep.Size}
 		}
-		if bad := j.outcome(ref.URI); bad != nil {
+		bad := j.outcome(ref.URI)
+		if bad == nil && (ref.NoSignatures && rep.inSignature(ref.Range) || ref.Enveloped && res.within(ref.Range)) {
+			bad = refusef(TransformRefused, "%q is inside a Signature that is left out: nothing is left of it", ref.URI)
+		}
+		if bad != nil {
 			res.refuse(bad)
 			ref.Refusal = bad.Refusal
 			res.DigestsOK = false
@@ -264,7 +269,8 @@ func compare(f *found, res *SignatureResult, rep *Report) {
 		if ref.Type == dsNamespace+"Manifest" {
 			res.Warnings = append(res.Warnings, "the references inside a ds:Manifest are signed but not checked")
 		}
-		if j.whole && (ref.Enveloped || ref.NoSignatures) {
+		// What leaves out the signatures of others as well would let them be taken away.
+		if j.whole && (ref.Enveloped || ref.NoSignatures && len(rep.Signatures) == 1) {
 			res.WholeDocument = true
 		}
 		if j.src != nil {
@@ -282,6 +288,11 @@ func compare(f *found, res *SignatureResult, rep *Report) {
 		res.Covered = append(res.Covered, part...)
 	}
 	res.Covered = merge(res.Covered)
+}
+
+// inSignature reports whether r lies inside a Signature, or is one.
+func (rep *Report) inSignature(r Range) bool {
+	return slices.ContainsFunc(rep.Signatures, func(res SignatureResult) bool { return res.Range.Start <= r.Start && r.End <= res.Range.End })
 }
 
 // judge checks value, certificate and chain.
