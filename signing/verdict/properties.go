@@ -86,13 +86,14 @@ func (m *material) join(more revocation.Source) revocation.Source {
 	return joinSources(m.source, more)
 }
 
-// certificateProperty tells whether the signer named this certificate in what he signed (EN 319 102-1, 5.2.3.4 and 5.2.8.4.2.2). Where
+// certificateProperty tells whether the signer named this certificate in what he signed (EN 319 102-1, 5.2.8.4.2). Where
 // several certificates have the key that fits, the one that he named is his.
 func (j *judgement) certificateProperty() {
-	c := j.res.Certificate
+	c := j.signer
 	if c == nil {
 		return
 	}
+	defer func() { j.v.Signer = j.signer.Subject.String() }()
 	err := xades.ErrNoSigningCertificate
 	if j.props.Signed {
 		err = j.props.CheckCertificate(c)

@@ -46,6 +46,7 @@ func (j *judgement) run() (*SignatureVerdict, error) {
 	j.identify()
 	j.references()
 	j.value()
+	j.certificateProperty()
 	if err := j.times(); err != nil {
 		return nil, err
 	}
@@ -72,6 +73,9 @@ func (j *judgement) format() {
 func (j *judgement) identify() {
 	c := j.res.Certificate
 	if c == nil {
+		c = j.candidate()
+	}
+	if c == nil {
 		detail := ""
 		if j.res.Refusal == signing.NoCertificate || j.res.Refusal == signing.BadCertificate {
 			detail = j.res.Err.Error()
@@ -83,8 +87,21 @@ func (j *judgement) identify() {
 	}
 	j.signer = c
 	j.list.pass(CheckSigningCert, "")
-	j.certificateProperty()
-	j.v.Signer = j.signer.Subject.String()
+}
+
+// candidate is the certificate that is taken for the signer's where no value was computed that could tell: the one that he named, else the
+// first that is no authority's.
+func (j *judgement) candidate() *x509.Certificate {
+	var first *x509.Certificate
+	for _, c := range j.res.Certificates {
+		if j.props.Signed && j.props.CheckCertificate(c) == nil {
+			return c
+		}
+		if first == nil || first.IsCA && !c.IsCA {
+			first = c
+		}
+	}
+	return first
 }
 
 // times finds out when the signature is proved to have existed. Time-stamps over a signature that does not fit prove nothing about it.

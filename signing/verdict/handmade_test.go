@@ -1,0 +1,86 @@
+package verdict_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/tram-exchange/tram/signing"
+)
+
+// handmade writes a signature that package signing would not make. Everything in it is in canonical form already.
+type handmade struct {
+	text      string // of the root element <d xmlns="urn:example:d">
+	algorithm string
+	hash      crypto.Hash // of the signature
+	digest    string
+	over      crypto.Hash // of the reference
+	reference string      // instead of the one to the whole document
+	noKeyInfo bool
+	object    string // children of an Object
+	c14n      string
+}
+
+const dsNamespace = "http://www.w3.org/2000/09/xmldsig#"
+
+func (m handmade) sign(w *world, key crypto.Signer, cert *x509.Certificate) []byte {
+	w.t.Helper()
+	if m.text == "" {
+		m.text = "Quyết định"
+	}
+	if m.c14n == "" {
+		m.c14n = signing.ExcC14N
+	}
+	doc := `<d xmlns="urn:example:d">` + m.text + `</d>`
+	if m.reference == "" {
+		m.reference = fmt.Sprintf(`<Reference URI=""><Transforms><Transform Algorithm="%senveloped-signature"></Transform></Transforms>`+
+			`<DigestMethod Algorithm="%s"></DigestMethod><DigestValue>%s</DigestValue></Reference>`, dsNamespace, m.digest, base64.StdEncoding.EncodeToString(sum(m.over, doc)))
+	}
+	inside := fmt.Sprintf(`<CanonicalizationMethod Algorithm="%s"></CanonicalizationMethod><SignatureMethod Algorithm="%s"></SignatureMethod>%s`, m.c14n, m.algorithm, m.reference)
+	value, err := key.Sign(rand.Reader, sum(m.hash, `<SignedInfo xmlns="`+dsNamespace+`">`+inside+`</SignedInfo>`), m.hash)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if pub, ok := key.Public().(*ecdsa.PublicKey); ok {
+		value = raw(w, pub, value)
+	}
+	b := new(strings.Builder)
+	fmt.Fprintf(b, `<Signature xmlns="%s"><SignedInfo>%s</SignedInfo><SignatureValue>%s</SignatureValue>`, dsNamespace, inside, base64.StdEncoding.EncodeToString(value))
+	if !m.noKeyInfo {
+		fmt.Fprintf(b, `<KeyInfo><X509Data><X509Certificate>%s</X509Certificate></X509Data></KeyInfo>`, base64.StdEncoding.EncodeToString(cert.Raw))
+	}
+	if m.object != "" {
+		fmt.Fprintf(b, `<Object>%s</Object>`, m.object)
+	}
+	b.WriteString("</Signature>")
+	return []byte(strings.Replace(doc, "</d>", b.String()+"</d>", 1))
+}
+
+func sum(h crypto.Hash, s string) []byte {
+	if h == crypto.SHA1 { // the vectors that show it refused
+		v := sha1.Sum([]byte(s))
+		return v[:]
+	}
+	f := h.New()
+	f.Write([]byte(s))
+	return f.Sum(nil)
+}
+
+func raw(w *world, pub *ecdsa.PublicKey, der []byte) []byte {
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &rs); err != nil {
+		w.t.Fatal(err)
+	}
+	n := (pub.Curve.Params().BitSize + 7) / 8
+	out := make([]byte, 2*n)
+	rs.R.FillBytes(out[:n])
+	rs.S.FillBytes(out[n:])
+	return out
+}
