@@ -154,7 +154,7 @@ func extensions(in cryptobyte.String, f func(id oid, critical bool, value crypto
 		var ext, value cryptobyte.String
 		var id oid
 		var critical bool
-		if !in.ReadASN1(&ext, asn1.SEQUENCE) || !ext.ReadASN1ObjectIdentifier(&id) || !ext.ReadOptionalASN1Boolean(&critical, asn1.BOOLEAN, false) ||
+		if !in.ReadASN1(&ext, asn1.SEQUENCE) || !ext.ReadASN1ObjectIdentifier(&id) || ext.PeekASN1Tag(asn1.BOOLEAN) && !ext.ReadASN1Boolean(&critical) ||
 			!ext.ReadASN1(&value, asn1.OCTET_STRING) || !ext.Empty() {
 			return fmt.Errorf("extension: %w", errMalformed)
 		}

@@ -1,0 +1,35 @@
+package revocation
+
+import (
+	"math/big"
+	"net/netip"
+	"time"
+)
+
+// Entry is an entry of a CRL as tests see it.
+type Entry struct {
+	At      time.Time
+	Reason  int
+	Invalid time.Time
+}
+
+// ParsedCRL gives tests the index of a CRL.
+type ParsedCRL struct{ l *list }
+
+func ParseCRL(der []byte) (ParsedCRL, error) {
+	l, err := parseCRL(der)
+	return ParsedCRL{l}, err
+}
+
+func (p ParsedCRL) Len() int { return len(p.l.index) }
+
+func (p ParsedCRL) Lookup(serial *big.Int) (Entry, bool) {
+	e, ok := p.l.lookup(serialOf(serial))
+	return Entry{e.at, e.reason, e.invalid}, ok
+}
+
+func (p ParsedCRL) Unusable() error { return p.l.unusable }
+
+func IsPublic(a netip.Addr) bool { return isPublic(a) }
+
+func Prune(dir string, limit int) error { return prune(dir, limit) }
