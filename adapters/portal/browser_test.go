@@ -294,9 +294,9 @@ func TestBrowserClerk(t *testing.T) {
 			b.press(".find button")
 			b.look("search")
 			b.press("main .entries a")
-			b.do(chromedp.WaitVisible(`#files .inside .pdf summary`))
+			b.do(chromedp.WaitVisible(`#files .in-file .pdf summary`))
 			b.look("document")
-			for _, summary := range []string{"#files .inside .pdf summary", "#signatures .signature details summary"} {
+			for _, summary := range []string{"#files .in-file .pdf summary", "#signatures .signature details summary"} {
 				b.do(chromedp.Click(summary))
 			}
 			b.picture("document-signatures")
