@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -196,7 +197,7 @@ func (y *yamlMoment) UnmarshalYAML(n ast.Node) error {
 func loadListed(dir string, files []string, b []byte, trial bool) (*Trust, error) {
 	path := filepath.Join(dir, TrustFile)
 	var y trustYAML
-	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.DisallowUnknownField()).Decode(&y); err != nil {
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.DisallowUnknownField()).Decode(&y); err != nil && !errors.Is(err, io.EOF) { // EOF: no entry at all
 		return nil, trustError(path, err)
 	}
 	unnamed := make(map[string]bool, len(files))
