@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/tram-exchange/tram/signing"
@@ -63,6 +64,39 @@ func (b *Builder) list() []byte {
 	}
 	w.WriteString("</manifest:manifest>\n")
 	return w.Bytes()
+}
+
+// CheckList compares the manifest in the form of OpenDocument, if there is one, with the data objects: it must list each of
+// them once and nothing else. No signature covers it, and some tools show what it says.
+func (c *Container) CheckList() error {
+	if _, ok := c.Entry(ManifestName); !ok {
+		return nil
+	}
+	b, err := c.Read(ManifestName, maxManifest)
+	if err != nil {
+		return err
+	}
+	var list struct {
+		XMLName xml.Name
+		Rows    []struct {
+			Path string `xml:"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0 full-path,attr"`
+			Type string `xml:"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0 media-type,attr"`
+		} `xml:"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0 file-entry"`
+	}
+	if err := xml.Unmarshal(b, &list); err != nil {
+		return refuse(BadContent, ManifestName, "%v", err)
+	}
+	want := append([]string{"/"}, c.Objects()...)
+	got := make([]string, 0, len(list.Rows))
+	for _, r := range list.Rows {
+		got = append(got, r.Path)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		return refuse(BadContent, ManifestName, "it lists %d files that are not the %d there are", len(got), len(want))
+	}
+	return nil
 }
 
 func attribute(s string) string {
