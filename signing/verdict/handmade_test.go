@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"time"
 
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/xades"
 )
 
-// handmade writes a signature that package signing would not make. Everything in it is in canonical form already.
+// handmade writes a signature, of level B-B, that package signing would not make. Everything in it is in canonical form already.
 type handmade struct {
 	text      string // of the root element <d xmlns="urn:example:d">
 	algorithm string
@@ -24,8 +26,7 @@ type handmade struct {
 	over      crypto.Hash // of the reference
 	reference string      // instead of the one to the whole document
 	noKeyInfo bool
-	object    string // children of an Object
-	c14n      string
+	none      bool // no reference at all
 }
 
 const dsNamespace = "http://www.w3.org/2000/09/xmldsig#"
@@ -35,15 +36,21 @@ func (m handmade) sign(w *world, key crypto.Signer, cert *x509.Certificate) []by
 	if m.text == "" {
 		m.text = "Quyết định"
 	}
-	if m.c14n == "" {
-		m.c14n = signing.ExcC14N
-	}
 	doc := `<d xmlns="urn:example:d">` + m.text + `</d>`
 	if m.reference == "" {
 		m.reference = fmt.Sprintf(`<Reference URI=""><Transforms><Transform Algorithm="%senveloped-signature"></Transform></Transforms>`+
 			`<DigestMethod Algorithm="%s"></DigestMethod><DigestValue>%s</DigestValue></Reference>`, dsNamespace, m.digest, base64.StdEncoding.EncodeToString(sum(m.over, doc)))
 	}
-	inside := fmt.Sprintf(`<CanonicalizationMethod Algorithm="%s"></CanonicalizationMethod><SignatureMethod Algorithm="%s"></SignatureMethod>%s`, m.c14n, m.algorithm, m.reference)
+	properties := fmt.Sprintf(`<xades:SignedProperties xmlns:xades="http://uri.etsi.org/01903/v1.3.2#" Id="p1"><xades:SignedSignatureProperties><xades:SigningTime>%s</xades:SigningTime>`+
+		`<xades:SigningCertificateV2><xades:Cert><xades:CertDigest><DigestMethod xmlns="%[2]s" Algorithm="%[3]s"></DigestMethod><DigestValue xmlns="%[2]s">%[4]s</DigestValue>`+
+		`</xades:CertDigest></xades:Cert></xades:SigningCertificateV2></xades:SignedSignatureProperties></xades:SignedProperties>`,
+		day.Format(time.RFC3339), dsNamespace, signing.DigestSHA256, base64.StdEncoding.EncodeToString(sum(crypto.SHA256, string(cert.Raw))))
+	inside := fmt.Sprintf(`<CanonicalizationMethod Algorithm="%[1]s"></CanonicalizationMethod><SignatureMethod Algorithm="%[2]s"></SignatureMethod>%[3]s`+
+		`<Reference Type="%[4]s" URI="#p1"><Transforms><Transform Algorithm="%[1]s"></Transform></Transforms><DigestMethod Algorithm="%[5]s"></DigestMethod><DigestValue>%[6]s</DigestValue></Reference>`,
+		signing.ExcC14N, m.algorithm, m.reference, xades.SignedPropertiesType, signing.DigestSHA256, base64.StdEncoding.EncodeToString(sum(crypto.SHA256, properties)))
+	if m.none {
+		inside = fmt.Sprintf(`<CanonicalizationMethod Algorithm="%s"></CanonicalizationMethod><SignatureMethod Algorithm="%s"></SignatureMethod>`, signing.ExcC14N, m.algorithm)
+	}
 	value, err := key.Sign(rand.Reader, sum(m.hash, `<SignedInfo xmlns="`+dsNamespace+`">`+inside+`</SignedInfo>`), m.hash)
 	if err != nil {
 		w.t.Fatal(err)
@@ -52,13 +59,11 @@ func (m handmade) sign(w *world, key crypto.Signer, cert *x509.Certificate) []by
 		value = raw(w, pub, value)
 	}
 	b := new(strings.Builder)
-	fmt.Fprintf(b, `<Signature xmlns="%s"><SignedInfo>%s</SignedInfo><SignatureValue>%s</SignatureValue>`, dsNamespace, inside, base64.StdEncoding.EncodeToString(value))
+	fmt.Fprintf(b, `<Signature xmlns="%s" Id="s1"><SignedInfo>%s</SignedInfo><SignatureValue>%s</SignatureValue>`, dsNamespace, inside, base64.StdEncoding.EncodeToString(value))
 	if !m.noKeyInfo {
 		fmt.Fprintf(b, `<KeyInfo><X509Data><X509Certificate>%s</X509Certificate></X509Data></KeyInfo>`, base64.StdEncoding.EncodeToString(cert.Raw))
 	}
-	if m.object != "" {
-		fmt.Fprintf(b, `<Object>%s</Object>`, m.object)
-	}
+	fmt.Fprintf(b, `<Object><xades:QualifyingProperties xmlns:xades="http://uri.etsi.org/01903/v1.3.2#" Target="#s1">%s</xades:QualifyingProperties></Object>`, properties)
 	b.WriteString("</Signature>")
 	return []byte(strings.Replace(doc, "</d>", b.String()+"</d>", 1))
 }

@@ -38,6 +38,7 @@ type world struct {
 	t                              testing.TB
 	clock                          time.Time
 	root, issuing, persons, stamps *trialca.Authority
+	quiet                          *trialca.Authority // says nothing of revocation
 	org, person, tsa, tsa2         holder
 	revoked                        map[*trialca.Authority][]trialca.Revoked
 }
@@ -59,6 +60,10 @@ func newWorld(t testing.TB) *world {
 	}
 	w.issuing.Places.CRL = "http://crl.example/issuing.crl"
 	if w.persons, err = trialca.New("CA cá nhân", src, now); err != nil {
+		t.Fatal(err)
+	}
+	w.persons.Places.CRL = "http://crl.example/persons.crl"
+	if w.quiet, err = trialca.New("CA không CRL", src, now); err != nil {
 		t.Fatal(err)
 	}
 	if w.stamps, err = trialca.New("CA dấu thời gian", src, now); err != nil {
@@ -93,7 +98,7 @@ func (w *world) revoke(ca *trialca.Authority, c *x509.Certificate, at time.Time,
 	w.revoked[ca] = append(w.revoked[ca], trialca.Revoked{Serial: c.SerialNumber, At: at, Reason: reason})
 }
 
-// crl is the list that an authority publishes at a time, good for a week.
+// crl is the list that an authority publishes at a time, good for a week. It also names certificates that have expired.
 func (w *world) crl(ca *trialca.Authority, at time.Time) []byte {
 	w.t.Helper()
 	var entries []trialca.Revoked
@@ -102,22 +107,22 @@ func (w *world) crl(ca *trialca.Authority, at time.Time) []byte {
 			entries = append(entries, e)
 		}
 	}
-	der, err := ca.CRL(at, entries...)
+	der, err := ca.CRLWith(trialca.CRLOptions{ThisUpdate: at, Entries: entries, KeepsExpired: w.clock})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return der
 }
 
-// lists are those of the three authorities that publish any.
+// lists are those of the authorities that publish any.
 func (w *world) lists(at time.Time) map[string][]byte {
-	return map[string][]byte{"root.crl": w.crl(w.root, at), "issuing.crl": w.crl(w.issuing, at), "stamps.crl": w.crl(w.stamps, at)}
+	return map[string][]byte{"root.crl": w.crl(w.root, at), "issuing.crl": w.crl(w.issuing, at), "persons.crl": w.crl(w.persons, at), "stamps.crl": w.crl(w.stamps, at)}
 }
 
 // material is a trust folder: the authorities, and their lists of a time.
 func (w *world) material(at time.Time) map[string][]byte {
 	m := map[string][]byte{"root.pem": certificatePEM(w.root.Certificate), "persons.pem": certificatePEM(w.persons.Certificate),
-		"stamps.pem": certificatePEM(w.stamps.Certificate)}
+		"quiet.pem": certificatePEM(w.quiet.Certificate), "stamps.pem": certificatePEM(w.stamps.Certificate)}
 	for name, der := range w.lists(at) {
 		m[name] = pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
 	}
