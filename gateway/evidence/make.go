@@ -37,8 +37,9 @@ type Options struct {
 	Key    crypto.Signer       // of the node certificate
 	Chain  []*x509.Certificate // of the node, its own first
 	LogKey string              // the log's verifier key, for the container; "" leaves it out
-	// Stamper dates the node's signature (level B-T); nil: none.
+	// Stamper dates the node's signature (level B-T), with Trust in who signed; nil: none.
 	Stamper tsp.Stamper
+	Trust   *signing.Trust
 	Now     func() time.Time
 	Rand    io.Reader // nil: crypto/rand
 
@@ -374,5 +375,11 @@ func (m *maker) sign(ctx context.Context) ([]byte, error) {
 	err := xades.Sign(ctx, &signed, signing.BytesSource(asice.Signable()), m.o.Key, m.o.Chain, xades.SignOptions{
 		SignOptions: signing.SignOptions{External: m.b.External(), Rand: m.o.Rand}, SigningTime: m.at, MimeTypes: types,
 	})
-	return signed.Bytes(), err
+	if err != nil || m.o.Stamper == nil {
+		return signed.Bytes(), err
+	}
+	var stamped bytes.Buffer
+	err = xades.Augment(ctx, &stamped, signing.BytesSource(signed.Bytes()), xades.AugmentOptions{
+		Level: xades.LevelT, Stamper: m.o.Stamper, Trust: m.o.Trust, Now: m.o.Now, Detached: m.b.Detached})
+	return stamped.Bytes(), err
 }
