@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,30 @@ func TestDSSRefusesToo(t *testing.T) {
 		}
 		if res := &rep.Signatures[0]; res.Refusal == signing.Accepted {
 			t.Errorf("%s: we accept it", what)
+		}
+	}
+}
+
+// TestDSSNoticesTheSame changes what time-stamps protect; DSS must find the same ones broken.
+func TestDSSNoticesTheSame(t *testing.T) {
+	p, dss, dir := newPKI(t), judges.DSS(t), t.TempDir()
+	m := material(t, p, dir)
+	m.At = now.Add(2 * time.Hour)
+	good := augment(t, augment(t, sign(t, documents["generic"], p.ecdsa, p, xades.SignOptions{}), p.options(xades.LevelA, now)), p.options(xades.LevelA, now.Add(time.Hour)))
+	for name, c := range tampers {
+		if strings.Contains(name, "canonicalisation") {
+			continue // DSS falls back to another one where it doesn't know the name
+		}
+		opinion, err := dss.Validate(write(t, dir, "changed.xml", bytes.Replace(good, []byte(c.from), []byte(c.to), 1)), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var holds []bool
+		for _, ts := range opinion.Signatures[0].Timestamps {
+			holds = append(holds, strings.Contains(ts, "intact=true valid=true"))
+		}
+		if want := []bool{c.signature, c.first, c.second}; !slices.Equal(holds, want) {
+			t.Errorf("%s: DSS finds %v, we %v: %s", name, holds, want, opinion)
 		}
 	}
 }
