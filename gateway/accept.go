@@ -168,18 +168,11 @@ func (h *handIn) mayAskAgain(e events.Event) bool {
 // examine parses and verifies, in a slot of its own: at most as many at once as there are processors, so that a crowd
 // waits instead of sharing the caches, and large ones never in all of them, so that small ones need not wait for those. The result is what only a verified package can lead to.
 func (h *handIn) examine(ctx context.Context) (*plan, error) {
-	slots := []chan struct{}{h.n.verifiers}
-	if h.body.file != nil {
-		slots = []chan struct{}{h.n.large, h.n.verifiers} // always in this order
+	release, err := h.n.slot(ctx, h.body.file != nil)
+	if err != nil {
+		return nil, err
 	}
-	for _, slot := range slots {
-		select {
-		case slot <- struct{}{}:
-			defer func() { <-slot }()
-		case <-ctx.Done():
-			return nil, Refuse(CodeCutShort).Because(ctx.Err())
-		}
-	}
+	defer release()
 	h.snap = h.n.Snapshot()
 	if h.peer == nil {
 		h.at = h.n.Now().Truncate(time.Microsecond) // as it is recorded: everything is judged as of this one time
@@ -198,6 +191,29 @@ func (h *handIn) examine(ctx context.Context) (*plan, error) {
 		return h.planOwn(ctx, p)
 	}
 	return nil, Refuse(CodeKindUnknown)
+}
+
+// slot waits for a place to parse and verify in.
+func (n *Node) slot(ctx context.Context, large bool) (release func(), err error) {
+	slots := []chan struct{}{n.verifiers}
+	if large {
+		slots = []chan struct{}{n.large, n.verifiers} // always in this order
+	}
+	for i, slot := range slots {
+		select {
+		case slot <- struct{}{}:
+		case <-ctx.Done():
+			for _, s := range slots[:i] {
+				<-s
+			}
+			return nil, Refuse(CodeCutShort).Because(ctx.Err())
+		}
+	}
+	return func() {
+		for _, s := range slots {
+			<-s
+		}
+	}, nil
 }
 
 // parse reads a package, and once more when its sender has ways of its own to state secrecy.

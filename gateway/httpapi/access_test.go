@@ -16,37 +16,44 @@ var roles = []string{"nobody", "wrong token", "other", "sender", "recipient", "r
 // reader and auditor have a recorded right.
 var access = map[string][]int{
 	// route                                  nobody wrong other sender recip reader auditor operator peer channel
-	"GET /openapi.json":                 {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
-	"GET /errors":                       {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
-	"GET /schemas/":                     {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
-	"GET /schemas/{file}":               {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
-	"GET /healthz":                      {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
-	"GET /readyz":                       {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
-	"GET /v1/checkpoint":                {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
-	"GET /v1/whoami":                    {401, 401, 200, 200, 200, 200, 200, 200, 200, 200},
-	"POST /v1/packages":                 {401, 401, 403, 200, 403, 403, 403, 403, 403, 200},
-	"GET /v1/packages/{sha256}":         {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
-	"GET /v1/packages/{sha256}/receipt": {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
-	"GET /v1/packages/{sha256}/content": {401, 401, 404, 404, 404, 404, 404, 403, 403, 403}, // it is no submission
-	"GET /v1/documents":                 {401, 401, 404, 200, 404, 200, 200, 403, 403, 403}, // sender's register
-	"GET /v1/documents/{key}":           {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
-	"GET /v1/mailbox":                   {401, 401, 404, 404, 200, 404, 403, 403, 403, 403}, // recipient's mailbox
-	"POST /v1/mailbox/take":             {401, 401, 404, 404, 200, 404, 403, 403, 403, 403},
-	"POST /v1/mailbox/{id}/ack":         {401, 401, 404, 404, 200, 404, 403, 403, 403, 403},
-	"GET /v1/directory":                 {401, 401, 200, 200, 200, 200, 200, 200, 200, 200},
-	"GET /v1/directory/{code}":          {401, 401, 200, 200, 200, 200, 200, 200, 200, 200},
-	"GET /metrics":                      {401, 401, 403, 403, 403, 403, 403, 200, 403, 403},
+	"GET /openapi.json":                           {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /errors":                                 {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /schemas/":                               {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /schemas/{file}":                         {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /healthz":                                {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /readyz":                                 {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /v1/checkpoint":                          {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /v1/trust-list":                          {200, 200, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /v1/packages/{sha256}/evidence":          {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
+	"GET /v1/packages/{sha256}/evidence/{answer}": {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
+	"GET /v1/packages/{sha256}/verdict":           {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
+	"GET /v1/whoami":                              {401, 401, 200, 200, 200, 200, 200, 200, 200, 200},
+	"POST /v1/packages":                           {401, 401, 403, 200, 403, 403, 403, 403, 403, 200},
+	"GET /v1/packages/{sha256}":                   {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
+	"GET /v1/packages/{sha256}/receipt":           {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
+	"GET /v1/packages/{sha256}/content":           {401, 401, 404, 404, 404, 404, 404, 403, 403, 403}, // it is no submission
+	"GET /v1/documents":                           {401, 401, 404, 200, 404, 200, 200, 403, 403, 403}, // sender's register
+	"GET /v1/documents/{key}":                     {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
+	"GET /v1/mailbox":                             {401, 401, 404, 404, 200, 404, 403, 403, 403, 403}, // recipient's mailbox
+	"POST /v1/mailbox/take":                       {401, 401, 404, 404, 200, 404, 403, 403, 403, 403},
+	"POST /v1/mailbox/{id}/ack":                   {401, 401, 404, 404, 200, 404, 403, 403, 403, 403},
+	"GET /v1/directory":                           {401, 401, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /v1/directory/{code}":                    {401, 401, 200, 200, 200, 200, 200, 200, 200, 200},
+	"GET /metrics":                                {401, 401, 403, 403, 403, 403, 403, 200, 403, 403},
 }
 
 func TestAccess(t *testing.T) {
-	w := newWorld(t)
+	w := nodeIn(t, "revocation-required")
 	w.actors["wrong token"] = &actor{token: strings.Repeat("A", 43)}
 	pkg := w.signed(w.doc("400"))
 	var acc httpapi.AcceptedAnswer
 	w.post("sender", pkg).into(t, &acc)
 	w.step()
 	entry := w.firstEntry("recipient")
-	fill := strings.NewReplacer("{file}", "edxml-accept.xsd", "{sha256}", acc.SHA256, "{key}", acc.Document, "{id}", entry, "{code}", codeOldForm)
+	var judged httpapi.SignatureEvidence
+	w.call("sender", http.MethodGet, "/v1/packages/"+acc.SHA256+"/evidence", nil).into(t, &judged)
+	fill := strings.NewReplacer("{answer}", judged.Signatures[0].Certificates[0].Revocation.Answer,
+		"{file}", "edxml-accept.xsd", "{sha256}", acc.SHA256, "{key}", acc.Document, "{id}", entry, "{code}", codeOldForm)
 	query := map[string]string{
 		"GET /v1/documents": "?direction=outgoing&organisation=" + codeSender, "GET /v1/mailbox": "?recipient=" + codeRecipient,
 		"POST /v1/mailbox/take": "?recipient=" + codeRecipient,
@@ -103,6 +110,9 @@ func TestNotFoundTellsNothing(t *testing.T) {
 	entry := w.firstEntry("recipient")
 	none := strings.Repeat("ab", 32)
 	for _, c := range [][3]string{
+		{http.MethodGet, "/v1/packages/" + acc.SHA256 + "/evidence", "/v1/packages/" + none + "/evidence"},
+		{http.MethodGet, "/v1/packages/" + acc.SHA256 + "/evidence/" + none, "/v1/packages/" + none + "/evidence/" + none},
+		{http.MethodGet, "/v1/packages/" + acc.SHA256 + "/verdict", "/v1/packages/" + none + "/verdict"},
 		{http.MethodGet, "/v1/documents/" + acc.Document, "/v1/documents/" + none},
 		{http.MethodGet, "/v1/packages/" + acc.SHA256, "/v1/packages/" + none},
 		{http.MethodGet, "/v1/packages/" + acc.SHA256 + "/receipt", "/v1/packages/" + none + "/receipt"},

@@ -39,6 +39,9 @@ func (a *API) table() []Route {
 			Errors: []int{gateway.CodeDiskFull, gateway.CodeDraining, gateway.CodeStarting, gateway.CodeClock}}},
 		{Method: http.MethodGet, Pattern: "/v1/checkpoint", Public: true, Handle: a.getCheckpoint, Doc: Doc{
 			Summary: "Latest signed head of the log (C2SP checkpoint).", Tag: "record", Type: textType}},
+		{Method: http.MethodGet, Pattern: "/v1/trust-list", Public: true, Handle: a.getTrustList, Doc: Doc{
+			Summary: "Authorities whose certificates count, for whom and when.", Tag: "directory", Query: trustQuery, Answer: TrustListAnswer{},
+			Errors: []int{gateway.CodeParameter}}},
 		{Method: http.MethodGet, Pattern: "/v1/whoami", Allow: insiders, Handle: a.getWhoAmI, Doc: Doc{
 			Summary: "Who the node takes the caller for.", Tag: "node", Answer: WhoAmI{}}},
 
@@ -53,6 +56,15 @@ func (a *API) table() []Route {
 		{Method: http.MethodGet, Pattern: "/v1/packages/{sha256}/content", Allow: readers, Handle: a.getContent, Doc: Doc{
 			Summary: "The file that a Submission carries, unaltered.", Tag: "packages", Type: "application/octet-stream",
 			Errors: []int{gateway.CodeNotFound}}},
+		{Method: http.MethodGet, Pattern: "/v1/packages/{sha256}/evidence", Allow: readers, Handle: a.getEvidence, Doc: Doc{
+			Summary: "How the signatures were judged at acceptance: chains, and what was known of revocation.", Tag: "packages",
+			Answer: SignatureEvidence{}, Errors: []int{gateway.CodeNotFound}}},
+		{Method: http.MethodGet, Pattern: "/v1/packages/{sha256}/evidence/{answer}", Allow: readers, Handle: a.getAnswer, Doc: Doc{
+			Summary: "A CRL or OCSP response that the evidence refers to, DER.", Tag: "packages", Type: "application/octet-stream",
+			Errors: []int{gateway.CodeNotFound}}},
+		{Method: http.MethodGet, Pattern: "/v1/packages/{sha256}/verdict", Allow: readers, Handle: a.getVerdict, Doc: Doc{
+			Summary: "Verdict on the signatures in the words of EN 319 102-1, as of acceptance and by the answers kept then.", Tag: "packages",
+			Type: jsonType, Errors: []int{gateway.CodeNotFound, gateway.CodeDestroyed}}},
 
 		{Method: http.MethodGet, Pattern: "/v1/documents", Allow: readers, Handle: a.getDocuments, Doc: Doc{
 			Summary: "One page of a register: outgoing or incoming documents of an organisation.", Tag: "documents", Query: registerQuery,
