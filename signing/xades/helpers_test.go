@@ -124,7 +124,9 @@ func (p *pki) issue(name string, key crypto.Signer, by holder, change func(*x509
 	if by.cert == nil {
 		by = holder{key, c}
 	} else {
-		c.CRLDistributionPoints = []string{"http://crl.example/" + by.cert.Subject.CommonName}
+		if len(c.OCSPServer) == 0 {
+			c.CRLDistributionPoints = []string{"http://crl.example/" + by.cert.Subject.CommonName}
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, c, by.cert, key.Public(), by.key)
 	if err != nil {

@@ -6,11 +6,13 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/tram-exchange/tram/internal/judges"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/tsp"
 	"github.com/tram-exchange/tram/signing/xades"
 )
 
@@ -89,6 +91,44 @@ func TestDSSAcceptsLevels(t *testing.T) {
 					t.Errorf("%s %s %s: %s", name, alg, level, opinion)
 				}
 			}
+		}
+	}
+}
+
+// TestDSSAcceptsOthers has DSS judge the unusual: OCSP, several time-stamping authorities, several signatures.
+func TestDSSAcceptsOthers(t *testing.T) {
+	p, dss, dir := newPKI(t), judges.DSS(t), t.TempDir()
+	m := material(t, p, dir)
+	m.At, m.CRLs = now.Add(2*time.Hour), nil
+	several := p.options(xades.LevelA, now)
+	several.Also = []tsp.Stamper{p.stamper(p.tsa2, now)}
+	person := sign(t, documents["edxml"], p.person, p, xades.SignOptions{SignOptions: signing.SignOptions{IDs: []string{"header", "manifest", "attachment-1"}}})
+	both := func(first []byte) []byte {
+		return augment(t, sign(t, string(first), p.rsa, p, xades.SignOptions{}), xadesSkipping(p))
+	}
+	for name, c := range map[string]struct {
+		doc  []byte
+		want []string
+	}{
+		"OCSP":                     {withOCSP(t, p), []string{"XAdES-BASELINE-LTA"}},
+		"two authorities":          {augment(t, sign(t, documents["generic"], p.ecdsa, p, xades.SignOptions{}), several), []string{"XAdES-BASELINE-LTA"}},
+		"person first":             {both(augment(t, person, p.options(xades.LevelA, now))), []string{"XAdES-BASELINE-LTA", "XAdES-BASELINE-LTA"}},
+		"person left as he is":     {both(person), []string{"XAdES-BASELINE-B", "XAdES-BASELINE-LTA"}},
+		"issuer and serial number": {augment(t, sign(t, documents["tram"], p.rsa, p, xades.SignOptions{IssuerSerial: true}), p.options(xades.LevelLT, now)), []string{"XAdES-BASELINE-LT"}},
+	} {
+		opinion, err := dss.Validate(write(t, dir, "other.xml", c.doc), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var levels []string
+		for _, s := range opinion.Signatures {
+			levels = append(levels, s.Level)
+			if len(s.Structure) > 0 {
+				t.Errorf("%s: %s", name, opinion)
+			}
+		}
+		if !opinion.Passed() || !slices.Equal(levels, c.want) {
+			t.Errorf("%s: %s", name, opinion)
 		}
 	}
 }
