@@ -10,6 +10,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -50,7 +52,9 @@ func newCSCServer(t *testing.T) *cscServer {
 	s := &cscServer{t: t, keys: map[string]crypto.Signer{}, cert: map[string]*x509.Certificate{}, calls: map[string]int{}, fail: map[string][]int{},
 		sads: map[string][]string{}, results: map[string][]string{}, arrived: make(chan struct{}, 16)}
 	s.add("rsa", testRSA())
-	s.http = httptest.NewTLSServer(http.HandlerFunc(s.serve))
+	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.http.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse the certificate
+	s.http.StartTLS()
 	t.Cleanup(s.http.Close)
 	return s
 }

@@ -189,7 +189,7 @@ func ordered(key crypto.Signer, certs []*x509.Certificate) []*x509.Certificate {
 	for len(chain) < 10 {
 		last := chain[len(chain)-1]
 		j := slices.IndexFunc(certs, func(c *x509.Certificate) bool {
-			return string(c.RawSubject) == string(last.RawIssuer) && !slices.Contains(chain, c) && last.CheckSignatureFrom(c) == nil
+			return string(c.RawSubject) == string(last.RawIssuer) && !slices.ContainsFunc(chain, c.Equal) && last.CheckSignatureFrom(c) == nil
 		})
 		if j < 0 {
 			break

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"sync"
 
 	"github.com/miekg/pkcs11"
@@ -55,8 +56,10 @@ func openToken(ctx context.Context, ref Ref, o Options) (*Key, error) {
 		if err := k.locate(s); err != nil {
 			return err
 		}
-		var err error
-		chain, err = k.certificates(s)
+		all, err := k.certificates(s)
+		if slices.ContainsFunc(all, func(c *x509.Certificate) bool { return signingKeyEqual(c.PublicKey, k.pub) }) {
+			chain = all // else the key has none yet
+		}
 		return err
 	}); err != nil {
 		return nil, err
@@ -252,20 +255,14 @@ func (k *tokenKey) certificates(s session) ([]*x509.Certificate, error) {
 		return nil, err
 	}
 	var out []*x509.Certificate
-	fits := false
 	for _, o := range objects {
 		c, err := k.readCertificate(s, o)
 		if lost(err) {
 			return nil, err
 		}
-		if err != nil {
-			continue // of another kind, or damaged: it is not needed
+		if err == nil { // else of another kind, or damaged: it is not needed
+			out = append(out, c)
 		}
-		fits = fits || signingKeyEqual(c.PublicKey, k.pub)
-		out = append(out, c)
-	}
-	if !fits {
-		return nil, nil // the key has none yet
 	}
 	return out, nil
 }
@@ -486,7 +483,7 @@ func importToToken(ctx context.Context, ref Ref, chain []*x509.Certificate, o Op
 			return err
 		}
 		for i, c := range chain {
-			if containsCertificate(present, c) {
+			if slices.ContainsFunc(present, c.Equal) {
 				continue
 			}
 			if err := k.addCertificate(s, c, i == 0); err != nil {
@@ -495,15 +492,6 @@ func importToToken(ctx context.Context, ref Ref, chain []*x509.Certificate, o Op
 		}
 		return nil
 	})
-}
-
-func containsCertificate(list []*x509.Certificate, c *x509.Certificate) bool {
-	for _, p := range list {
-		if p.Equal(c) {
-			return true
-		}
-	}
-	return false
 }
 
 func (k *tokenKey) addCertificate(s session, c *x509.Certificate, own bool) error {
