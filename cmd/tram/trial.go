@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,7 +68,7 @@ func openTrialCA(c *Config) (*trialca.Authority, error) {
 }
 
 func trialCommand() *cobra.Command {
-	var config, code, name, out string
+	var config, code, name, out, services string
 	var useRSA bool
 	cmd := &cobra.Command{Use: "trial", Short: "Chỉ để thử nghiệm / for trying out only"}
 	agency := &cobra.Command{
@@ -84,6 +85,10 @@ func trialCommand() *cobra.Command {
 			ca, err := openTrialCA(c)
 			if err != nil {
 				return err
+			}
+			if services != "" {
+				base := strings.TrimSuffix(services, "/")
+				ca.Places = trialca.Places{CRL: base + "/ca.crl", OCSP: base + "/ocsp", Issuer: base + "/ca.crt"}
 			}
 			admin, err := adminIdentity(c)
 			if err != nil {
@@ -118,8 +123,9 @@ func trialCommand() *cobra.Command {
 	fs.StringVar(&name, "name", "", "its name (required)")
 	fs.StringVarP(&out, "output", "o", "", "folder to make (default: the code)")
 	fs.BoolVar(&useRSA, "rsa", false, "RSA-2048 instead of P-256")
+	fs.StringVar(&services, "services", "", "URL of tram trial serve: the certificate names it as the place to ask whether it was revoked")
 	_ = agency.MarkFlagRequired("code")
 	_ = agency.MarkFlagRequired("name")
-	cmd.AddCommand(agency)
+	cmd.AddCommand(agency, trialRevokeCommand(), trialCRLCommand(), trialServeCommand())
 	return cmd
 }
