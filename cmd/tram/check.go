@@ -39,7 +39,7 @@ type checkedPackage struct {
 // checkOptions are the flags of the command.
 type checkOptions struct {
 	trustDir, at, policyFile, detachedDir string
-	json, printPolicy                     bool
+	json, printPolicy, online             bool
 }
 
 func checkCommand() *cobra.Command {
@@ -71,13 +71,15 @@ what. Without it no certificate can lead to a trusted authority, and the answer 
 	fs.StringVar(&o.at, "at", "", "judge as of this time (RFC 3339; default now)")
 	fs.StringVar(&o.policyFile, "policy", "", "policy file (see --print-policy)")
 	fs.StringVar(&o.detachedDir, "detached", "", "folder with the files that signatures refer to outside the document, by name")
+	fs.BoolVar(&o.online, "online", false, "ask the OCSP responders and CRLs that certificates name (default: only what is at hand)")
 	fs.BoolVar(&o.json, "json", false, "print one JSON object")
 	fs.BoolVar(&o.printPolicy, "print-policy", false, "print the default policy as a file with comments")
 	return cmd
 }
 
 func (o *checkOptions) run(ctx context.Context, file string, out io.Writer) error {
-	vo, err := o.judgeOptions()
+	vo, done, err := o.judgeOptions()
+	defer done()
 	if err != nil {
 		return err
 	}
@@ -99,28 +101,43 @@ func (o *checkOptions) run(ctx context.Context, file string, out io.Writer) erro
 }
 
 // judgeOptions reads what the flags name.
-func (o *checkOptions) judgeOptions() (verdict.Options, error) {
-	vo := verdict.Options{At: time.Now()}
-	var err error
+// The caller calls done in the end, whatever the error.
+func (o *checkOptions) judgeOptions() (vo verdict.Options, done func(), err error) {
+	vo, done = verdict.Options{At: time.Now()}, func() {}
 	if o.at != "" {
 		if vo.At, err = time.Parse(time.RFC3339, o.at); err != nil {
-			return vo, fmt.Errorf("couldn't read --at: %w", err)
+			return vo, done, fmt.Errorf("couldn't read --at: %w", err)
 		}
 	}
 	if o.policyFile != "" {
 		if vo.Policy, err = verdict.LoadPolicy(o.policyFile); err != nil {
-			return vo, err
+			return vo, done, err
 		}
 	}
-	if o.trustDir == "" {
-		vo.Trust, err = signing.NewTrust(nil, true)
-		return vo, err
+	if o.detachedDir != "" {
+		folder, err := openDetached(o.detachedDir)
+		if err != nil {
+			return vo, done, err
+		}
+		vo.Detached, done = folder.find, folder.close
 	}
-	if vo.Trust, err = signing.LoadTrust(o.trustDir, true); err != nil {
-		return vo, err
+	var sources []revocation.Source
+	vo.Trust, err = signing.NewTrust(nil, true)
+	if o.trustDir != "" {
+		if vo.Trust, err = signing.LoadTrust(o.trustDir, true); err != nil {
+			return vo, done, err
+		}
+		folder, err := revocation.LoadFolder(o.trustDir)
+		if err != nil {
+			return vo, done, err
+		}
+		sources = append(sources, folder)
 	}
-	vo.Revocation, err = revocation.LoadFolder(o.trustDir)
-	return vo, err
+	if o.online {
+		sources = append(sources, revocation.NewOnline(revocation.OnlineOptions{Now: time.Now}))
+	}
+	vo.Revocation = verdict.JoinSources(sources...)
+	return vo, done, err
 }
 
 // checkFile judges a file. An error means that it could not be read.

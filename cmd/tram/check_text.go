@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -112,7 +113,7 @@ func (p palette) signature(n int, s *verdict.SignatureVerdict) {
 	p.line("  ", "bảo vệ / covers", covers(s))
 	for _, t := range s.Timestamps {
 		p.line("  ", "dấu thời gian / stamp", fmt.Sprintf("%s, %s, %s", local(t.Time), t.Signer, t.Indication))
-		p.checks("    ", t.Checks)
+		p.checks("    ", slices.DeleteFunc(slices.Clone(t.Checks), func(c verdict.Check) bool { return c.ID == verdict.CheckTrial }))
 	}
 	p.checks("  ", s.Checks)
 }
@@ -136,12 +137,15 @@ func covers(s *verdict.SignatureVerdict) string {
 	for _, r := range s.References {
 		switch {
 		case strings.Contains(r.Type, "SignedProperties"):
-		case !r.OK:
-			parts = append(parts, r.URI+" (không khớp / does not fit)")
-		case r.URI == "":
-			parts = append(parts, "văn bản / the document")
 		default:
-			parts = append(parts, r.URI)
+			name := r.URI
+			if name == "" {
+				name = "văn bản / the document"
+			}
+			if !r.OK {
+				name += " (không khớp / does not fit)"
+			}
+			parts = append(parts, name)
 		}
 	}
 	return strings.Join(parts, ", ")

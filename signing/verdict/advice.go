@@ -17,7 +17,7 @@ var advice = map[string]sentence{
 	CheckPurpose:         {"Đề nghị ký lại bằng chứng thư được cấp cho mục đích này.", "Ask for a signature with a certificate that was issued for this purpose."},
 	CheckKeyUsage:        {"Đề nghị ký lại bằng chứng thư được cấp để ký.", "Ask for a signature with a certificate that is meant for signing."},
 	CheckValidity:        {"Tìm bằng chứng về thời điểm ký (dấu thời gian, biên nhận), hoặc đề nghị ký lại.", "Look for proof of when it was signed (a time-stamp, a receipt), or ask for a new signature."},
-	CheckRevocation:      {"Đặt CRL mới của nơi cấp vào thư mục --trust, hoặc chạy với --online; nếu chứng thư đã bị thu hồi, liên hệ nơi ký.", "Put the issuer's current CRL into the --trust folder, or use --online; if the certificate is revoked, ask the signer."},
+	CheckRevocation:      {"Đặt CRL mới của nơi cấp vào thư mục --trust, hoặc chạy với --online.", "Put the issuer's current CRL into the --trust folder, or use --online."},
 	CheckAlgorithm:       {"Đề nghị ký lại bằng RSASSA-PSS hoặc ECDSA với SHA-256 trở lên.", "Ask for a signature with RSASSA-PSS or ECDSA and SHA-256 or better."},
 	CheckDigestAlgorithm: {"Đề nghị ký lại với SHA-256 trở lên; văn bản cũ: dùng chính sách có thời hạn (--policy).", "Ask for a signature with SHA-256 or better; for old documents use a policy with dates (--policy)."},
 	CheckKeySize:         {"Đề nghị ký lại bằng khoá RSA từ 2048 bit hoặc ECDSA từ 256 bit.", "Ask for a signature with an RSA key of 2048 bits or an ECDSA key of 256 bits, or more."},
@@ -35,5 +35,9 @@ func (c Check) Advice() (vi, en string) {
 		return "", ""
 	}
 	a := advice[c.ID]
+	if c.ID == CheckRevocation && c.Result == Failed {
+		a = sentence{"Tìm bằng chứng rằng văn bản có trước khi thu hồi (dấu thời gian, biên nhận), hoặc liên hệ nơi ký.",
+			"Look for proof that the document is older than the revocation (a time-stamp, a receipt), or ask the signer."}
+	}
 	return a.vi, a.en
 }

@@ -130,11 +130,19 @@ func (v *Verdict) coverage(l *checklist, rep *signing.Report, o *Options) {
 	if o.Kind == "" {
 		return
 	}
+	unsure := false
 	for i := range rep.Signatures {
-		if s := &rep.Signatures[i]; s.InHeader && s.Whole() && v.Signatures[i].OK() {
-			l.pass(CheckOrganisation, "")
-			return
+		if s := &rep.Signatures[i]; s.InHeader && s.Whole() && s.ValueOK {
+			if v.Signatures[i].OK() {
+				l.pass(CheckOrganisation, "")
+				return
+			}
+			unsure = true
 		}
+	}
+	if unsure {
+		l.fail(CheckOrganisation, Unknown, indeterminate(SigConstraintsFailure), "")
+		return
 	}
 	l.fail(CheckOrganisation, Failed, indeterminate(SigConstraintsFailure), "")
 }

@@ -83,7 +83,7 @@ func (m *material) join(more revocation.Source) revocation.Source {
 	if m.source == nil {
 		return more
 	}
-	return joinSources(m.source, more)
+	return JoinSources(m.source, more)
 }
 
 // certificateProperty tells whether the signer named this certificate in what he signed (EN 319 102-1, 5.2.8.4.2). Where

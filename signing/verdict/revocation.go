@@ -105,15 +105,20 @@ func describeAnswer(a *revocation.Answer) string {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// sources joins those that are there, keeping what they know about issuers.
+// sources are asked one after the other.
 type sources []revocation.Source
 
-func joinSources(all ...revocation.Source) revocation.Source {
+// JoinSources is revocation.Join, but what the sources know about issuers is kept: where one has a list of an issuer, revocation
+// is required of its certificates (policy when-named). Nil ones are left out; of none there is nil.
+func JoinSources(all ...revocation.Source) revocation.Source {
 	var s sources
 	for _, one := range all {
 		if one != nil {
 			s = append(s, one)
 		}
+	}
+	if len(s) == 0 {
+		return nil
 	}
 	return s
 }

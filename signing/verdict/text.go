@@ -56,8 +56,9 @@ var sentences = map[string]map[Result]sentence{
 		Ignored: {"Chính sách không đòi hỏi ký toàn bộ văn bản.", "Policy does not ask that the whole document be signed."},
 	},
 	CheckOrganisation: {
-		Passed: {"Chữ ký của cơ quan đứng đúng chỗ và bảo vệ toàn bộ gói tin.", "The organisation's signature stands in the header and covers the whole package."},
-		Failed: {"Không có chữ ký của cơ quan trong phần đầu bảo vệ toàn bộ gói tin.", "No signature in the header covers the whole package."},
+		Passed:  {"Chữ ký của cơ quan đứng đúng chỗ và bảo vệ toàn bộ gói tin.", "The organisation's signature stands in the header and covers the whole package."},
+		Failed:  {"Không có chữ ký của cơ quan trong phần đầu bảo vệ toàn bộ gói tin.", "No signature in the header covers the whole package."},
+		Unknown: {"Chữ ký bảo vệ toàn bộ gói tin chưa được kết luận là hợp lệ.", "The signature that covers the whole package is not found valid."},
 	},
 	CheckSchema: {
 		Passed: {"Gói tin đúng cấu trúc quy định.", "The package has the form that is prescribed."},
@@ -112,7 +113,7 @@ var sentences = map[string]map[Result]sentence{
 	},
 	CheckRevocation: {
 		Passed: {"Chứng thư không bị thu hồi trước thời điểm ký được chứng minh.", "The certificate was not revoked before the time that is proved."},
-		Failed: {"Chứng thư đã bị thu hồi hoặc tạm dừng.", "The certificate was revoked or suspended."},
+		Failed: {"Chứng thư đã bị thu hồi hoặc tạm dừng, và không có gì chứng minh chữ ký có trước đó.", "The certificate was revoked or suspended, and nothing proves that the signature is older."},
 		Unknown: {"Không có thông tin thu hồi đủ mới; hãy thử lại sau hoặc bổ sung CRL, OCSP.",
 			"There is no revocation information that is fresh enough; try later, or supply a CRL or OCSP answer."},
 		Warning: {"Chứng thư không nêu nguồn thông tin thu hồi nào.", "The certificate names no source of revocation information."},

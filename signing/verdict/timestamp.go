@@ -299,5 +299,5 @@ func (j *judgement) stampSource(token *tsp.Token) revocation.Source {
 	}
 	own := revocation.NewOffline(raws...)
 	own.Certify(token.Certificates...)
-	return joinSources(own, more)
+	return JoinSources(own, more)
 }
