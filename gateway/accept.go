@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -303,7 +304,7 @@ func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
 	h.body.lent = false
 	if !recorded {
 		acc, _, err := h.n.earlier(ctx, o.earlier.Position)
-		acc.Warnings = p.warnings
+		acc.Warnings = slices.Concat(p.warnings, p.notes)
 		return acc, err
 	}
 	if p.stream == directory.Stream {
@@ -319,7 +320,7 @@ func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
 	return Accepted{
 		SHA256: h.body.digest, Kind: string(h.kind), Document: documentKey(p.stream), Stream: p.stream,
 		Position: first.Position, At: first.Statement.Time, Assurance: p.assurance,
-		Resent: o.resent, Receipt: receipt, Warnings: p.warnings,
+		Resent: o.resent, Receipt: receipt, Warnings: slices.Concat(p.warnings, p.notes),
 	}, nil
 }
 

@@ -128,14 +128,16 @@ func DecodeEvidence(b []byte) (Evidence, error) {
 // node it is remembered: a signer's second package costs a map look-up.
 func (n *Node) evidence(chains [][]*x509.Certificate, found []*standing, p *policy.Policy, peer *hop) ([]byte, error) {
 	sum := sha256.New()
-	for _, chain := range chains {
+	for i, chain := range chains {
+		if i < len(found) {
+			sum.Write(found[i].key[:])
+			sum.Write(found[i].sum[:])
+			continue
+		}
 		for _, c := range chain {
 			sum.Write(c.Raw)
 		}
 		sum.Write([]byte{0})
-	}
-	for _, st := range found {
-		sum.Write(st.sum[:])
 	}
 	sum.Write(binary.BigEndian.AppendUint64(nil, uint64(p.RevocationMaxAge)))
 	key := events.Digest(sum.Sum(nil))

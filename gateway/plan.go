@@ -20,7 +20,8 @@ type plan struct {
 	actor     string
 	assurance string
 	evidence  []byte
-	warnings  []Warning
+	warnings  []Warning // of reading and deciding
+	notes     []Warning // of judging the signatures
 	decide    func(ctx context.Context, history []events.Event) ([]events.New, outcome, error)
 }
 

@@ -251,7 +251,7 @@ func (h *handIn) revoked(ctx context.Context, pl *plan) error {
 				return err
 			}
 			if st.worst == revocation.Unknown && st.named {
-				pl.warnings = append(pl.warnings, Warning{Code: "revocation-unknown", Detail: st.refuse.Certificate.Subject.CommonName})
+				pl.notes = append(pl.notes, Warning{Code: "revocation-unknown", Detail: st.refuse.Certificate.Subject.CommonName})
 			}
 			found = append(found, st)
 		}
