@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/cms"
 )
 
 // Names of the signature schemes in a policy.
@@ -121,4 +122,13 @@ func (l *checklist) constrain(id string, s standing, detail string) {
 	default:
 		l.fail(id, Failed, indeterminate(CryptoConstraintsFailure), detail)
 	}
+}
+
+// cmsAt judges the algorithm of a CMS signature.
+func (p *Policy) cmsAt(by *cms.Signer, t time.Time) (s standing, words string) {
+	hash := by.Hash
+	if by.Algorithm.Hash != 0 {
+		hash = by.Algorithm.Hash
+	}
+	return max(p.signatureAt(cmsSchemes[by.Algorithm.Kind], t), p.digestAt(digestName(hash), t)), fmt.Sprintf("%s, %s", by.Algorithm.Kind, hash)
 }

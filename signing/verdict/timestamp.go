@@ -1,14 +1,11 @@
 package verdict
 
 import (
-	"bytes"
+	"crypto"
 	"crypto/x509"
 	"fmt"
 	"slices"
 
-	"github.com/tram-exchange/tram/signing"
-	"github.com/tram-exchange/tram/signing/cms"
-	"github.com/tram-exchange/tram/signing/revocation"
 	"github.com/tram-exchange/tram/signing/tsp"
 	"github.com/tram-exchange/tram/signing/xades"
 )
@@ -33,7 +30,6 @@ type stamped struct {
 	kind  string
 	ts    *xades.TimeStamp
 	token *tsp.Token
-	list  checklist
 	v     Timestamp
 }
 
@@ -82,101 +78,26 @@ func (j *judgement) listStamps() []*stamped {
 
 // stamp judges one time-stamp.
 func (j *judgement) stamp(s *stamped) error {
-	token, err := tsp.Parse(s.ts.Token)
+	v, err := JudgeToken(j.ctx, s.ts.Token, TokenOptions{Others: j.material.certificates, Imprint: func(h crypto.Hash) ([]byte, error) { return j.imprint(s, h) },
+		ChainOptions: ChainOptions{Trust: j.o.Trust, Policy: j.o.Policy, At: j.known.of(s.ts.Token), Now: j.o.At,
+			Revocation: j.material.join(j.o.Revocation), Existed: j.known.of}})
 	if err != nil {
-		s.list.fail(CheckTimestampFormat, Failed, failed(FormatFailure), err.Error())
-		s.conclude()
-		return nil
-	}
-	token.Supply(j.material.certificates)
-	s.token = token
-	s.v.Time, s.v.Policy, s.v.Checked = token.Time.UTC(), token.Policy, j.known.of(s.ts.Token).UTC()
-	s.list.pass(CheckTimestampFormat, "")
-	if err := j.imprint(s); err != nil {
 		return err
 	}
-	if err := token.VerifySignature(); err != nil {
-		s.list.fail(CheckTimestampValue, Failed, failed(SigCryptoFailure), err.Error())
-	} else {
-		s.list.pass(CheckTimestampValue, "")
-	}
-	if token.Signer == nil {
-		s.list.fail(CheckSigningCert, Unknown, indeterminate(NoSigningCertificate), "")
-		s.conclude()
-		return nil
-	}
-	s.v.Signer = token.Signer.Subject.String()
-	err = j.stampSigner(s)
-	s.conclude()
-	return err
+	s.token, s.v = v.Token, v.Timestamp
+	s.v.Kind = s.kind
+	j.v.Evidence = append(j.v.Evidence, v.Evidence...)
+	return nil
 }
 
-func (s *stamped) conclude() { s.v.Checks, s.v.Conclusion = s.list.checks, s.list.conclusion() }
-
-// imprint tells whether the token is over these bytes. An error means that they could not be read.
-func (j *judgement) imprint(s *stamped) error {
+// imprint computes what a time-stamp should be over.
+func (j *judgement) imprint(s *stamped, h crypto.Hash) ([]byte, error) {
 	if s.kind == stampArchive {
-		j.digested += j.src.Size() * int64(len(j.res.References)+1)
-		if j.digested > maxStampBytes {
-			s.list.fail(CheckTimestampImprint, Failed, failed(FormatFailure), fmt.Sprintf("more than %d bytes to digest again", int64(maxStampBytes)))
-			return nil
+		if j.digested += j.src.Size() * int64(len(j.res.References)+1); j.digested > maxStampBytes {
+			return nil, fmt.Errorf("more than %d bytes to digest again", int64(maxStampBytes))
 		}
 	}
-	if standing := j.o.Policy.digestAt(digestName(s.token.Hash), s.v.Checked); standing != allowed {
-		s.list.constrain(CheckDigestAlgorithm, standing, s.token.HashOID.String())
-	}
-	if digestName(s.token.Hash) == "" {
-		return nil
-	}
-	want, err := s.ts.Imprint(j.ctx, j.src, j.res, s.token.Hash)
-	switch {
-	case j.ctx.Err() != nil:
-		return j.ctx.Err()
-	case err != nil:
-		s.list.fail(CheckTimestampImprint, Failed, indeterminate(SignedDataNotFound), err.Error())
-	case !bytes.Equal(want, s.token.Imprint):
-		s.list.fail(CheckTimestampImprint, Failed, failed(HashFailure), fmt.Sprintf("%x, %x", s.token.Imprint, want))
-	default:
-		s.list.pass(CheckTimestampImprint, "")
-	}
-	return nil
-}
-
-var cmsSchemes = map[cms.Kind]string{cms.RSAPKCS1: sigPKCS1, cms.RSAPSS: sigPSS, cms.ECDSA: sigECDSA}
-
-// stampSigner judges who made the token, at the earliest time at which the token is proved to have existed.
-func (j *judgement) stampSigner(s *stamped) error {
-	token := s.token
-	if err := token.CheckSigner(); err != nil {
-		s.list.fail(CheckTimestampSigner, Failed, indeterminate(ChainConstraintsFailure), err.Error())
-	} else {
-		s.list.pass(CheckTimestampSigner, "")
-	}
-	others := append(slices.Clone(token.Certificates), j.material.certificates...)
-	cv, err := JudgeChain(j.ctx, token.Signer, others, ChainOptions{Trust: j.o.Trust, Policy: j.o.Policy, At: s.v.Checked, Now: j.o.At,
-		Purposes: []signing.Purpose{signing.PurposeTimeStamp}, Revocation: j.stampSource(token), Existed: j.known.of})
-	if err != nil {
-		return err
-	}
-	s.list.checks = append(s.list.checks, cv.Checks...)
-	if !cv.OK() {
-		s.list.decide(cv.Conclusion)
-	}
-	j.v.Evidence = append(j.v.Evidence, cv.Revocation.Evidence()...)
-	if cv.Chain != nil {
-		if err := token.CheckChain(cv.Chain); err != nil {
-			s.list.fail(CheckSigningCertProp, Failed, indeterminate(SigConstraintsFailure), err.Error())
-		}
-	}
-	by := token.Message.Signers[0]
-	hash := by.Hash
-	if by.Algorithm.Hash != 0 {
-		hash = by.Algorithm.Hash
-	}
-	p := j.o.Policy
-	s.list.constrain(CheckAlgorithm, max(p.signatureAt(cmsSchemes[by.Algorithm.Kind], s.v.Checked), p.digestAt(digestName(hash), s.v.Checked)),
-		fmt.Sprintf("%s, %s", by.Algorithm.Kind, hash))
-	return nil
+	return s.ts.Imprint(j.ctx, j.src, j.res, h)
 }
 
 // proved notes what a sound time-stamp proves to have existed at its time.
@@ -288,16 +209,4 @@ func (j *judgement) proveLate(c *x509.Certificate, cv *ChainVerdict) {
 	case cv.SubIndication == OutOfBoundsNoPOE && c.NotAfter.Before(j.notBefore):
 		cv.Conclusion = failed(Expired)
 	}
-}
-
-// stampSource is where the revocation of a time-stamp's signer is asked: also what the token itself carries.
-func (j *judgement) stampSource(token *tsp.Token) revocation.Source {
-	more := j.material.join(j.o.Revocation)
-	raws := append(slices.Clone(token.Message.CRLs), token.Message.OCSPs...)
-	if len(raws) == 0 {
-		return more
-	}
-	own := revocation.NewOffline(raws...)
-	own.Certify(token.Certificates...)
-	return JoinSources(own, more)
 }
