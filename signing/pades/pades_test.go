@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -86,7 +87,7 @@ func TestReadRevisions(t *testing.T) {
 			w, office := newWorld(t, trialca.P256), newWorld(t, trialca.RSA2048)
 			p := newPDF(style)
 			p.sign(t, w, "ca-nhan", how{entries: words(reason)})
-			p.sign(t, office, "co-quan", how{})
+			p.sign(t, office, "co-quan", how{entries: words("Ký số của cơ quan")})
 			p.store([][]byte{w.ca.Certificate.Raw, office.ca.Certificate.Raw}, [][]byte{{0x30, 0x00}})
 			p.sign(t, w, "dau-thoi-gian", how{sub: "ETSI.RFC3161"})
 			d := read(t, p.b)
@@ -228,7 +229,7 @@ func attacks() []attack {
 func wrapped(t testing.TB, w *world) []byte {
 	p := newPDF("table")
 	p.hide = true
-	p.sign(t, w, "a", how{})
+	p.sign(t, w, "a", how{room: 1400})
 	p.hide = false
 	p.revise([]object{{catalogObject, p.catalog(), ""}})
 	return p.b
@@ -237,7 +238,7 @@ func wrapped(t testing.TB, w *world) []byte {
 // copied appends a copy of the signature dictionary and lists that instead: its Contents stands elsewhere than its ranges say.
 func copied(t testing.TB, w *world) []byte {
 	p := newPDF("table")
-	p.sign(t, w, "a", how{})
+	p.sign(t, w, "a", how{room: 1400})
 	s := string(p.b)
 	from := strings.LastIndex(s, "<</Type/Sig/")
 	dict := s[from : from+strings.Index(s[from:], "\nendobj")]
@@ -361,7 +362,7 @@ func TestErrorsOfTheSource(t *testing.T) {
 	}
 }
 
-// Every octet of a signed file changed in turn: it is not intact any more, except in the digits and white space that fill up Contents.
+// Every octet of a signed file changed in turn: it is not intact any more, except within Contents, of which every fifth is tried.
 func TestMutations(t *testing.T) {
 	w := newWorld(t, trialca.P256)
 	p := newPDF("table")
@@ -369,11 +370,14 @@ func TestMutations(t *testing.T) {
 	good := read(t, p.b).Signatures[0]
 	open, shut := good.ByteRange[1], good.ByteRange[2]
 	for i := range p.b {
+		inside := int64(i) > open && int64(i) < shut-1
+		if inside && i%5 > 0 {
+			continue
+		}
 		for _, x := range []byte{0x01, 0x80} {
 			b := slices.Clone(p.b)
 			b[i] ^= x
 			for _, s := range read(t, b).Signatures {
-				inside := int64(i) > open && int64(i) < shut-1
 				if s.Intact && !inside {
 					t.Fatalf("octet %d changed by %#x, and it holds", i, x)
 				}
@@ -398,13 +402,11 @@ func TestBigFile(t *testing.T) {
 	if len(d.Signatures) != 1 || !d.Signatures[0].Intact {
 		t.Fatalf("%+v", d)
 	}
-	result := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for range b.N {
-			read(b, p.b)
-		}
-	})
-	if n := result.AllocedBytesPerOp(); n > 4<<20 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	read(t, p.b)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
 		t.Fatalf("%d octets of memory for a file of %d", n, len(p.b))
 	}
 }

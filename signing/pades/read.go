@@ -189,8 +189,9 @@ func (m *material) full() bool {
 
 // levels says which of the levels of EN 319 142-1 each signature has, by what is there.
 func (r *reader) levels() {
-	for _, s := range r.doc.Signatures {
-		if s.SubFilter != "ETSI.CAdES.detached" || !s.Intact {
+	for _, c := range r.all {
+		s := c.sig
+		if s.SubFilter != "ETSI.CAdES.detached" || !s.Intact || date(c.d.get("M")).IsZero() { // M must be there (6.3)
 			continue
 		}
 		archived := slices.ContainsFunc(r.all, func(o *candidate) bool {

@@ -21,8 +21,8 @@ func good(t testing.TB, w *world) map[string][]byte {
 	out := map[string][]byte{}
 	for _, style := range []string{"table", "stream", "hybrid"} {
 		p := newPDF(style)
-		p.sign(t, w, "ca-nhan", how{room: 1400, entries: words(reason)})
-		p.sign(t, w, "co-quan", how{room: 3000, stamp: true})
+		p.sign(t, w, "ca-nhan", how{room: 2200, entries: words(reason)})
+		p.sign(t, w, "co-quan", how{room: 4000, stamp: true})
 		p.store([][]byte{w.ca.Certificate.Raw}, [][]byte{{0x30, 0x00}})
 		p.sign(t, w, "dau-thoi-gian", how{sub: "ETSI.RFC3161", room: 2000})
 		out["good-"+style] = p.b
