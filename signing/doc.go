@@ -33,6 +33,10 @@
 // enveloped-signature, which leaves out the Signature that the reference stands in, and behind it at most one canonicalisation
 // (without one, Canonical XML 1.0). Every reference is checked.
 //
+// In place of enveloped-signature may stand one XPath, in one of two forms with any prefix for the namespace of XML Signature, which leaves out
+// all Signature elements: XPath Filter 2.0 with Filter="subtract" and "/descendant::ds:Signature", or XPath with
+// "not(ancestor-or-self::ds:Signature)". Nothing is evaluated; other expressions are refused.
+//
 // A signature covers the whole document if it has a reference with URI="" and enveloped-signature whose digest fits. Not
 // covered are then the Signature element itself, comments, the XML declaration, white space outside the root, and how
 // things are written: white space and quotes in tags, references for characters, line ends, order of attributes.
