@@ -17,8 +17,8 @@ const maxKnown = 4096
 // keep their key in a new certificate.
 const maxChains = 8
 
-// knownCertificate is a certificate with the chains that were found before. That a chain exists does not depend on the
-// package it came in; whether it was valid and trusted then does, and is judged each time.
+// knownCertificate is a certificate with the chains that were found before. A chain is used again only if everything in it is
+// at hand again, so that the answer never depends on what was seen before; whether it was valid and trusted then is judged each time.
 type knownCertificate struct {
 	certificate *x509.Certificate
 	chains      []*knownChain // never empty
@@ -28,6 +28,7 @@ type knownChain struct {
 	certs    []*x509.Certificate // from the certificate to a root
 	from, to time.Time           // when all of the chain is valid
 	listed   [][]*Authority      // entries of each listed certificate of the chain, nearest first; the last are the root's
+	needs    []*x509.Certificate // those that are not in the list and have to come along
 }
 
 // CheckFor looks for a chain from c to a trusted root, with the help of others (certificates that came along), and judges it for
@@ -40,7 +41,7 @@ func (t *Trust) CheckFor(c *x509.Certificate, others []*x509.Certificate, at tim
 	k := t.known[key]
 	t.mu.RUnlock()
 	if k != nil {
-		if res, ok := k.judge(at, p); ok {
+		if res, ok := k.judge(others, at, p); ok && res.Refusal == Accepted {
 			return res
 		}
 	}
@@ -49,30 +50,42 @@ func (t *Trust) CheckFor(c *x509.Certificate, others []*x509.Certificate, at tim
 	if err == nil {
 		k = t.remember(key, c, k, chains)
 	}
-	if k == nil {
-		var expired x509.CertificateInvalidError
-		if errors.As(err, &expired) && expired.Reason == x509.Expired {
-			return validity(ChainResult{}, expired.Cert, at)
+	if k != nil {
+		if res, ok := k.judge(others, at, p); ok {
+			return res
 		}
-		return ChainResult{Refusal: UntrustedCertificate, Err: err}
 	}
-	res, _ := k.judge(at, p)
-	return res
+	var expired x509.CertificateInvalidError
+	if errors.As(err, &expired) && expired.Reason == x509.Expired {
+		return validity(ChainResult{}, expired.Cert, at)
+	}
+	return ChainResult{Refusal: UntrustedCertificate, Err: err}
 }
 
-// judge picks the first chain that will do, or tells what is wrong with the best one.
-func (k *knownCertificate) judge(at time.Time, p Purpose) (ChainResult, bool) {
-	var worst ChainResult
-	for i, kc := range k.chains {
+// judge picks the first chain that will do, or tells what is wrong with the best one. False: none is at hand.
+func (k *knownCertificate) judge(others []*x509.Certificate, at time.Time, p Purpose) (best ChainResult, found bool) {
+	for _, kc := range k.chains {
+		if !kc.atHand(others) {
+			continue
+		}
 		res := kc.judge(k.certificate, at, p)
 		if res.Refusal == Accepted {
 			return res, true
 		}
-		if i == 0 || !worst.ChainOK && res.ChainOK {
-			worst = res
+		if !found || !best.ChainOK && res.ChainOK {
+			best, found = res, true
 		}
 	}
-	return worst, false
+	return best, found
+}
+
+func (kc *knownChain) atHand(others []*x509.Certificate) bool {
+	for _, c := range kc.needs {
+		if !slices.ContainsFunc(others, func(o *x509.Certificate) bool { return o != nil && c.Equal(o) }) {
+			return false
+		}
+	}
+	return true
 }
 
 func (kc *knownChain) judge(c *x509.Certificate, at time.Time, p Purpose) ChainResult {
@@ -210,8 +223,13 @@ func (t *Trust) newKnownChain(chain []*x509.Certificate) *knownChain {
 			kc.to = c.NotAfter
 		}
 		// What the list says of an authority binds it when it certifies others, and the root always.
-		if entries := t.listed[sha256.Sum256(c.Raw)]; len(entries) > 0 && (i > 0 || len(chain) == 1) {
+		entries := t.listed[sha256.Sum256(c.Raw)]
+		switch {
+		case i == 0 && len(chain) > 1:
+		case len(entries) > 0:
 			kc.listed = append(kc.listed, entries)
+		default:
+			kc.needs = append(kc.needs, c)
 		}
 	}
 	return kc

@@ -225,6 +225,10 @@ func TestChainRules(t *testing.T) {
 			}
 		})
 	}
+	// What was seen before makes no difference.
+	if res := trust.Check(l.cert, nil, day); res.Refusal != signing.UntrustedCertificate {
+		t.Errorf("%q without the authority in between, which had come along before", res.Refusal)
+	}
 	if res := trust.Check(ofGone.cert, nil, day); res.Err == nil || !strings.Contains(res.Err.Error(), "hết hạn") {
 		t.Errorf("error %v, want one that names the expired anchor", res.Err)
 	}
