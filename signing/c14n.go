@@ -73,13 +73,18 @@ func (c *canonicalizer) reset(s *xmlstream.Scanner, m c14nMethod, whole bool, ou
 
 // token takes the next token.
 func (c *canonicalizer) token(t *xmlstream.Token) {
+	// What stands as it is behind what stands as it is needs no more than these lines.
 	switch t.Kind {
 	case xmlstream.StartElement:
-		c.start(t)
+		if c.apex || len(t.Decls) > 0 || c.m.exclusive && (t.Binding >= len(c.shown) || !c.shown[t.Binding]) || !isPlain(t) || !c.extend(t) {
+			c.start(t)
+		}
 	case xmlstream.EndElement:
-		c.end(t)
+		if n := len(c.undo); n > 0 && c.undo[n-1].depth >= t.Depth || len(t.Raw) != len(t.Name)+3 || !c.extend(t) {
+			c.end(t)
+		}
 	case xmlstream.Text:
-		if t.Depth > 0 {
+		if t.Depth > 0 && (t.HasRef || t.HasCR || t.HasGT || !c.extend(t)) {
 			c.text(t)
 		}
 	case xmlstream.CData:
@@ -132,6 +137,15 @@ func (c *canonicalizer) keep(start, end int64) {
 	if end-c.runStart >= runMax {
 		c.flushRun()
 	}
+}
+
+// extend is the quick form of keep for a token that goes on with the run, or false.
+func (c *canonicalizer) extend(t *xmlstream.Token) bool {
+	if t.Start != c.runEnd || t.End-c.runStart >= runMax {
+		return false
+	}
+	c.runEnd = t.End
+	return true
 }
 
 // write hands on bytes that differ from the source.

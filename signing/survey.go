@@ -223,7 +223,7 @@ func (v *survey) reset(s *xmlstream.Scanner) {
 }
 
 func (v *survey) start(t *xmlstream.Token, o *VerifyOptions) {
-	if len(t.Attrs) > 0 || t.Depth <= longestHeaderPath {
+	if t.Depth <= longestHeaderPath || hasPrefixed(t) {
 		v.track(t)
 	}
 	if v.collect != nil {
@@ -240,6 +240,16 @@ func (v *survey) start(t *xmlstream.Token, o *VerifyOptions) {
 	if len(v.open) > 0 {
 		v.inside(t)
 	}
+}
+
+// hasPrefixed reports whether some attribute has a prefix, which could be xml.
+func hasPrefixed(t *xmlstream.Token) bool {
+	for i := range t.Attrs {
+		if len(t.Attrs[i].Prefix) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // begin notes a Signature element.

@@ -8,6 +8,7 @@ const (
 	cName                  // may continue a name
 	cSpace                 // S production
 	cPlainAttr             // stands for itself inside an attribute value, whichever the quote
+	cPlainText             // stands for itself in text
 )
 
 // class is filled once from the productions of XML 1.0; bytes from 0x80 on have no class.
@@ -29,7 +30,12 @@ var class = func() (t [256]uint8) {
 		if c != '"' && c != '\'' && c != '&' && c != '<' {
 			t[c] |= cPlainAttr
 		}
+		if c != '<' && c != '&' && c != '>' {
+			t[c] |= cPlainText
+		}
 	}
+	t['\n'] |= cPlainText
+	t['\t'] |= cPlainText
 	return t
 }()
 

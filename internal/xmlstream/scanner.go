@@ -222,7 +222,7 @@ func (s *Scanner) Next() (*Token, error) {
 		return s.emptyEnd()
 	}
 	for {
-		st := s.scan(t)
+		st := s.quick(t)
 		if st == done {
 			if s.tokens++; s.tokens > s.lim.MaxTokens {
 				return nil, s.failAt(TooManyTokens, s.pos, "more than %d tokens", s.lim.MaxTokens)
@@ -237,6 +237,23 @@ func (s *Scanner) Next() (*Token, error) {
 			return nil, s.err
 		}
 	}
+}
+
+// quick is scan, which it leaves out where it can.
+func (s *Scanner) quick(t *Token) status {
+	if s.state != inContent || s.inCData || s.pos+1 >= len(s.buf) {
+		return s.scan(t)
+	}
+	if s.buf[s.pos] != '<' {
+		return s.text(t)
+	}
+	switch s.buf[s.pos+1] {
+	case '/':
+		return s.endTag(t)
+	case '?', '!':
+		return s.scan(t)
+	}
+	return s.startTag(t)
 }
 
 // scan tries to make one token of the bytes from s.pos on. When it says more it has changed nothing.

@@ -25,6 +25,81 @@ func cdataSpecial(x uint64) uint64 {
 	return ((x-' '*ones)&^x | (end-ones)&^end | x) & highs
 }
 
+// plainLines turns each line feed of x into a character without a meaning, so that lines do not interrupt a search.
+func plainLines(x uint64) uint64 {
+	const low = ^uint64(highs)
+	y := x ^ '\n'*ones
+	feeds := ^((y&low + low) | y | low) // 0x80 in the place of each line feed, exactly
+	return x | feeds>>2
+}
+
+// skipText returns the index of the first byte from i on that text has to look at. Most text is short or has letters beyond
+// ASCII, the rest is base64: so it goes by eight bytes first, and by 32 once nothing was found.
+func skipText(v []byte, i int) int {
+	for n := 0; i+8 <= len(v); n++ {
+		if n == 2 {
+			i = skipLongText(v, i)
+			if i+8 > len(v) {
+				break
+			}
+		}
+		if m := textSpecial(plainLines(binary.LittleEndian.Uint64(v[i:]))); m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+		i += 8
+	}
+	for i < len(v) && class[v[i]]&cPlainText != 0 {
+		i++
+	}
+	return i
+}
+
+// skipLongText passes over plain text in steps of 32 bytes.
+func skipLongText(v []byte, i int) int {
+	for i+32 <= len(v) {
+		w := v[i : i+32 : i+32]
+		a := textSpecial(plainLines(binary.LittleEndian.Uint64(w))) | textSpecial(plainLines(binary.LittleEndian.Uint64(w[8:])))
+		b := textSpecial(plainLines(binary.LittleEndian.Uint64(w[16:]))) | textSpecial(plainLines(binary.LittleEndian.Uint64(w[24:])))
+		if a|b != 0 {
+			break
+		}
+		i += 32
+	}
+	return i
+}
+
+// skipLetters passes over characters beyond ASCII and the plain ones between them, as words of Vietnamese have them, until there are
+// eight plain ones in a row. It returns the index it came to; more tells that v ends inside a character, fail that one is
+// invalid: it starts at the index.
+func skipLetters(v []byte, i int) (int, status) {
+	for plain := 0; i < len(v) && plain < 8; {
+		switch c := v[i]; {
+		case c < 0x80:
+			if class[c]&cPlainText == 0 {
+				return i, done
+			}
+			i++
+			plain++
+			continue
+		case c >= 0xC2 && c < 0xE0 && i+1 < len(v) && v[i+1]&0xC0 == 0x80:
+			i += 2
+		case c > 0xE0 && c < 0xEF && c != 0xED && i+2 < len(v) && v[i+1]&0xC0 == 0x80 && v[i+2]&0xC0 == 0x80:
+			i += 3 // neither overlong nor a surrogate, nor one of the last two
+		default:
+			_, n := runeAt(v[i:])
+			if n < 0 {
+				return i, fail
+			}
+			if n == 0 {
+				return i, more
+			}
+			i += n
+		}
+		plain = 0
+	}
+	return i, done
+}
+
 // text reads character data up to the next '<' or up to the end of a chunk.
 func (s *Scanner) text(t *Token) status {
 	v := s.buf[s.pos:]
@@ -37,29 +112,22 @@ func (s *Scanner) text(t *Token) status {
 	cut := false // a reference or character is not wholly in v
 scan:
 	for {
-		for i+8 <= len(v) {
-			if m := textSpecial(binary.LittleEndian.Uint64(v[i:])); m != 0 {
-				i += bits.TrailingZeros64(m) >> 3
-				break
-			}
-			i += 8
-		}
-		if i >= len(v) {
+		if i = skipText(v, i); i >= len(v) {
 			break
 		}
 		switch c := v[i]; {
+		case c == '<':
+			break scan
 		case c >= 0x80:
-			_, n := runeAt(v[i:])
-			if n < 0 {
+			var st status
+			i, st = skipLetters(v, i)
+			if st == fail {
 				return s.bad(Encoding, s.pos+i, "invalid UTF-8 or a character that XML does not allow")
 			}
-			if n == 0 {
+			if st == more {
 				cut = true
 				break scan
 			}
-			i += n
-		case c == '<':
-			break scan
 		case c == '&':
 			_, n := reference(v[i:])
 			if n == 0 {
