@@ -19,6 +19,7 @@ type TimeStamp struct {
 	Token            []byte // DER
 	Range            signing.Range
 
+	prefixes []string // PrefixList of the canonicalisation
 	includes []include
 	index    int  // among the unsigned properties
 	covers   part // what is stamped
@@ -47,6 +48,9 @@ func (p *Properties) timeStamps(to []TimeStamp, c *node, index int) []TimeStamp 
 	ts := TimeStamp{Namespace: c.uri, Name: c.local, ID: c.attrs["Id"], Canonicalization: signing.C14N10, Range: c.rng, index: index, covers: covered(c)}
 	if m := c.child(dsNamespace, "CanonicalizationMethod"); m != nil {
 		ts.Canonicalization = m.attrs["Algorithm"]
+		if list := m.child(signing.ExcC14N, "InclusiveNamespaces"); list != nil {
+			ts.prefixes = strings.Fields(list.attrs["PrefixList"])
+		}
 	}
 	if n := len(p.Unsigned); n > 0 {
 		ts.before = p.Unsigned[: n-1 : n-1] // the last is this one
@@ -107,7 +111,7 @@ func (t *TimeStamp) Imprint(ctx context.Context, src signing.Source, res *signin
 		return nil, fmt.Errorf("couldn't compute imprint of %s: digest %v is not known", t.Name, hash)
 	}
 	h := hash.New()
-	w := imprint{ctx: ctx, w: h, src: src, res: res, method: t.Canonicalization}
+	w := imprint{ctx: ctx, w: h, src: src, res: res, method: t.Canonicalization, prefixes: t.prefixes}
 	if err := w.write(t); err != nil {
 		return nil, fmt.Errorf("couldn't compute imprint of %s: %w", t.Name, err)
 	}
@@ -116,11 +120,12 @@ func (t *TimeStamp) Imprint(ctx context.Context, src signing.Source, res *signin
 
 // imprint writes what is time-stamped.
 type imprint struct {
-	ctx    context.Context
-	w      io.Writer
-	src    signing.Source
-	res    *signing.SignatureResult
-	method string
+	ctx      context.Context
+	w        io.Writer
+	src      signing.Source
+	res      *signing.SignatureResult
+	method   string
+	prefixes []string
 }
 
 func (w *imprint) write(t *TimeStamp) error {
@@ -187,7 +192,7 @@ func (w *imprint) elements(parts ...signing.Range) error {
 }
 
 func (w *imprint) element(part signing.Range) error {
-	return signing.Canonicalize(w.ctx, w.w, w.src, part, w.res.Elements.Context, w.method, nil)
+	return signing.Canonicalize(w.ctx, w.w, w.src, part, w.res.Elements.Context, w.method, w.prefixes)
 }
 
 func (w *imprint) references(want func(*signing.ReferenceResult) bool) error {
