@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/gateway/evidence"
+	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/asice"
+)
+
+// Over the API a container is made for one reader at a time of these; who waits longer than evidenceWait is told to come again.
+const (
+	evidenceAtOnce = 2
+	evidenceWait   = 30 * time.Second
+)
+
+// evidenceMaker makes containers for readers of the API.
+func (a *app) evidenceMaker() *evidence.Maker {
+	o := evidence.Options{Record: a.store, Key: a.keys.node, Chain: a.keys.chain, Now: time.Now}
+	o.LogKey, _ = a.keys.verifierKey(a.c.Origin)
+	return evidence.NewMaker(o, evidenceAtOnce, evidenceWait)
+}
+
+// verifierKey is the log's verifier key, to be given out.
+func (k *nodeKeys) verifierKey(origin string) (string, bool) {
+	pub, ok := publicEd25519(k.log)
+	if !ok {
+		return "", false
+	}
+	text, err := ledger.LogKey(origin, pub)
+	return text, err == nil
+}
+
+func evidenceCommand() *cobra.Command {
+	var flags clientFlags
+	var config, output string
+	var stamp bool
+	cmd := &cobra.Command{
+		Use:   "evidence DOCUMENT",
+		Short: "Hồ sơ chứng cứ của một văn bản / everything that proves one document, in one file",
+		Long: `Makes an evidence container (ASiC-E, signed by the node): the package as it was received, the statements about it with receipts,
+what the signatures were judged by, and time-stamps. "tram evidence check" judges it on a machine that never heard of the node.
+
+DOCUMENT is the document's key (64 hex digits). With -c it may also be a package's SHA-256 or its file.
+With -c the record is read in the node's folder, whether the node runs or not; the node's key must be at hand. Otherwise a running
+node is asked, and gives what the caller may read.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			var size int64
+			err := writeNew(output, func(w io.Writer) (err error) {
+				if config != "" {
+					size, err = makeEvidence(ctx, config, args[0], stamp, w)
+					return err
+				}
+				size, err = fetchEvidence(ctx, flags, args[0], w)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes\n", output, size)
+			return nil
+		},
+	}
+	flags.register(cmd)
+	fs := cmd.Flags()
+	fs.StringVarP(&output, "output", "o", "", "file to write, e.g. 215-SNV-VP.asice (required)")
+	fs.StringVarP(&config, "config", "c", "", "the node's configuration: read its folder instead of asking the node")
+	fs.BoolVar(&stamp, "stamp", false, "with -c: have the configured authority time-stamp the node's signature on the container")
+	_ = cmd.MarkFlagRequired("output")
+	cmd.AddCommand(evidenceCheckCommand())
+	return cmd
+}
+
+// writeNew writes a file that appears whole or not at all, and never in another's place.
+func writeNew(file string, write func(io.Writer) error) (err error) {
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("couldn't write %s: it is there already", file)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".tram-*")
+	if err != nil {
+		return fmt.Errorf("couldn't write %s: %w", file, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, tmp.Close(), os.Remove(tmp.Name()))
+		}
+	}()
+	if err := write(tmp); err != nil {
+		return err
+	}
+	if err := errors.Join(tmp.Chmod(0o644), tmp.Sync()); err != nil {
+		return fmt.Errorf("couldn't write %s: %w", file, err)
+	}
+	if err := os.Rename(tmp.Name(), file); err != nil {
+		return fmt.Errorf("couldn't write %s: %w", file, err)
+	}
+	return tmp.Close()
+}
+
+var documentKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// fetchEvidence asks a node.
+func fetchEvidence(ctx context.Context, flags clientFlags, key string, w io.Writer) (int64, error) {
+	if !documentKey.MatchString(key) {
+		return 0, fmt.Errorf("couldn't ask for %q: want the document's key, 64 hex digits (tram send prints it)", key)
+	}
+	c, err := flags.open()
+	if err != nil {
+		return 0, err
+	}
+	resp, err := c.do(ctx, http.MethodGet, "/v1/documents/"+url.PathEscape(key)+"/evidence", nil, nil, 0, "", asice.MediaType)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	n, err := io.Copy(w, resp.Body)
+	if err == nil && resp.ContentLength >= 0 && n != resp.ContentLength {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return 0, fmt.Errorf("couldn't receive evidence: %w", err)
+	}
+	return n, nil
+}
+
+// makeEvidence reads a node's folder.
+func makeEvidence(ctx context.Context, config, doc string, stamp bool, w io.Writer) (_ int64, err error) {
+	c, err := loadConfig(config)
+	if err != nil {
+		return 0, err
+	}
+	record, err := sqlitestore.OpenReader(ctx, c.path(c.Data))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, record.Close()) }()
+	key, err := findDocument(ctx, record, doc)
+	if err != nil {
+		return 0, err
+	}
+	keys, err := loadKeys(c)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, keys.close()) }()
+	o := evidence.Options{Record: record, Key: keys.node, Chain: keys.chain, Now: time.Now, Trust: keys.trust}
+	o.LogKey, _ = keys.verifierKey(c.Origin)
+	if stamp {
+		if len(c.Timestamp.Services) == 0 {
+			return 0, errors.New("couldn't stamp the container: the configuration names no time-stamp authority")
+		}
+		if o.Stamper, err = newStamper(c, func() *signing.Trust { return keys.trust }, nil); err != nil {
+			return 0, err
+		}
+	}
+	f, err := evidence.Make(ctx, key, o)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return f.Size, f.WriteTo(ctx, w)
+}
+
+// findDocument takes a document's key, the digest of one of its packages, or the package itself.
+func findDocument(ctx context.Context, record *sqlitestore.Reader, doc string) (string, error) {
+	var sum events.Digest
+	if documentKey.MatchString(doc) {
+		found := false
+		err := record.Stream(ctx, document.StreamPrefix+doc, 0, func(events.Event) error { found = true; return nil })
+		if err != nil || found {
+			return doc, err
+		}
+		if sum, err = events.ParseDigest(doc); err != nil {
+			return "", err
+		}
+	} else {
+		src, err := signing.OpenFile(doc)
+		if err != nil {
+			return "", fmt.Errorf("couldn't use %q as a document: neither 64 hex digits nor a package: %w", doc, err)
+		}
+		defer src.Close()
+		d, err := digestOf(src)
+		if err != nil {
+			return "", err
+		}
+		sum = d
+	}
+	positions, err := record.FindPackage(ctx, sum)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range positions {
+		e, err := record.Event(ctx, p)
+		if err != nil {
+			return "", err
+		}
+		if key, ok := strings.CutPrefix(e.Statement.Stream, document.StreamPrefix); ok {
+			return key, nil
+		}
+	}
+	return "", fmt.Errorf("couldn't find document %s: %w", doc, events.ErrNotFound)
+}

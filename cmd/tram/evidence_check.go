@@ -1,0 +1,133 @@
+package main
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tram-exchange/tram/gateway/evidence"
+	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/verdict"
+)
+
+func evidenceCheckCommand() *cobra.Command {
+	var o checkOptions
+	var key string
+	var nodeTime bool
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Kiểm tra hồ sơ chứng cứ, không cần trạm / judge an evidence container, offline",
+		Long: `Judges everything in an evidence container: its form, every digest, the node's signature over it, the receipts, the time-stamps over
+the log, the signatures of the packages at the time that is proved for them. Every part that was changed, removed, put in or moved is
+named. Ends with 0 only for TOTAL-PASSED. docs/evidence.md says what each answer means.
+
+--trust is the folder of authorities (of signers, time-stamps and nodes) with their CRLs, as for "tram check". --key is the log's verifier
+key or the node's certificate, from a source of your own; without it the node's certificate must lead to an authority in the folder
+and name the log's host.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			vo, done, err := o.judgeOptions()
+			defer done()
+			if err != nil {
+				return err
+			}
+			eo := evidence.CheckOptions{Trust: vo.Trust, At: vo.At, Policy: vo.Policy, Revocation: vo.Revocation, NodeTime: nodeTime}
+			if key != "" {
+				k, err := readKey(key)
+				if err != nil {
+					return err
+				}
+				eo.Key = &k
+			}
+			src, err := signing.OpenFile(args[0])
+			if err != nil {
+				return err
+			}
+			defer src.Close()
+			r, err := evidence.Check(cmd.Context(), src, eo)
+			if err != nil {
+				return err
+			}
+			if o.json {
+				if err := json.NewEncoder(cmd.OutOrStdout()).Encode(r); err != nil {
+					return fmt.Errorf("couldn't write report: %w", err)
+				}
+			} else {
+				printEvidence(newPalette(cmd.OutOrStdout()), args[0], r)
+			}
+			if !r.OK() {
+				return errSilent
+			}
+			return nil
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&o.trustDir, "trust", "", "folder of certificates of trusted authorities and their CRLs")
+	fs.StringVarP(&key, "key", "k", "", "the log's verifier key or the node's certificate")
+	fs.StringVar(&o.at, "at", "", "judge as of this time (RFC 3339; default now)")
+	fs.StringVar(&o.policyFile, "policy", "", "policy file (see tram check --print-policy)")
+	fs.BoolVar(&o.online, "online", false, "ask the OCSP responders and CRLs that certificates name (default: only what is at hand)")
+	fs.BoolVar(&nodeTime, "node-time", false, "believe the node's clock, too: the time in a proved statement counts like a time-stamp")
+	fs.BoolVar(&o.json, "json", false, "print one JSON object")
+	return cmd
+}
+
+// printEvidence is the answer for people: the conclusion, what is proved, on what it rests, and what is wrong.
+func printEvidence(p palette, file string, r *evidence.Report) {
+	fmt.Fprintln(p.w, p.word(verdict.Conclusion{Indication: r.Indication}))
+	p.line("  ", "tệp / file", file)
+	p.line("  ", "sổ / log", r.Origin)
+	p.line("  ", "văn bản / document", r.Document)
+	if r.Made != nil {
+		p.line("  ", "lập lúc / made", local(*r.Made))
+	}
+	p.line("  ", "xét lúc / judged at", local(r.At))
+	for _, pr := range r.Proofs {
+		text := fmt.Sprintf("%s, vị trí / position %d, giờ của trạm / node time %s", pr.Name, pr.Position, local(pr.NodeTime))
+		if pr.Proved != nil {
+			text += fmt.Sprintf("; chứng minh có trước / proved by %s", local(pr.Proved.Time))
+		}
+		p.line("  ", "sự kiện / statement", text)
+	}
+	digests := make([]string, 0, len(r.Packages))
+	for d := range r.Packages {
+		digests = append(digests, d)
+	}
+	slices.Sort(digests)
+	for _, d := range digests {
+		v := r.Packages[d]
+		p.line("  ", "gói tin / package", d+" "+string(v.Indication))
+		for _, s := range v.Signatures {
+			p.line("  ", "người ký / signer", s.Signer+" "+string(s.Indication))
+		}
+	}
+	for _, text := range r.Rests {
+		p.line("  ", "dựa vào / rests on", text)
+	}
+	marks := map[verdict.Result]string{verdict.Failed: p.paint(red, "✗"), verdict.Unknown: p.paint(yellow, "?"), verdict.Warning: p.paint(yellow, "!")}
+	for _, f := range r.Findings {
+		mark, ok := marks[f.Result]
+		if !ok {
+			continue
+		}
+		part := f.Part
+		if part == "" {
+			part = "vật chứa / container"
+		}
+		fmt.Fprintf(p.w, "  %s %s\n    %s\n    %s\n", mark, printable(part), f.Vi, f.En)
+		if f.Detail != "" {
+			fmt.Fprintf(p.w, "    %s\n", p.paint(faint, f.ID+": "+printable(strings.ReplaceAll(f.Detail, "\n", "; "))))
+		}
+	}
+}
+
+// publicEd25519 is the public key of a log.
+func publicEd25519(key crypto.Signer) (ed25519.PublicKey, bool) {
+	pub, ok := key.Public().(ed25519.PublicKey)
+	return pub, ok
+}
