@@ -64,8 +64,9 @@ func (s *standing) covers(now, at time.Time) bool {
 type standings struct {
 	mu    sync.RWMutex
 	m     map[events.Digest]*standing
-	asked keyed  // one question about a chain at a time
-	kept  recent // digests of answers that are certainly in the record
+	keys  map[shortChain]events.Digest // of chains as the trust list hands them out: the same pointers for the same chain
+	asked keyed                        // one question about a chain at a time
+	kept  recent                       // digests of answers that are certainly in the record
 }
 
 func (s *standings) get(key events.Digest) *standing {
@@ -97,6 +98,31 @@ func (s *standings) all() []*standing {
 	return out
 }
 
+// shortChain is a chain of up to four certificates, by where they lie: it spares hashing them for each package.
+type shortChain [4]*x509.Certificate
+
+// key is the SHA-256 over the certificates.
+func (s *standings) key(chain []*x509.Certificate) events.Digest {
+	var short shortChain
+	if copy(short[:], chain) < len(chain) {
+		return chainKey(chain)
+	}
+	s.mu.RLock()
+	key, ok := s.keys[short]
+	s.mu.RUnlock()
+	if ok {
+		return key
+	}
+	key = chainKey(chain)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keys == nil || len(s.keys) >= maxStandings {
+		s.keys = make(map[shortChain]events.Digest)
+	}
+	s.keys[short] = key
+	return key
+}
+
 func chainKey(chain []*x509.Certificate) events.Digest {
 	h := sha256.New()
 	for _, c := range chain {
@@ -111,7 +137,7 @@ func (n *Node) freshness(p *policy.Policy) revocation.Freshness {
 
 // standing finds out about a chain. more are answers that came along, asked besides the node's own source.
 func (n *Node) standing(ctx context.Context, chain []*x509.Certificate, at time.Time, p *policy.Policy, more revocation.Source) (*standing, error) {
-	key := chainKey(chain)
+	key := n.standings.key(chain)
 	now := n.Now()
 	if st := n.standings.get(key); st != nil && st.covers(now, at) && (st.worst == revocation.Good || more == nil) {
 		st.used.Store(now.Unix())
