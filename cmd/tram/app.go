@@ -52,6 +52,7 @@ type app struct {
 	api      *httpapi.API
 	accounts *portal.Accounts
 	portal   *portal.Portal
+	stamps   *timestamper
 
 	handler http.Handler // of the HTTPS listener
 	closers []func() error
@@ -82,6 +83,9 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 	}
 	a.closers = append(a.closers, a.views.Close)
 	if err := a.openGateway(data); err != nil {
+		return nil, err
+	}
+	if a.stamps, err = a.newTimestamper(); err != nil {
 		return nil, err
 	}
 	if err := a.registerGauges(); err != nil {
@@ -140,6 +144,7 @@ func (a *app) openGateway(data string) (err error) {
 	if a.api, err = httpapi.New(httpapi.Config{
 		Node: a.node, Schemas: schemas.Files(), Metrics: a.metrics, Log: a.log, Version: version(),
 		ClientPerMinute: perMinute, AddressPerMinute: 2 * perMinute,
+		Extra: []httpapi.Route{httpapi.EvidenceRoute(a.node, a.evidenceMaker())},
 	}, a.metrics); err != nil {
 		return err
 	}
@@ -264,6 +269,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("keys", a.watchKeys)
 	part("router", a.router.Run)
 	part("directory exchange", a.exchange.Run)
+	part("time-stamps", a.stamps.run)
 	addresses := map[string]string{}
 	for _, s := range servers {
 		addresses[s.name] = s.listener.Addr().String()

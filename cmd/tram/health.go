@@ -43,6 +43,7 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 		views.State = portal.StateWarn
 	}
 	out = append(out, views)
+	out = append(out, a.stamps.check())
 	out = append(out, a.certificateChecks(now)...)
 	return append(out, a.peerChecks(now)...), nil
 }

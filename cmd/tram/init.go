@@ -187,7 +187,7 @@ func makeKeys(o initOptions) error {
 	for _, l := range []struct {
 		file string
 		leaf trialca.Leaf
-	}{{"node", node}, {"admin", admin}} {
+	}{{"node", node}, {"admin", admin}, {"tsa", trialca.Leaf{Name: "TSA thử nghiệm " + o.name, Use: trialca.TimeStamp}}} {
 		key, cert, err := ca.Issue(l.leaf)
 		if err != nil {
 			return err
@@ -276,6 +276,11 @@ staff:
 log_key: keys/log.pem
 node_key: keys/node.pem
 node_chain: keys/node.crt
+{{- if .Trial}}
+# Further keys (docs/keys.md). This one stamps the log for want of a time-stamp authority: for trials only.
+keys:
+  - {purpose: tsa, ref: keys/tsa.pem, chain: keys/tsa.crt}
+{{- end}}
 
 # HTTPS: API, peers, published forms. public_url is where others reach it.
 listen: {{printf "%q" .Listen}}
@@ -316,6 +321,7 @@ revocation:
 
 # Time-stamp authorities (RFC 3161), asked in this order. password_source: file:PATH or env:NAME.
 timestamp:
+  every: 24h                 # how often the log's head is stamped; negative: never
   services: []               # - {url: "http://tsa.example/", policy: "", username: "", password_source: "", no_nonce: false}
 
 certificate_warning_days: 30

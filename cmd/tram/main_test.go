@@ -38,6 +38,10 @@ func TestScripts(t *testing.T) {
 			"waitfile": waitFile,
 			"flip":     flipByte,
 			"asktrial": askTrial,
+
+			"documentkey": documentKeyOf,
+			"waitproved":  waitProved,
+			"waithealth":  waitHealth,
 		},
 	})
 }

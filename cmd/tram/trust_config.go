@@ -44,8 +44,11 @@ type RevocationConfig struct {
 
 // TimestampConfig is about time-stamps (RFC 3161).
 type TimestampConfig struct {
-	// Services are asked in their order until one answers.
+	// Services are asked in their order until one answers. A trial node without any stamps with its own key of purpose tsa, if
+	// it has one.
 	Services []TSAConfig `yaml:"services"`
+	// Every is how often the log's head is stamped. Default 24h; negative: never.
+	Every time.Duration `yaml:"every"`
 }
 
 // TSAConfig is one time-stamp authority. The chain of its certificate must lead to an authority on the trust list for "time-stamp".
@@ -79,6 +82,9 @@ func (c *Config) trustDefaults() {
 	if r.Lists == "" {
 		r.Lists = c.Trust
 	}
+	if c.Timestamp.Every == 0 {
+		c.Timestamp.Every = 24 * time.Hour
+	}
 }
 
 func (c *Config) checkTrust() error {
@@ -89,6 +95,9 @@ func (c *Config) checkTrust() error {
 	}
 	if r.MaxAge < 0 || r.MaxAge%time.Second != 0 || r.Renew < time.Second || r.Wait < 0 {
 		errs = append(errs, fmt.Errorf("revocation: max_age %s (whole seconds), renew %s (at least 1s) and wait %s must not be negative", r.MaxAge, r.Renew, r.Wait))
+	}
+	if e := c.Timestamp.Every; e >= 0 && e < time.Second {
+		errs = append(errs, fmt.Errorf("timestamp.every %s: at least 1s, or negative for never", e))
 	}
 	for i, s := range c.Timestamp.Services {
 		u, err := url.Parse(s.URL)

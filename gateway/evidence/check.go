@@ -283,7 +283,7 @@ func (k *checker) gatherRevocation() {
 	}
 	k.source = k.offline
 	if k.o.Revocation != nil {
-		k.source = revocation.Join(k.offline, k.o.Revocation)
+		k.source = verdict.JoinSources(k.offline, k.o.Revocation)
 	}
 }
 

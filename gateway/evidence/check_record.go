@@ -197,7 +197,7 @@ func (k *checker) judgeStamp(st *stamp, at time.Time) error {
 	t := st.token
 	source := k.source
 	if len(t.Message.CRLs) > 0 {
-		source = revocation.Join(revocation.NewOffline(t.Message.CRLs...), source)
+		source = verdict.JoinSources(revocation.NewOffline(t.Message.CRLs...), source)
 	}
 	v, err := verdict.JudgeChain(k.ctx, t.Signer, t.Certificates, verdict.ChainOptions{Trust: k.o.Trust, Policy: k.o.Policy,
 		Purposes: []signing.Purpose{signing.PurposeTimeStamp}, Revocation: source, At: at, Now: k.o.At})
