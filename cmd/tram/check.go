@@ -47,7 +47,7 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Xem và kiểm tra chữ ký của một tệp / judge the signatures of a file, offline",
-		Long: `Judges every signature of an XML document as EN 319 102-1 says: TOTAL-PASSED, TOTAL-FAILED or INDETERMINATE with the reason, and every check
+		Long: `Judges every signature of an XML document, or inside a PDF, as EN 319 102-1 says: TOTAL-PASSED, TOTAL-FAILED or INDETERMINATE with the reason, and every check
 that was made. Packages of Trạm and edXML are also read as a node would read them. Ends with 0 only if everything is TOTAL-PASSED.
 
 --trust is a folder of certificates of trusted authorities and their CRLs, PEM or DER; a file trust.yaml there says which authority is for
@@ -152,6 +152,13 @@ func checkFile(ctx context.Context, file string, o verdict.Options) (*checked, e
 		return nil, err
 	}
 	c := &checked{}
+	if verdict.IsPDF(src) {
+		if c.Verdict, err = verdict.JudgePDF(ctx, src, o); err != nil {
+			return nil, err
+		}
+		c.File, c.SHA256 = file, hex.EncodeToString(digest[:])
+		return c, nil
+	}
 	var problems []string
 	ours, err := c.read(ctx, src, digest, &o, &problems)
 	if err != nil {

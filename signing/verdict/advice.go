@@ -3,6 +3,8 @@ package verdict
 // advice says what somebody who got the document can do about a check that did not pass.
 var advice = map[string]sentence{
 	CheckXML:             {"Lấy lại tệp gốc: có thể tệp bị cắt cụt, sửa đổi hoặc không phải XML.", "Get the original file again: it may be cut off, edited, or no XML."},
+	CheckPDF:             {"Lấy lại tệp gốc: có thể tệp bị hỏng, bị mã hoá hoặc không phải PDF.", "Get the original file again: it may be broken, encrypted, or no PDF."},
+	CheckRevisions:       {"So sánh với bản gốc từ nơi ký; phần thêm sau không được chữ ký này bảo vệ.", "Compare it with the signer's original; what was added is not covered by this signature."},
 	CheckSigned:          {"Đề nghị nơi gửi ký số rồi gửi lại.", "Ask the sender to sign it and send it again."},
 	CheckCoverage:        {"Đừng dùng phần không được ký; đề nghị nơi gửi ký toàn bộ văn bản.", "Do not use what is not signed; ask the sender to sign all of it."},
 	CheckOrganisation:    {"Đề nghị cơ quan gửi ký lại toàn bộ gói tin.", "Ask the sending organisation to sign the whole package."},

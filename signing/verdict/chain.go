@@ -91,7 +91,7 @@ func (o *ChainOptions) tellChain(l *checklist, c *x509.Certificate, res signing.
 		l.pass(CheckChain, "")
 		l.fail(CheckPurpose, Failed, indeterminate(ChainConstraintsFailure), detail)
 		return
-	case res.Refusal == signing.UntrustedCertificate:
+	case res.Refusal == signing.UntrustedCertificate, res.Chain == nil: // out of its time, and no chain at any other
 		l.fail(CheckChain, Unknown, indeterminate(NoCertificateChain), detail)
 		return
 	case res.Refusal == signing.WrongKeyUsage:

@@ -99,9 +99,16 @@ func (v *Verdict) document(rep *signing.Report, o *Options) {
 	if rep.Unnamespaced > 0 {
 		l.warn(CheckUnnamespaced, fmt.Sprint(rep.Unnamespaced))
 	}
+	if v.sum(&l); len(v.Signatures) > 0 {
+		v.coverage(&l, rep, o)
+	}
+	v.Checks, v.Conclusion = l.checks, l.conclusion()
+}
+
+// sum sums up the signatures.
+func (v *Verdict) sum(l *checklist) {
 	if len(v.Signatures) == 0 {
 		l.fail(CheckSigned, Failed, failed(FormatFailure), "")
-		v.Checks, v.Conclusion = l.checks, l.conclusion()
 		return
 	}
 	l.pass(CheckSigned, fmt.Sprint(len(v.Signatures)))
@@ -113,8 +120,6 @@ func (v *Verdict) document(rep *signing.Report, o *Options) {
 			}
 		}
 	}
-	v.coverage(&l, rep, o)
-	v.Checks, v.Conclusion = l.checks, l.conclusion()
 }
 
 func (v *Verdict) coverage(l *checklist, rep *signing.Report, o *Options) {

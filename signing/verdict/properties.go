@@ -148,21 +148,20 @@ func (j *judgement) signaturePolicy() {
 	j.list.fail(CheckSignaturePolicy, Failed, indeterminate(PolicyProcessingError), fmt.Sprintf("%s: digest %x, want SHA-256 %s", p.ID, p.Digest, want))
 }
 
-// signingTime shows what the signer claims. It decides nothing.
-func (j *judgement) signingTime() {
-	if j.v.SigningTime == nil {
-		j.list.ignore(CheckSigningTime, "")
+// claimed shows the signing time that the signer claims. It decides nothing.
+func (l *checklist) claimed(v *SignatureVerdict, c *x509.Certificate) {
+	if v.SigningTime == nil {
+		l.ignore(CheckSigningTime, "")
 		return
 	}
-	t := *j.v.SigningTime
-	c := j.signer
+	t := *v.SigningTime
 	switch {
-	case t.After(j.v.BestTime.Add(maxSkew)):
-		j.list.warn(CheckSigningTime, fmt.Sprintf("%s, %s", stamp(t), stamp(j.v.BestTime)))
+	case t.After(v.BestTime.Add(maxSkew)):
+		l.warn(CheckSigningTime, fmt.Sprintf("%s, %s", stamp(t), stamp(v.BestTime)))
 	case c != nil && (t.Before(c.NotBefore) || t.After(c.NotAfter)):
-		j.list.warn(CheckSigningTime, fmt.Sprintf("%s, %s – %s", stamp(t), stamp(c.NotBefore), stamp(c.NotAfter)))
+		l.warn(CheckSigningTime, fmt.Sprintf("%s, %s – %s", stamp(t), stamp(c.NotBefore), stamp(c.NotAfter)))
 	default:
-		j.list.pass(CheckSigningTime, stamp(t))
+		l.pass(CheckSigningTime, stamp(t))
 	}
 }
 

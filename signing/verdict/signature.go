@@ -172,10 +172,7 @@ func (j *judgement) certificates() error {
 		return err
 	}
 	j.proveLate(c, cv)
-	j.list.checks = append(j.list.checks, cv.Checks...)
-	if !cv.OK() {
-		j.list.decide(cv.Conclusion)
-	}
+	j.list.take(cv)
 	j.v.Chain = describeChain(cv)
 	j.v.Evidence = append(j.v.Evidence, cv.Revocation.Evidence()...)
 	return nil
@@ -215,7 +212,7 @@ func (j *judgement) algorithms() {
 
 // acceptance judges what policy asks of a signature that is sound in itself (5.2.8).
 func (j *judgement) acceptance() {
-	j.signingTime()
+	j.list.claimed(&j.v, j.signer)
 	j.signaturePolicy()
 	j.level()
 	for i := range j.res.References {

@@ -37,6 +37,8 @@ const (
 	CheckTimestampValue   = "time-stamp-signature"
 	CheckTimestampSigner  = "time-stamp-signer"
 	CheckTimestampOrder   = "time-stamp-order"
+	CheckPDF              = "pdf"
+	CheckRevisions        = "revisions"
 	CheckProperties       = "properties"
 )
 
@@ -45,6 +47,16 @@ var sentences = map[string]map[Result]sentence{
 	CheckXML: {
 		Passed: {"Tệp là XML đúng quy cách.", "The file is well-formed XML."},
 		Failed: {"Tệp không phải XML đúng quy cách mà Trạm chấp nhận.", "The file is not well-formed XML of the form that is accepted."},
+	},
+	CheckPDF: {
+		Passed:  {"Tệp là PDF đúng quy cách.", "The file is a PDF as it should be."},
+		Warning: {"Tệp PDF không đúng quy cách; chữ ký được tìm bằng cách dò.", "The PDF is not as it should be; its signatures were found by searching."},
+		Failed:  {"Không đọc được tệp PDF.", "The PDF could not be read."},
+	},
+	CheckRevisions: {
+		Passed:  {"Sau chữ ký không có nội dung nào được thêm hoặc sửa.", "No content was added or changed after this signature."},
+		Failed:  {"Sau chữ ký đã có nội dung được thêm hoặc sửa.", "Content was added or changed after this signature."},
+		Warning: {"Sau chữ ký đã có nội dung được thêm hoặc sửa.", "Content was added or changed after this signature."},
 	},
 	CheckSigned: {
 		Passed: {"Văn bản có chữ ký số.", "The document is signed."},
@@ -230,6 +242,14 @@ func (l *checklist) fail(id string, r Result, c Conclusion, detail string) {
 func (l *checklist) decide(c Conclusion) {
 	if l.end.Indication == "" {
 		l.end = c
+	}
+}
+
+// take adds what was said of a chain.
+func (l *checklist) take(v *ChainVerdict) {
+	l.checks = append(l.checks, v.Checks...)
+	if !v.OK() {
+		l.decide(v.Conclusion)
 	}
 }
 

@@ -114,10 +114,7 @@ func (t *tokenJudgement) signer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.list.checks = append(t.list.checks, cv.Checks...)
-	if !cv.OK() {
-		t.list.decide(cv.Conclusion)
-	}
+	t.list.take(cv)
 	t.v.Evidence = cv.Revocation.Evidence()
 	if cv.Chain != nil {
 		if err := token.CheckChain(cv.Chain); err != nil {
