@@ -41,8 +41,9 @@ type Trust struct {
 	authorities   []Authority
 	listed        map[[32]byte][]*Authority // by SHA-256 of the DER; one certificate may stand in the list several times
 
-	mu    sync.RWMutex
-	known map[[32]byte]*knownCertificate // by SHA-256 of the DER
+	mu     sync.RWMutex
+	known  map[[32]byte]*knownCertificate // by SHA-256 of the DER
+	parsed map[[32]byte]*x509.Certificate // the authorities in known chains, likewise
 }
 
 // NewTrust returns the trust in these authorities for every purpose and at all times of their validity. Self-signed
@@ -99,10 +100,13 @@ func validity(res ChainResult, c *x509.Certificate, at time.Time) ChainResult {
 func (t *Trust) parse(der []byte) (*x509.Certificate, error) {
 	key := sha256.Sum256(der)
 	t.mu.RLock()
-	k := t.known[key]
+	k, a := t.known[key], t.parsed[key]
 	t.mu.RUnlock()
 	if k != nil {
 		return k.certificate, nil
+	}
+	if a != nil {
+		return a, nil
 	}
 	c, err := x509.ParseCertificate(der)
 	if err != nil {

@@ -254,8 +254,14 @@ func (t *Trust) remember(key [32]byte, c *x509.Certificate, old *knownCertificat
 	defer t.mu.Unlock()
 	if len(t.known) >= maxKnown {
 		clear(t.known)
+		clear(t.parsed)
 	}
 	t.known[key] = k
+	for _, kc := range k.chains {
+		for _, c := range kc.certs[1:] {
+			t.parsed[sha256.Sum256(c.Raw)] = c
+		}
+	}
 	return k
 }
 

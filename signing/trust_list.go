@@ -59,7 +59,7 @@ var ErrNotTrustedThen = errors.New("authority not trusted at that time")
 // beside those of the root. Trial authorities are refused unless trial is set.
 func NewTrustList(authorities []Authority, trial bool) (*Trust, error) {
 	t := &Trust{roots: x509.NewCertPool(), intermediates: x509.NewCertPool(), known: make(map[[32]byte]*knownCertificate),
-		listed: make(map[[32]byte][]*Authority, len(authorities)), authorities: make([]Authority, 0, len(authorities))}
+		parsed: make(map[[32]byte]*x509.Certificate), listed: make(map[[32]byte][]*Authority, len(authorities)), authorities: make([]Authority, 0, len(authorities))}
 	for i := range authorities {
 		a := authorities[i]
 		a.Purposes = slices.Clone(a.Purposes)

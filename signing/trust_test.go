@@ -376,3 +376,20 @@ func BenchmarkCheckFor(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkVerifyChain verifies a small document that carries its whole chain, as many do.
+func BenchmarkVerifyChain(b *testing.B) {
+	root := authority(b, "gốc", trialca.Options{Below: 1})
+	mid := below(b, root, "giữa", trialca.Options{})
+	l := issue(b, mid, trialca.Leaf{})
+	loads, err := signing.Workloads(l.key, []*x509.Certificate{l.cert, mid.Certificate, root.Certificate}, trustIn(b, root), day)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := loads[0].Verify(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

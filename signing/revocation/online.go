@@ -55,11 +55,12 @@ type Fetch struct {
 }
 
 const (
-	maxURLs       = 4               // of one kind in one certificate
-	maxEntries    = 8192            // cached answers and failures
-	withoutNext   = 5 * time.Minute // how long an answer without NextUpdate is not asked for again
-	overdue       = time.Minute     // the same for one whose NextUpdate has passed already
-	maxConcurrent = 32              // requests at a time
+	maxURLs     = 4               // of one kind in one certificate
+	maxEntries  = 8192            // cached answers and failures
+	withoutNext = 5 * time.Minute // how long an answer without NextUpdate is not asked for again
+	overdue     = time.Minute     // the same for one whose NextUpdate has passed already
+	maxOCSPs    = 32              // requests at a time
+	maxCRLs     = 4               // the same; each may need MaxCRL bytes of memory, and as much again while it grows
 )
 
 // Online asks the OCSP responders and fetches the CRLs that certificates name. OCSP is asked first; CRLs only if
@@ -71,7 +72,7 @@ type Online struct {
 	client *http.Client
 	cache  *cache
 	flight singleflight.Group
-	slots  chan struct{}
+	slots  map[Kind]chan struct{}
 }
 
 // NewOnline returns a Source that asks over the network.
@@ -91,7 +92,8 @@ func NewOnline(o OnlineOptions) *Online {
 	if o.MaxMemory <= 0 {
 		o.MaxMemory = 256 << 20
 	}
-	return &Online{o: o, client: boundedClient(o), cache: newCache(o.MaxMemory), slots: make(chan struct{}, maxConcurrent)}
+	return &Online{o: o, client: boundedClient(o), cache: newCache(o.MaxMemory),
+		slots: map[Kind]chan struct{}{OCSP: make(chan struct{}, maxOCSPs), CRL: make(chan struct{}, maxCRLs)}}
 }
 
 // Find implements Source.
@@ -271,9 +273,16 @@ func (n *Online) until(i information, fetched time.Time) time.Time {
 func (n *Online) fetch(ctx context.Context, key string, q question, before information) (information, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.o.Timeout)
 	defer cancel()
+	// Another request may have ended since the cache was looked at.
+	if known, fresh, err := n.cache.look(key, n.o.Now()); fresh || err != nil {
+		return known, err
+	} else if known != nil {
+		before = known
+	}
+	slots := n.slots[q.kind]
 	select {
-	case n.slots <- struct{}{}:
-		defer func() { <-n.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		return before, ctx.Err()
 	}

@@ -2,6 +2,7 @@ package revocation_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -378,5 +379,30 @@ func TestDialGuard(t *testing.T) {
 	before := n.asked.Load()
 	if got, err := revocation.NewOnline(o).Find(context.Background(), &cert, n.mid.Certificate, day); len(got) > 0 || err == nil || n.asked.Load() != before {
 		t.Errorf("%v, %v, asked %d times", got, err, n.asked.Load()-before)
+	}
+}
+
+// TestOnlineForgets: what does not fit into memory is asked for again.
+func TestOnlineForgets(t *testing.T) {
+	n := newNetwork(t, true, false)
+	lists := map[string][]byte{"/ca.crl": n.crl(n.mid, trialca.CRLOptions{ThisUpdate: day}), "/root.crl": n.crl(n.root, trialca.CRLOptions{ThisUpdate: day})}
+	n.serve(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(lists[r.URL.Path]) })
+	above := *n.mid.Certificate
+	above.CRLDistributionPoints = []string{n.server.URL + "/root.crl"}
+	for limit, want := range map[int64]int64{1: 4, 1 << 20: 2} {
+		o := n.options()
+		o.MaxMemory = limit
+		s := revocation.NewOnline(o)
+		before := n.asked.Load()
+		for range 2 {
+			for _, c := range [][2]*x509.Certificate{{n.leaf, n.mid.Certificate}, {&above, n.root.Certificate}} {
+				if got, err := find(t, s, c[0], c[1]); err != nil || len(got) != 1 || got[0].Status != revocation.Good {
+					t.Fatalf("%+v, %v", got, err)
+				}
+			}
+		}
+		if d := n.asked.Load() - before; d != want {
+			t.Errorf("with %d bytes asked %d times, want %d", limit, d, want)
+		}
 	}
 }
