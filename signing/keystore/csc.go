@@ -221,7 +221,7 @@ func (s *CSC) post(ctx context.Context, op, address, contentType string, body []
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
+	if err = errors.Join(err, ctx.Err()); err != nil { // an answer that crossed with the end is worth nothing
 		return resp.StatusCode, s.unreachable(ctx, op, err)
 	}
 	if len(b) > maxAnswer {
