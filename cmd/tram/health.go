@@ -85,7 +85,7 @@ func (a *app) certificateChecks(now time.Time) []portal.Check {
 		add(cert.Subject.CommonName, cert.NotAfter)
 	}
 	out = append(out, a.keyChecks(now)...)
-	for _, cert := range slices.Concat(a.keys.admins, a.keys.trust.Certificates()) {
+	for _, cert := range slices.Concat(a.keys.admins, a.recordedTrust().Certificates()) {
 		add(cert.Subject.CommonName, cert.NotAfter)
 	}
 	return out

@@ -128,7 +128,8 @@ func (a *app) revocationSource() (revocation.Source, error) {
 		return nil, fmt.Errorf("couldn't make folder for revocation answers: %w", err)
 	}
 	online := revocation.NewOnline(revocation.OnlineOptions{
-		Now: time.Now, AllowPrivate: r.AllowPrivate, Renew: r.Renew, Folder: cache,
+		// The gateway asks again before Renew has passed; half of it here lets that reach the network.
+		Now: time.Now, AllowPrivate: r.AllowPrivate, Renew: r.Renew / 2, Folder: cache,
 		OnFetch: func(f revocation.Fetch) {
 			outcome := "ok"
 			switch {
