@@ -145,6 +145,18 @@ func (k *Checker) consider(ctx context.Context, st *CertificateStatus, a *Answer
 	st.Passed = append(st.Passed, PassedAnswer{*a, why})
 }
 
+// listSigner says why a certificate that only signs CRLs may not be gone by. Nobody but itself may be there to say that it is
+// good, so what counts is that nobody, itself included, says that it was revoked.
+func (k *Checker) listSigner(ctx context.Context, a *Answer, issuer *x509.Certificate, when time.Time) string {
+	answers, _ := k.Source.Find(ctx, a.Signer, issuer, when) // what cannot be found says nothing against it
+	for _, b := range answers {
+		if s := statusAt(&b, when); s == Revoked || s == Suspended {
+			return "its signer was " + s.String()
+		}
+	}
+	return ""
+}
+
 // responder judges the certificate of a delegated responder at the time when it answered, by answers that it did not sign itself.
 func (k *Checker) responder(ctx context.Context, a *Answer, issuer *x509.Certificate, at time.Time, f Freshness, judge bool) (*CertificateStatus, string) {
 	if !judge {
@@ -156,6 +168,9 @@ func (k *Checker) responder(ctx context.Context, a *Answer, issuer *x509.Certifi
 	}
 	if when.After(a.Signer.NotAfter) {
 		when = a.Signer.NotAfter
+	}
+	if a.Kind == CRL {
+		return nil, k.listSigner(ctx, a, issuer, when)
 	}
 	own := Checker{Source: withoutSigner{k.Source, a.Signer}}
 	st := own.certificate(ctx, a.Signer, issuer, when, f, false)

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,8 @@ func TestChain(t *testing.T) {
 			if _, err := json.Marshal(st); err != nil {
 				t.Error(err)
 			}
+			v := vector{about: "chain " + c.name, expect: c.want, all: worst, by: c.kind, why: c.why, at: day, f: c.f, chain: w.chain(), answers: append([][]byte{first}, c.raws...)}
+			v.write(t)
 		})
 	}
 }
@@ -136,6 +139,10 @@ func TestResponderChecked(t *testing.T) {
 	byExempt := respond(w.answering(w.mid, exemptKey, exempt, day, week, good), w.leaf, w.mid.Certificate)
 	old := trialca.CRLOptions{ThisUpdate: day.Add(-hour)}
 	bad := trialca.CRLOptions{ThisUpdate: day.Add(-hour), Entries: []trialca.Revoked{{Serial: cert.SerialNumber, At: day.Add(-2 * hour), Reason: 1}}}
+	crlKey, crlCert := w.issue(w.mid, trialca.Leaf{}, func(c *x509.Certificate) { c.Subject, c.KeyUsage = w.mid.Certificate.Subject, x509.KeyUsageCRLSign })
+	byCRLKey, err := x509.CreateRevocationList(nil, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: day, NextUpdate: day.Add(hour)}, withCRLSign(crlCert), crlKey)
+	w.must(err)
+	lost := trialca.CRLOptions{ThisUpdate: day.Add(-week), NextUpdate: day.Add(-hour), Entries: []trialca.Revoked{{Serial: crlCert.SerialNumber, At: day.Add(-week), Reason: 1}}}
 	for _, c := range []struct {
 		name     string
 		raws     [][]byte
@@ -147,14 +154,20 @@ func TestResponderChecked(t *testing.T) {
 		{"a CRL without the responder", [][]byte{ocsp, w.crl(w.mid, old)}, revocation.OCSP, 2},
 		{"a CRL with the responder", [][]byte{ocsp, w.crl(w.mid, bad)}, revocation.CRL, 1},
 		{"need not be asked about", [][]byte{byExempt}, revocation.OCSP, 1},
+		{"a key for CRLs", [][]byte{byCRLKey}, revocation.CRL, 1},
+		{"a key for CRLs that was revoked", [][]byte{byCRLKey, w.crl(w.mid, lost)}, "", 0},
 		{"need not be asked about, other revoked", [][]byte{byExempt, ocsp, w.crl(w.mid, bad)}, revocation.OCSP, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := revocation.Checker{Source: revocation.NewOffline(c.raws...)}
+			o := revocation.NewOffline(c.raws...)
+			o.Certify(crlCert)
+			k := revocation.Checker{Source: o}
 			st := k.Chain(context.Background(), w.chain()[:2], day, revocation.Freshness{})
 			got := st.Certificates[0]
+			v := vector{about: "responder " + c.name, expect: got.Status, all: got.Status, by: c.want, at: day, chain: w.chain()[:2], answers: c.raws, helpers: []*x509.Certificate{crlCert}}
+			v.write(t)
 			if c.want == "" {
-				if got.Status != revocation.Unknown || !strings.Contains(got.Why, "responder") {
+				if got.Status != revocation.Unknown || !strings.Contains(got.Why, "responder") && !strings.Contains(got.Why, "signer was revoked") {
 					t.Errorf("%s (%s)", got.Status, got.Why)
 				}
 				return

@@ -42,7 +42,7 @@ func scopeOf(parts ...asn1.RawValue) pkix.Extension {
 	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: v}
 }
 
-func flag(tag int) asn1.RawValue { return asn1.RawValue{Tag: tag, Bytes: []byte{0xff}} }
+func set(tag int) asn1.RawValue { return asn1.RawValue{Tag: tag, Bytes: []byte{0xff}} }
 
 func point(url string) asn1.RawValue {
 	uri, _ := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(url)})
@@ -62,7 +62,7 @@ func TestCRL(t *testing.T) {
 	})
 	noUseKey, noUseCert := w.issue(w.mid, trialca.Leaf{}, func(c *x509.Certificate) { c.Subject = w.mid.Certificate.Subject })
 	by := func(key crypto.Signer, cert *x509.Certificate, o trialca.CRLOptions) []byte {
-		der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: o.ThisUpdate, NextUpdate: o.ThisUpdate.Add(hour)}, withCRLSign(cert), key)
+		der, err := x509.CreateRevocationList(nil, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: o.ThisUpdate, NextUpdate: o.ThisUpdate.Add(hour)}, withCRLSign(cert), key)
 		w.must(err)
 		return der
 	}
@@ -89,12 +89,12 @@ func TestCRL(t *testing.T) {
 		{"delta", w.crl(w.mid, with(usual, extension(t, asn1.ObjectIdentifier{2, 5, 29, 27}, true, big.NewInt(1)))), nil, revocation.Unknown, "delta"},
 		{"critical extension", w.crl(w.mid, with(usual, extension(t, unknown, true, 1))), nil, revocation.Unknown, "critical extension"},
 		{"extension that may be ignored", w.crl(w.mid, with(usual, extension(t, unknown, false, 1))), nil, revocation.Good, ""},
-		{"for users only", w.crl(w.mid, with(usual, scopeOf(flag(1)))), nil, revocation.Good, ""},
-		{"for authorities only", w.crl(w.mid, with(usual, scopeOf(flag(2)))), nil, revocation.Unknown, ""},
-		{"for attributes only", w.crl(w.mid, with(usual, scopeOf(flag(5)))), nil, revocation.Unknown, ""},
+		{"for users only", w.crl(w.mid, with(usual, scopeOf(set(1)))), nil, revocation.Good, ""},
+		{"for authorities only", w.crl(w.mid, with(usual, scopeOf(set(2)))), nil, revocation.Unknown, ""},
+		{"for attributes only", w.crl(w.mid, with(usual, scopeOf(set(5)))), nil, revocation.Unknown, ""},
 		{"some reasons, not listed", w.crl(w.mid, with(usual, scopeOf(asn1.RawValue{Tag: 3, Bytes: []byte{6, 0x40}}))), nil, revocation.Unknown, ""},
 		{"some reasons, listed", w.crl(w.mid, with(listed(1), scopeOf(asn1.RawValue{Tag: 3, Bytes: []byte{6, 0x40}}))), nil, revocation.Revoked, ""},
-		{"indirect", w.crl(w.mid, with(usual, scopeOf(flag(4)))), nil, revocation.Unknown, "indirect"},
+		{"indirect", w.crl(w.mid, with(usual, scopeOf(set(4)))), nil, revocation.Unknown, "indirect"},
 		{"the certificate's point", w.crl(w.mid, with(usual, scopeOf(point("http://crl.example/ca.crl")))), nil, revocation.Good, ""},
 		{"another point", w.crl(w.mid, with(usual, scopeOf(point("http://crl.example/other.crl")))), nil, revocation.Unknown, ""},
 		{"a key for CRLs", by(crlKey, crlCert, usual), crlCert, revocation.Good, ""},
@@ -103,6 +103,11 @@ func TestCRL(t *testing.T) {
 		{"a key that is not for CRLs", by(noUseKey, noUseCert, usual), noUseCert, revocation.Unknown, "names the key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			v := vector{about: "CRL " + c.name, expect: c.want, all: c.want, why: c.refuse, at: day, chain: w.chain()[:2], answers: [][]byte{c.der}, helpers: []*x509.Certificate{c.help}}
+			if c.want != revocation.Unknown {
+				v.by = revocation.CRL
+			}
+			v.write(t)
 			o := revocation.NewOffline(c.der)
 			if len(o.Problems()) > 0 {
 				t.Fatal(o.Problems())

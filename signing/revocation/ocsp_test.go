@@ -61,6 +61,11 @@ func TestOCSP(t *testing.T) {
 		{"by the certificate itself", respond(w.answering(w.mid, w.leafKey, w.leaf, day, hour, good), w.leaf, w.mid.Certificate), 0, "not certified for signing OCSP", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			v := vector{about: "OCSP " + c.name, expect: c.want, all: c.want, why: c.refuse, at: day, chain: w.chain()[:2], answers: [][]byte{c.der}}
+			if c.want != revocation.Unknown {
+				v.by = revocation.OCSP
+			}
+			v.write(t)
 			o := revocation.NewOffline(c.der)
 			if len(o.Problems()) > 0 {
 				t.Fatal(o.Problems())

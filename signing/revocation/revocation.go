@@ -12,7 +12,7 @@
 // A CRL speaks for a certificate if its issuer name is the certificate's, its signature is by the issuer's key or by the key of a certificate with
 // the same subject and cRLSign that the issuer issued, its authority key identifier (if it has one) is that key's, and its
 // issuing distribution point (if it has one) includes the certificate. CRLs with critical extensions that are not understood, delta CRLs
-// and indirect CRLs are not used: the Source says so in its error. An entry with removeFromCRL counts as none.
+// and indirect CRLs are not used: the Source says so in its error. A certificate that only signs CRLs must not itself be listed as revoked. An entry with removeFromCRL counts as none.
 //
 // An OCSP response speaks for a certificate if one of its single responses has the certificate's serial number and the hashes
 // of its issuer's name and key, and if it is signed by the issuer's key or by a certificate that the issuer issued with the extended key usage
