@@ -132,3 +132,22 @@ func TestDSSAcceptsOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestDSSAcceptsDetached has DSS judge a signature over a file beside the document.
+func TestDSSAcceptsDetached(t *testing.T) {
+	p, dss, dir := newPKI(t), judges.DSS(t), t.TempDir()
+	m := material(t, p, dir)
+	m.At, m.CRLs, m.Detached = now.Add(2*time.Hour), nil, []string{write(t, dir, "attachment.bin", attachment)}
+	file := write(t, dir, "detached.xml", detached(t, p))
+	opinion, err := dss.Validate(file, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !opinion.Passed() || opinion.Signatures[0].Level != "XAdES-BASELINE-LTA" {
+		t.Error(opinion)
+	}
+	write(t, dir, "attachment.bin", attachment[1:])
+	if opinion, err = dss.Validate(file, m); err != nil || opinion.Passed() {
+		t.Errorf("another file: %v, %v", opinion, err)
+	}
+}
