@@ -15,6 +15,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/gateway"
 )
 
 // verifyAnswer is the --json form.
@@ -123,8 +124,12 @@ func verifyDir(ctx context.Context, o verifyOptions) (*verifyAnswer, error) {
 	var judged uint64
 	answers := answerReader{ctx: ctx, dir: dir}
 	defer answers.close()
+	var trust believed
 	opts.Event = func(e events.Event, evidence func() ([]byte, error), open func() (events.PackageReader, error)) error {
-		done, err := judgeAgain(ctx, e, evidence, answers.read, open)
+		done, err := judgeAgain(ctx, e, evidence, answers.read, open, trust.check)
+		if err == nil {
+			err = trust.follow(e)
+		}
 		if done {
 			judged++
 		}
@@ -199,9 +204,10 @@ func (a *answerReader) close() {
 	}
 }
 
-// judgeAgain verifies the signatures of an event's package as of its acceptance, and what was known of revocation then. Only the
-// first event of an append names evidence; events without a package have nothing to judge.
-func judgeAgain(ctx context.Context, e events.Event, evidence func() ([]byte, error), answer func(events.Digest) ([]byte, error), open func() (events.PackageReader, error)) (bool, error) {
+// judgeAgain verifies the signatures of an event's package as of its acceptance, whom the record believed and what was known of
+// revocation then. Only the first event of an append names evidence; events without a package have nothing to judge.
+func judgeAgain(ctx context.Context, e events.Event, evidence func() ([]byte, error), answer func(events.Digest) ([]byte, error), open func() (events.PackageReader, error),
+	trusted func(events.Event, *gateway.Evidence, time.Time) error) (bool, error) {
 	if e.Statement.Package == nil || e.Statement.Evidence == nil {
 		return false, nil
 	}
@@ -219,6 +225,9 @@ func judgeAgain(ctx context.Context, e events.Event, evidence func() ([]byte, er
 	}
 	if err == nil {
 		err = acc.evidence.JudgeAgain(ctx, acc.at, answer)
+	}
+	if err == nil {
+		err = trusted(e, &acc.evidence, acc.at)
 	}
 	return true, errors.Join(err, p.Close())
 }
