@@ -12,6 +12,7 @@ var advice = map[string]sentence{
 	CheckFormat:          {"Đề nghị nơi gửi ký lại bằng phần mềm theo chuẩn chữ ký XML.", "Ask the sender to sign again with software that follows the XML signature standard."},
 	CheckSigningCert:     {"Đề nghị nơi gửi kèm chứng thư của người ký trong KeyInfo.", "Ask the sender to put the signing certificate into KeyInfo."},
 	CheckSigningCertProp: {"Đề nghị nơi gửi ký lại theo XAdES (SigningCertificateV2).", "Ask the sender to sign again with XAdES (SigningCertificateV2)."},
+	CheckProperties:      {"Lấy lại bản gốc từ nơi ký: phần bao quanh các thuộc tính đã bị sửa.", "Get the original from the signer: what surrounds the properties was changed."},
 	CheckReferenceFound:  {"Bổ sung tệp mà chữ ký trỏ tới (--detached), hoặc đề nghị gửi lại.", "Supply the file that the signature refers to (--detached), or ask for the document again."},
 	CheckReferenceDigest: {"Không dùng văn bản này; lấy lại bản gốc từ nơi ký.", "Do not use this document; get the original from the signer."},
 	CheckValue:           {"Không dùng văn bản này; lấy lại bản gốc từ nơi ký.", "Do not use this document; get the original from the signer."},

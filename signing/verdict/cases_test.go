@@ -299,6 +299,10 @@ var cases = []testCase{
 			return w.replace(doc, "</Signature>", `<Object><xades:QualifyingProperties xmlns:xades="http://uri.etsi.org/01903/v1.3.2#" Target="#s1"><xades:SignedProperties Id="p1">`+
 				`<xades:SignedSignatureProperties><xades:SigningTime>2019-01-01T00:00:00Z</xades:SigningTime></xades:SignedSignatureProperties></xades:SignedProperties></xades:QualifyingProperties></Object></Signature>`)
 		})},
+	{name: "properties-hidden", why: "their target was changed, which is not signed, so that what the signer said of his certificate would be lost",
+		expect: "INDETERMINATE SIG_CONSTRAINTS_FAILURE", dss: passed + ": it does not look at the target", failed: "properties", make: simple(func(w *world) []byte {
+			return w.replace(w.sign(plainDoc, w.org, xades.SignOptions{}), `Target="#S`, `Target="#s`)
+		})},
 	{name: "policy-unknown", why: "a signature policy that nobody here knows: told, and no more", expect: passed,
 		make: simple(func(w *world) []byte { return w.sign(plainDoc, w.org, xades.SignOptions{Policy: policyID("1.2.3.4")}) })},
 	{name: "policy-unknown-required", expect: "INDETERMINATE SIGNATURE_POLICY_NOT_AVAILABLE", dss: differsPolicy, failed: "signature-policy", make: func(w *world) made {

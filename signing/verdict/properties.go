@@ -39,13 +39,20 @@ func (j *judgement) readProperties() error {
 		return err
 	}
 	j.props = p
-	if len(p.Problems) > 0 {
-		detail := p.Problems[0].Error()
-		if n := len(p.Problems); n > 1 {
+	detail := ""
+	if n := len(p.Problems); n > 0 {
+		detail = p.Problems[0].Error()
+		if n > 1 {
 			detail += fmt.Sprintf(" (+%d)", n-1)
 		}
+	}
+	// Somebody else can keep signed properties from being read, by changes around them that are not signed. What the signer said of his
+	// certificate must not be lost that way.
+	j.hidden = !p.Signed && slices.ContainsFunc(j.res.References, func(r signing.ReferenceResult) bool { return r.OK && r.Type == xades.SignedPropertiesType })
+	if len(p.Problems) > 0 && !j.hidden {
 		j.list.warn(CheckProperties, detail)
 	}
+	j.problem = detail
 	if p.Signed {
 		j.v.ClaimedRoles = p.ClaimedRoles
 		if !p.SigningTime.IsZero() {
@@ -94,6 +101,10 @@ func (j *judgement) certificateProperty() {
 		return
 	}
 	defer func() { j.v.Signer = j.signer.Subject.String() }()
+	if j.hidden {
+		j.list.fail(CheckProperties, Unknown, indeterminate(SigConstraintsFailure), j.problem)
+		return
+	}
 	err := xades.ErrNoSigningCertificate
 	if j.props.Signed {
 		err = j.props.CheckCertificate(c)

@@ -23,6 +23,8 @@ type judgement struct {
 	signer    *x509.Certificate
 	props     *xades.Properties
 	material  material
+	hidden    bool   // the signer signed properties, and they cannot be read
+	problem   string // with the properties
 	known     *proofs
 	outside   time.Time // what Options.Proofs prove of the document; zero: nothing
 	stamps    []*stamped

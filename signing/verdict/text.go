@@ -206,6 +206,7 @@ var sentences = map[string]map[Result]sentence{
 	CheckProperties: {
 		Warning: {"Chữ ký mang thuộc tính sai quy cách hoặc không được ký; chúng không được dùng.",
 			"The signature carries properties that are malformed or not signed; they are not used."},
+		Unknown: {"Người ký đã ký các thuộc tính, nhưng không đọc được chúng.", "The signer signed properties, and they could not be read."},
 	},
 }
 
