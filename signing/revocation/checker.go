@@ -14,7 +14,8 @@ import (
 // Freshness says which answers are new enough (EN 319 102-1 §5.2.5). The zero value asks what the answer itself promises: it counts until
 // its NextUpdate; without one, only for times before its ThisUpdate.
 type Freshness struct {
-	// MaxAge: ThisUpdate may be at most so long before the judged time. Zero: until NextUpdate.
+	// MaxAge: ThisUpdate may be at most so long before the judged time. Zero: no such rule. Whatever it is, an answer whose NextUpdate
+	// was before the judged time is stale.
 	MaxAge time.Duration
 	// NotBefore: ThisUpdate must not be before this time, for example the proved time of signing and the grace period after it. Zero: no such rule.
 	NotBefore time.Time

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/sha1" // identifiers (RFC 6960 §4.1.1, §4.2.1), not a security property
-	_ "crypto/sha256"
+	"crypto/sha256"
 	_ "crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -46,7 +47,7 @@ var digests = []struct {
 	{oid{2, 16, 840, 1, 101, 3, 4, 2, 3}, crypto.SHA512},
 }
 
-// response is an OCSP response that was read, not yet believed. It never changes.
+// response is an OCSP response that was read, not yet believed. It is safe for concurrent use.
 type response struct {
 	raw          []byte // as it came, or wrapped into an OCSPResponse
 	tbs          []byte
@@ -59,6 +60,9 @@ type response struct {
 	single       []single
 	certificates []*x509.Certificate
 	unusable     error
+
+	mu      sync.Mutex
+	signers map[[32]byte]*x509.Certificate // who signed it, entitled by the issuer with this SHA-256
 }
 
 type single struct {
@@ -392,8 +396,29 @@ func hasNoCheck(c *x509.Certificate) bool {
 	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidNoCheck) })
 }
 
-// signer finds who signed the response and checks that it may.
+// signer finds who signed the response and checks that it may, once for each issuer.
 func (r *response) signer(issuer *x509.Certificate, helpers []*x509.Certificate) (*x509.Certificate, error) {
+	key := sha256.Sum256(issuer.Raw)
+	r.mu.Lock()
+	known := r.signers[key]
+	r.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	c, err := r.findSigner(issuer, helpers)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.signers == nil || len(r.signers) >= maxResponderCerts {
+		r.signers = make(map[[32]byte]*x509.Certificate)
+	}
+	r.signers[key] = c
+	return c, nil
+}
+
+func (r *response) findSigner(issuer *x509.Certificate, helpers []*x509.Certificate) (*x509.Certificate, error) {
 	var why error
 	for _, c := range slices.Concat([]*x509.Certificate{issuer}, r.certificates, helpers) {
 		if !r.isResponder(c) {

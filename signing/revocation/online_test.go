@@ -406,3 +406,25 @@ func TestOnlineForgets(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkOnlineCached judges a chain by what was fetched before, as a node does for every package.
+func BenchmarkOnlineCached(b *testing.B) {
+	var n *network
+	n = &network{clock: &clock{t: day}}
+	n.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ca := n.mid
+		if strings.HasPrefix(r.URL.Path, "/root") {
+			ca = n.root
+		}
+		http.StripPrefix(strings.Join(strings.SplitN(r.URL.EscapedPath(), "/", 3)[:2], "/"), n.answering(ca, nil, nil, day, hour, revocation.Record{Status: revocation.Good})).ServeHTTP(w, r)
+	}))
+	defer n.server.Close()
+	n.world = newWorld(b, trialca.Places{OCSP: n.server.URL + "/root"}, trialca.Places{OCSP: n.server.URL + "/mid"})
+	k := revocation.Checker{Source: revocation.NewOnline(n.options())}
+	b.ReportAllocs()
+	for b.Loop() {
+		if st := k.Chain(context.Background(), n.chain(), day, revocation.Freshness{}); st.Status() != revocation.Good {
+			b.Fatal(st.Certificates[0].Why, st.Certificates[1].Why)
+		}
+	}
+}
