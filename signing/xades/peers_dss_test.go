@@ -151,3 +151,29 @@ func TestDSSAcceptsDetached(t *testing.T) {
 		t.Errorf("another file: %v, %v", opinion, err)
 	}
 }
+
+// TestDSSAcceptsRenewed has DSS judge a signature whose certificate and first time-stamp have expired since.
+func TestDSSAcceptsRenewed(t *testing.T) {
+	p, dss, dir := newPKI(t), judges.DSS(t), t.TempDir()
+	m := material(t, p, dir)
+	old, renew := overYears(t, p)
+	doc, err := renew(months(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.At = months(18)
+	m.CRLs = nil
+	for i, crl := range p.crls(months(18)) { // the newest: with the revocation
+		m.CRLs = append(m.CRLs, write(t, dir, fmt.Sprintf("new-%d.crl", i), crl))
+	}
+	opinion, err := dss.Validate(write(t, dir, "renewed.xml", doc), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !opinion.Passed() || opinion.Signatures[0].Level != "XAdES-BASELINE-LTA" {
+		t.Errorf("renewed: %s", opinion)
+	}
+	if opinion, err = dss.Validate(write(t, dir, "old.xml", old), m); err != nil || opinion.Passed() {
+		t.Errorf("not renewed: %v, %v", opinion, err)
+	}
+}
