@@ -20,28 +20,39 @@ func Covering(stamps []Placed, position uint64) int {
 	return -1
 }
 
-// Chain picks the stamps that prove the time of the first one to a reader who comes later: the first itself and, while
-// there are later ones, the latest that was made while the certificate of the one before was still valid and whose head
-// includes that one's event. Ends with the newest stamp, unless renewal came too late, when whole is false: then the
-// chain ends where it is broken. first is an index into stamps; the result are indexes, rising.
-func Chain(stamps []Placed, first int) (chain []int, whole bool) {
-	for i := first; i >= 0; {
-		chain = append(chain, i)
-		next := -1
-		for j := len(stamps) - 1; j > i; j-- {
-			if !stamps[j].Time.After(stamps[i].Until) && stamps[j].Size > stamps[i].Position {
-				next = j
-				break
+// Next gives for each of the stamps, in order, the one that proves its time on to a reader who comes later, by index: made
+// while the certificate of the one before was still valid, under a head that includes that one's event, and such that
+// following the indexes on leads to the certificate that is valid longest; of equal ones the newest. -1: nothing leads further.
+func Next(stamps []Placed) []int {
+	next, end := make([]int, len(stamps)), make([]time.Time, len(stamps))
+	longest := time.Time{} // of all that come after
+	for i := len(stamps) - 1; i >= 0; i-- {
+		next[i], end[i] = -1, stamps[i].Until
+		for j := len(stamps) - 1; j > i && stamps[j].Size > stamps[i].Position; j-- {
+			if stamps[j].Time.After(stamps[i].Until) {
+				continue
+			}
+			if end[j].After(end[i]) || next[i] < 0 && end[j].Equal(end[i]) {
+				next[i], end[i] = j, end[j]
+			}
+			if !longest.After(end[i]) {
+				break // as far as one can get
 			}
 		}
-		if next < 0 {
-			// Nothing newer, or the newest is of the same hour and does not yet cover it: not broken while the certificate holds.
-			last := stamps[len(stamps)-1]
-			return chain, i == len(stamps)-1 || !last.Time.After(stamps[i].Until)
+		if end[i].After(longest) {
+			longest = end[i]
 		}
-		i = next
 	}
-	return chain, true
+	return next
+}
+
+// Chain follows Next from the first: indexes into stamps, rising.
+func Chain(next []int, first int) []int {
+	chain := []int{first}
+	for i := next[first]; i >= 0; i = next[i] {
+		chain = append(chain, i)
+	}
+	return chain
 }
 
 // Ages says until when algorithms may be relied on. Zero times are open.

@@ -81,6 +81,7 @@ type maker struct {
 	file   *File
 	added  map[string]bool
 	stamps []timestamp.Placed
+	next   []int                   // see timestamp.Next
 	raw    map[uint64]events.Event // events of stamps by position
 	used   map[int]bool            // stamps whose event goes into the container
 	facts  document.Facts
@@ -159,6 +160,7 @@ func (m *maker) readStamps(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("couldn't read the log's time-stamps: %w", err)
 	}
+	m.next = timestamp.Next(m.stamps)
 	return nil
 }
 
@@ -203,8 +205,7 @@ func (m *maker) statement(ctx context.Context, e events.Event) error {
 	}
 	if first >= 0 {
 		row.Stamp = &m.stamps[first].Position
-		chain, _ := timestamp.Chain(m.stamps, first)
-		for _, i := range chain {
+		for _, i := range timestamp.Chain(m.next, first) {
 			m.used[i] = true
 		}
 		if m.m.Proved == nil {
@@ -303,9 +304,8 @@ func (m *maker) addStamps(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("couldn't read the token of event %d: %w", st.Position, err)
 		}
-		next := -1
-		if chain, _ := timestamp.Chain(m.stamps, i); len(chain) > 1 {
-			next = chain[1]
+		next := m.next[i]
+		if next >= 0 {
 			row.Stamp = &m.stamps[next].Position
 		}
 		for _, part := range []struct {
