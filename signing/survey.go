@@ -190,10 +190,14 @@ func (v *survey) run(ctx context.Context, s *xmlstream.Scanner, src Source, o *V
 		}
 		switch t.Kind {
 		case xmlstream.StartElement:
-			v.start(t, o)
+			if t.Depth <= longestHeaderPath || len(v.open) > 0 || len(t.Local) == len("Signature") || hasPrefixed(t) {
+				v.start(t, o)
+			}
 		case xmlstream.EndElement:
-			v.end(t)
-			continue
+			if t.Depth <= longestHeaderPath || len(v.open) > 0 || len(v.ancestors) > 0 {
+				v.end(t)
+				continue
+			}
 		case xmlstream.Text, xmlstream.CData:
 			if v.collect != nil {
 				v.take(t)

@@ -49,7 +49,7 @@ type benchOptions struct {
 	soak              time.Duration
 	senders           int // 0: all figures
 	scale             float64
-	json              bool
+	json, signatures  bool
 }
 
 func benchCommand() *cobra.Command {
@@ -68,6 +68,7 @@ With --soak the load of 256 senders is held for so long, signed (with P-256) as 
 	fs.StringVarP(&o.out, "output", "o", "bench.json", "file for the figures; empty: none")
 	fs.DurationVar(&o.soak, "soak", 0, "hold the load for so long instead")
 	fs.IntVar(&o.senders, "senders", 0, "measure only hand-ins, by so many senders (16, 64 or 256)")
+	fs.BoolVar(&o.signatures, "signatures", false, "measure only the verification of signatures, without a node")
 	fs.Float64Var(&o.scale, "scale", 1, "how much to send, against the usual")
 	fs.BoolVar(&o.json, "json", false, "print the figures as JSON")
 	fs.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the node")
@@ -98,6 +99,16 @@ func runBench(cmd *cobra.Command, o benchOptions) (err error) {
 	}
 	b.report = benchReport{Time: time.Now().UTC().Truncate(time.Second), Version: version(), Go: runtime.Version(), Processors: runtime.NumCPU(),
 		Notes: []string{"TLS 1.3 on loopback; senders and node share the processors"}}
+	if o.signatures {
+		b.report.Notes = nil
+		if err := os.MkdirAll(b.work, 0o700); err != nil {
+			return fmt.Errorf("couldn't make folder: %w", err)
+		}
+		if err := b.verify(cmd.Context()); err != nil {
+			return err
+		}
+		return b.publish(cmd.OutOrStdout())
+	}
 	fmt.Fprintf(b.say, "making a node and %d agencies …\n", benchAgencies)
 	key := trialca.RSA2048
 	if o.soak > 0 {
@@ -297,34 +308,6 @@ func (b *bench) memory(ctx context.Context) error {
 		benchRow{Name: "package of 100 MB: extra memory at the peak", Value: value, Unit: "MiB", Limit: &limit, Ratio: &ratio, Target: &limit,
 			LimitIs: "what the design allows"},
 		ms("package of 100 MB: until the receipt", took))
-	return nil
-}
-
-func (b *bench) verify(ctx context.Context) error {
-	fmt.Fprintln(b.say, "verifying signatures …")
-	keys, err := loadKeys(b.site.config)
-	if err != nil {
-		return err
-	}
-	all, err := verifyTimes(ctx, b.work, b.site.units[0].id, keys.trust)
-	if err != nil {
-		return err
-	}
-	targets := map[string]float64{"20KB": 70, "220KB": 1200, "10MB": 10486 * 1000 / 900}
-	us := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
-	for _, v := range all {
-		limit, ratio, target := us(v.limit), float64(v.limit)/float64(v.tram), targets[v.name]
-		b.report.Rows = append(b.report.Rows, benchRow{Name: fmt.Sprintf("verify %s (%d bytes), one processor", v.name, v.size), Value: us(v.tram), Unit: "µs",
-			Limit: &limit, Ratio: &ratio, Target: &target, LimitIs: "SHA-256 of the bytes and one RSA-2048 verify"})
-		if v.xmlsec1 == 0 {
-			b.report.Notes = append(b.report.Notes, fmt.Sprintf("xmlsec1 with %s not measured: %s", v.name, v.whyNoXmlsec1))
-			continue
-		}
-		x := us(v.xmlsec1)
-		faster := float64(v.xmlsec1) / float64(v.tram)
-		b.report.Rows = append(b.report.Rows, benchRow{Name: fmt.Sprintf("verify %s against xmlsec1", v.name), Value: us(v.tram), Unit: "µs", Limit: &x, Ratio: &faster,
-			LimitIs: "xmlsec1 --verify of the same file, parsing included"})
-	}
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
@@ -21,7 +20,6 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/projections"
-	"github.com/tram-exchange/tram/signing"
 )
 
 // directBlock is what direct writes are multiples of.
@@ -184,82 +182,6 @@ func each(d time.Duration, f func() error) (time.Duration, error) {
 			return took / time.Duration(n), nil
 		}
 	}
-}
-
-// verified is how long one document takes to verify.
-type verified struct {
-	name         string
-	size         int
-	tram, limit  time.Duration
-	xmlsec1      time.Duration // 0: not measured
-	whyNoXmlsec1 string
-}
-
-// verifyTimes measures verification on one processor against the least work there is (SHA-256 of the bytes and one RSA
-// verification) and against xmlsec1.
-func verifyTimes(ctx context.Context, dir string, id identity, trust *signing.Trust) ([]verified, error) {
-	key, ok := id.key.(*rsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("couldn't measure: key is a %T, want RSA", id.key)
-	}
-	loads, err := signing.Workloads(key, id.chain, trust, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	roots := filepath.Join(dir, "roots.pem")
-	if err := signing.SaveCertificates(roots, trust.Certificates()); err != nil {
-		return nil, err
-	}
-	var out []verified
-	for i := range loads {
-		w := &loads[i]
-		v := verified{name: w.Name, size: len(w.Document)}
-		if v.tram, err = each(time.Second, w.Verify); err != nil {
-			return nil, err
-		}
-		sum := sha256.Sum256(w.Document)
-		signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
-		if err != nil {
-			return nil, err
-		}
-		if v.limit, err = each(time.Second/2, func() error {
-			sum := sha256.Sum256(w.Document)
-			return rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, sum[:], signature)
-		}); err != nil {
-			return nil, err
-		}
-		if v.xmlsec1, err = xmlsecTime(ctx, filepath.Join(dir, w.Name+".xml"), roots, w.Document); err != nil {
-			v.whyNoXmlsec1 = err.Error()
-		}
-		out = append(out, v)
-	}
-	return out, nil
-}
-
-// xmlsecTime asks xmlsec1 to verify the document many times in one process, and takes away what a process with one takes.
-func xmlsecTime(ctx context.Context, file, roots string, doc []byte) (time.Duration, error) {
-	program, err := exec.LookPath("xmlsec1")
-	if err != nil {
-		return 0, errors.New("xmlsec1 is not on this machine")
-	}
-	if err := os.WriteFile(file, doc, 0o600); err != nil {
-		return 0, err
-	}
-	times := min(200, max(10, 4_000_000/len(doc)))
-	run := func(n int) (time.Duration, error) {
-		start := time.Now()
-		out, err := exec.CommandContext(ctx, program, "--verify", "--repeat", fmt.Sprint(n), "--trusted-pem", roots, file).CombinedOutput()
-		if err != nil {
-			return 0, fmt.Errorf("xmlsec1 refused: %w: %.200s", err, out)
-		}
-		return time.Since(start), nil
-	}
-	one, err := run(1)
-	if err != nil {
-		return 0, err
-	}
-	many, err := run(times + 1)
-	return (many - one) / time.Duration(times), err
 }
 
 // extraMemory hands in one package of the size and gives how much more memory the node took for it than it had idle.

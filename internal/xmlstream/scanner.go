@@ -100,6 +100,8 @@ type Scanner struct {
 	names []byte // names of the open elements, one after the other
 	binds []Binding
 	inits int // bindings that were there before the root
+	// noPrefix is the binding in force for names without prefix.
+	noPrefix int
 
 	strings map[string]string // prefixes and URIs seen, so that each costs one allocation at most
 	scratch []byte
@@ -160,6 +162,9 @@ func (s *Scanner) inside(base int64, context []Binding) {
 			continue // the two that are always there
 		}
 		s.binds = append(s.binds, Binding{Prefix: b.Prefix, URI: b.URI, Prev: s.find(b.Prefix)})
+		if b.Prefix == "" {
+			s.noPrefix = len(s.binds) - 1
+		}
 	}
 	s.inits = len(s.binds)
 }
@@ -172,7 +177,7 @@ func (s *Scanner) reset(l Limits) {
 	s.attrs, s.decls, s.stack, s.names = s.attrs[:0], s.decls[:0], s.stack[:0], s.names[:0]
 	s.slide = nil
 	s.binds = append(s.binds[:0], Binding{Prev: -1}, Binding{Prefix: "xml", URI: XMLNamespace, Prev: -1})
-	s.inits = len(s.binds)
+	s.inits, s.noPrefix = len(s.binds), 0
 	if s.strings == nil {
 		s.strings = make(map[string]string, 16)
 	} else if len(s.strings) >= maxStrings { // what one document filled must not slow the next
@@ -222,7 +227,19 @@ func (s *Scanner) Next() (*Token, error) {
 		return s.emptyEnd()
 	}
 	for {
-		st := s.quick(t)
+		var st status
+		switch { // what scan does, for the most frequent of tokens
+		case s.state != inContent || s.inCData || s.pos+1 >= len(s.buf):
+			st = s.scan(t)
+		case s.buf[s.pos] != '<':
+			st = s.text(t)
+		case s.buf[s.pos+1] == '/':
+			st = s.endTag(t)
+		case s.buf[s.pos+1] == '!' || s.buf[s.pos+1] == '?':
+			st = s.scan(t)
+		default:
+			st = s.startTag(t)
+		}
 		if st == done {
 			if s.tokens++; s.tokens > s.lim.MaxTokens {
 				return nil, s.failAt(TooManyTokens, s.pos, "more than %d tokens", s.lim.MaxTokens)
@@ -237,23 +254,6 @@ func (s *Scanner) Next() (*Token, error) {
 			return nil, s.err
 		}
 	}
-}
-
-// quick is scan, which it leaves out where it can.
-func (s *Scanner) quick(t *Token) status {
-	if s.state != inContent || s.inCData || s.pos+1 >= len(s.buf) {
-		return s.scan(t)
-	}
-	if s.buf[s.pos] != '<' {
-		return s.text(t)
-	}
-	switch s.buf[s.pos+1] {
-	case '/':
-		return s.endTag(t)
-	case '?', '!':
-		return s.scan(t)
-	}
-	return s.startTag(t)
 }
 
 // scan tries to make one token of the bytes from s.pos on. When it says more it has changed nothing.

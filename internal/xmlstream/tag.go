@@ -347,6 +347,9 @@ func (s *Scanner) parentBinding(prefix []byte) int {
 
 // resolve is find for a prefix in the window.
 func (s *Scanner) resolve(prefix []byte) int {
+	if len(prefix) == 0 {
+		return s.noPrefix
+	}
 	for i := len(s.binds) - 1; i >= 0; i-- {
 		if s.binds[i].Prefix == string(prefix) {
 			return i
@@ -398,6 +401,9 @@ func (s *Scanner) declare() status {
 		}
 		d.URI, d.Binding = s.intern(value), len(s.binds)
 		s.binds = append(s.binds, Binding{Prefix: s.intern(prefix), URI: d.URI, Prev: prev, Depth: len(s.stack) + 1})
+		if len(prefix) == 0 {
+			s.noPrefix = d.Binding
+		}
 	}
 	return done
 }
@@ -477,6 +483,9 @@ func (s *Scanner) pop() {
 	s.pendingPop = false
 	e := &s.stack[len(s.stack)-1]
 	s.names = s.names[:e.nameAt]
+	if s.noPrefix >= e.binds {
+		s.noPrefix = s.binds[s.noPrefix].Prev
+	}
 	s.binds = s.binds[:e.binds]
 	s.stack = s.stack[:len(s.stack)-1]
 	if len(s.stack) == 0 {

@@ -37,7 +37,7 @@ func plainLines(x uint64) uint64 {
 // ASCII, the rest is base64: so it goes by eight bytes first, and by 32 once nothing was found.
 func skipText(v []byte, i int) int {
 	for n := 0; i+8 <= len(v); n++ {
-		if n == 2 {
+		if n == 6 {
 			i = skipLongText(v, i)
 			if i+8 > len(v) {
 				break
@@ -112,7 +112,14 @@ func (s *Scanner) text(t *Token) status {
 	cut := false // a reference or character is not wholly in v
 scan:
 	for {
-		if i = skipText(v, i); i >= len(v) {
+		if i < len(v) && class[v[i]]&cPlainText != 0 {
+			if i+1 < len(v) && v[i+1] == '<' { // the end of a line, most often
+				i++
+				break
+			}
+			i = skipText(v, i)
+		}
+		if i >= len(v) {
 			break
 		}
 		switch c := v[i]; {
