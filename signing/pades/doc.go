@@ -90,10 +90,11 @@ const (
 
 // Notes on a signature: worth showing, and no reason to doubt that it holds.
 const (
-	RemovedLater Problem = "removed-later" // a later revision doesn't list it any more
-	NotDER       Problem = "not-der"       // CMS in BER, as EN 319 142-1 5.1 doesn't allow
-	ClaimsSigned Problem = "signing-time"  // signing-time attribute, which EN 319 142-1 6.3 doesn't allow in PDFs
-	FoundByScan  Problem = "found-by-search"
+	RemovedLater         Problem = "removed-later" // a later revision doesn't list it any more
+	NotDER               Problem = "not-der"       // CMS in BER, as EN 319 142-1 5.1 doesn't allow
+	ClaimsSigned         Problem = "signing-time"  // signing-time attribute, which EN 319 142-1 6.3 doesn't allow in PDFs
+	FoundByScan          Problem = "found-by-search"
+	AgainstCertification Problem = "against-certification" // a later revision changed what a certification signature doesn't allow
 )
 
 // Finding is a problem with what exactly is wrong, in English.
@@ -127,6 +128,9 @@ type Signature struct {
 
 	Name, Reason, Location, Contact string    // the signer's words, in UTF-8
 	Claimed                         time.Time // M, else the signing-time attribute; zero if there is none
+
+	// Certifies is what a certification signature (DocMDP) allows afterwards: 1 nothing, 2 forms and signatures, 3 annotations too; 0 for others.
+	Certifies int
 
 	ByteRange []int64
 	Covers    int64   // octets from the start of the file to the end of what is covered, the gap included

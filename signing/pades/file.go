@@ -27,6 +27,20 @@ type file struct {
 type work struct {
 	objects int
 	decoded int64
+	parsed  int64
+}
+
+// maxParsed bounds the octets that are read to parse objects: forged files could have each object end late.
+const maxParsed = 128 << 20
+
+func (w *work) read(n int64) error {
+	if w == nil {
+		return nil
+	}
+	if w.parsed += n; w.parsed > maxParsed {
+		return &tooBigError{"more than 128 MiB of objects to parse"}
+	}
+	return nil
 }
 
 // revision is one cross-reference section with its trailer.
@@ -131,6 +145,13 @@ func readFull(src io.ReaderAt, p []byte, off int64) error {
 	return fmt.Errorf("couldn't read PDF: %w", err)
 }
 
+// lexer reads objects of the file from an offset on.
+func (f *file) lexer(at int64) *lexer {
+	l := newLexer(f.src, f.size, at, f.lim.MaxContents)
+	l.work = f.work
+	return l
+}
+
 // indirect reads "num gen obj" and the object behind it at an offset of the source. A want below 0 takes any number.
 func (f *file) indirect(at, want int64) (any, error) {
 	if err := f.work.object(&f.lim); err != nil {
@@ -139,7 +160,7 @@ func (f *file) indirect(at, want int64) (any, error) {
 	if err := f.ctx.Err(); err != nil {
 		return nil, err
 	}
-	l := newLexer(f.src, f.size, at, f.lim.MaxContents)
+	l := f.lexer(at)
 	var head [3]any
 	for i := range head {
 		var err error

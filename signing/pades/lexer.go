@@ -47,7 +47,7 @@ type keyword string
 const (
 	maxNesting = 32
 	maxTokens  = 200_000
-	window     = 4 << 10
+	window     = 2 << 10
 )
 
 // badError tells octets that aren't what they should be; any other error is one of reading.
@@ -72,6 +72,7 @@ type lexer struct {
 	tokens    int
 	strings   int // octets of strings so far
 	maxString int
+	work      *work // nil: not counted
 }
 
 func newLexer(src io.ReaderAt, size, pos int64, maxString int) *lexer {
@@ -87,6 +88,9 @@ func (l *lexer) peek() (int, error) {
 		return -1, nil
 	}
 	n := min(window, l.size-l.pos)
+	if err := l.work.read(n); err != nil {
+		return -1, err
+	}
 	if cap(l.buf) < window {
 		l.buf = make([]byte, window)
 	}

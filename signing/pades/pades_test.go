@@ -410,3 +410,43 @@ func TestBigFile(t *testing.T) {
 		t.Fatalf("%d octets of memory for a file of %d", n, len(p.b))
 	}
 }
+
+func TestCertification(t *testing.T) {
+	w := newWorld(t, trialca.P256)
+	for p, want := range map[string]struct {
+		certifies int
+		note      bool
+	}{"/P 1": {1, true}, "/P 2": {2, true}, "": {2, true}, "/P 7": {2, true}} {
+		f := newPDF("table")
+		f.sign(t, w, "a", how{entries: "/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/V/1.2" + p + ">>>>]"})
+		f.sign(t, w, "b", how{})
+		s := read(t, f.b).Signatures[0]
+		if s.Certifies != want.certifies || !s.Intact || len(s.Notes) != 0 {
+			t.Fatalf("%s: certifies %d, notes %v", p, s.Certifies, s.Notes)
+		}
+		f.overwrite()
+		s = read(t, f.b).Signatures[0]
+		if !s.Intact || len(s.Notes) != 1 || s.Notes[0].Problem != pades.AgainstCertification {
+			t.Fatalf("%s: %v", p, s.Notes)
+		}
+	}
+}
+
+// Files made to keep a reader busy end in time, with or without what they hide.
+func TestBusyFiles(t *testing.T) {
+	deep := strings.Repeat("<</A", 200_000)
+	for name, body := range map[string]string{
+		"ranges without objects": strings.Repeat("/ByteRange ", 300_000),
+		"objects without end":    strings.Repeat("1 0 obj<</ByteRange(", 150_000),
+		"numbers":                strings.Repeat("obj ", 500_000) + "/ByteRange",
+		"dictionaries":           "1 0 obj" + deep + "/ByteRange",
+		"long table":             "xref\n" + strings.Repeat("0 0\n", 400_000) + "trailer<<>>",
+		"many parts":             "xref\n" + strings.Repeat("0 1\n0000000000 65535 f \n", 60_000) + "trailer<<>>",
+	} {
+		b := "%PDF-1.7\n" + body + "\nstartxref\n9\n%%EOF\n"
+		d := read(t, []byte(b))
+		if d.Problem == "" && name != "long table" {
+			t.Errorf("%s: nothing is wrong", name)
+		}
+	}
+}

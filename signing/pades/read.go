@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tram-exchange/tram/signing"
 )
@@ -93,6 +94,9 @@ func (r *reader) find() error {
 	if !broken {
 		return nil
 	}
+	for _, c := range r.all {
+		c.newest = false // it can't be told
+	}
 	return r.search()
 }
 
@@ -143,7 +147,7 @@ func (r *reader) add(list []found, note Problem, detail string) {
 			_ = r.tell(&tooBigError{fmt.Sprintf("more than %d signatures", r.lim.MaxSignatures)})
 			return
 		}
-		c := &candidate{found: s, sig: &Signature{}}
+		c := &candidate{found: s, sig: &Signature{}, newest: note == ""}
 		if note != "" {
 			c.sig.note(note, detail)
 		}
@@ -165,7 +169,11 @@ func (r *reader) digest() error { return digest(r.ctx, r.src, r.all) }
 
 func (r *reader) judge() error {
 	for _, c := range r.all {
-		if c.clear && len(c.sig.Problems) == 0 {
+		switch {
+		case !c.clear || len(c.sig.Problems) > 0:
+		case c.sig.Whole && c.newest: // its revision is the newest, which has been read
+			c.store = r.store
+		default:
 			if err := c.inRevision(r.ctx, r.src, r.base, r.lim, r.work); err != nil {
 				return err
 			}
@@ -175,6 +183,11 @@ func (r *reader) judge() error {
 			var err error
 			if c.sig.Later, err = r.file.later(c.sig.Covers, r.store); err != nil {
 				return err
+			}
+		}
+		for _, l := range c.sig.Later {
+			if k := breaks(c.sig.Certifies, l.Kinds); len(k) > 0 {
+				c.sig.note(AgainstCertification, fmt.Sprintf("a later revision changed %s, which this signature's permissions (P %d) don't allow", strings.Join(k, ", "), c.sig.Certifies))
 			}
 		}
 		r.doc.Signatures = append(r.doc.Signatures, c.sig)

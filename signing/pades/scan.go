@@ -25,25 +25,26 @@ func scan(ctx context.Context, src signing.Source, lim Limits, w *work) (out []f
 			return out, encrypted, err
 		}
 		encrypted = encrypted || bytes.Contains(b, []byte("/Encrypt ")) || bytes.Contains(b, []byte("/Encrypt<<"))
-		for rest := 0; ; {
+		rest := 0
+		for {
 			i := bytes.Index(b[rest:], []byte("/ByteRange"))
 			if i < 0 {
 				break
 			}
 			i += rest
-			rest = i + 1
-			if start := lastObject(b[:i]); start >= 0 {
-				object = off + int64(start)
+			if start := lastObject(b[rest:i]); start >= 0 { // what stands before rest was looked at
+				object = off + int64(rest+start)
 			}
+			rest = i + 1
 			if object < 0 || object == taken {
 				continue
 			}
 			taken = object
 			v, err := f.indirect(object, -1)
+			if isBad(err) {
+				continue
+			}
 			if err != nil {
-				if isBad(err) {
-					continue
-				}
 				return out, encrypted, err
 			}
 			if d, ok := v.(*dict); ok && d.get("ByteRange") != nil && d.get("Contents") != nil {
@@ -53,8 +54,8 @@ func scan(ctx context.Context, src signing.Source, lim Limits, w *work) (out []f
 				}
 			}
 		}
-		if start := lastObject(b); start >= 0 {
-			object = off + int64(start)
+		if start := lastObject(b[rest:]); start >= 0 {
+			object = off + int64(rest+start)
 		}
 	}
 	return out, encrypted, nil

@@ -18,13 +18,14 @@ import (
 // candidate is a signature being read.
 type candidate struct {
 	found
-	sig   *Signature
-	cut   [4]int64 // first range and second, as start and end; valid if clear
-	clear bool     // the ranges can be digested
-	token *tsp.Token
-	sums  hash.Hash
-	sum   []byte
-	store *material // that the covered revision holds
+	sig    *Signature
+	cut    [4]int64 // first range and second, as start and end; valid if clear
+	clear  bool     // the ranges can be digested
+	token  *tsp.Token
+	sums   hash.Hash
+	sum    []byte
+	store  *material // that the covered revision holds
+	newest bool      // listed by the newest revision
 }
 
 // prepare reads everything but the octets that are covered.
@@ -36,6 +37,7 @@ func (c *candidate) prepare(src signing.Source) error {
 	s.Filter, s.SubFilter = clean([]rune(string(f))), clean([]rune(string(sub)))
 	s.Name, s.Reason, s.Location, s.Contact = text(d.get("Name")), text(d.get("Reason")), text(d.get("Location")), text(d.get("ContactInfo"))
 	s.Claimed = date(d.get("M"))
+	s.Certifies = certifies(d)
 	for _, k := range []name{"ByteRange", "Contents", "SubFilter", "Filter", "Type"} {
 		if slices.Contains(d.twice, k) {
 			s.problem(Ambiguous, fmt.Sprintf("the signature dictionary has %s more than once", k))
@@ -50,6 +52,39 @@ func (c *candidate) prepare(src signing.Source) error {
 	}
 	c.message(contents.b)
 	return nil
+}
+
+// certifies reads the permissions of a certification signature (ISO 32000-1 12.8.2.2), 0 if it is none. Only direct dictionaries are read, which
+// is where all writers have them.
+func certifies(d *dict) int {
+	list, _ := d.get("Reference").(array)
+	for _, v := range list {
+		r, _ := v.(*dict)
+		if r.get("TransformMethod") != name("DocMDP") {
+			continue
+		}
+		params, _ := r.get("TransformParams").(*dict)
+		if p, ok := params.get("P").(int64); ok && p >= 1 && p <= 3 {
+			return int(p)
+		}
+		return 2 // the default
+	}
+	return 0
+}
+
+// breaks says what of a later revision goes against a certification: 1 allows nothing, 2 forms and signatures, 3 annotations too. What
+// validation needs (DSS, time-stamps) is always allowed (EN 319 142-1 5.4).
+func breaks(certifies int, kinds []string) []string {
+	var out []string
+	for _, k := range kinds {
+		if certifies == 0 {
+			break
+		}
+		if k == "content" || k == "annotation" && certifies < 3 || k == "form" && certifies < 2 {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 // ranges checks the ByteRange against the file and the place of Contents.

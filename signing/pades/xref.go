@@ -19,7 +19,7 @@ type entry struct {
 	a    int64
 }
 
-const maxSections = 100_000
+const maxSections = 20_000
 
 // entry finds the one of an object number.
 func (s *section) entry(f *file, num int64) (entry, bool, error) {
@@ -73,7 +73,7 @@ func (f *file) readXref(at int64) (*dict, error) {
 	if at < 0 || at >= f.size-f.base {
 		return nil, badf("cross-references at %d, the file has %d octets", at, f.size)
 	}
-	l := newLexer(f.src, f.size, f.base+at, f.lim.MaxContents)
+	l := f.lexer(f.base + at)
 	v, err := l.object(0)
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (f *file) readTable(l *lexer) (*dict, error) {
 			return nil, badf("cross-reference table can't be read at %d", l.pos)
 		}
 		if len(f.sections) >= maxSections {
-			return nil, &tooBigError{"more than 100000 parts of cross-reference tables"}
+			return nil, &tooBigError{"more than 20000 parts of cross-reference tables"}
 		}
 		if count == 0 {
 			continue
@@ -179,7 +179,10 @@ func (f *file) readStream(s *stream) error {
 	if err != nil {
 		return err
 	}
-	if len(index)%2 != 0 || len(f.sections)+len(index)/2 > maxSections {
+	if len(f.sections)+len(index)/2 > maxSections {
+		return &tooBigError{"more than 20000 parts of cross-reference tables"}
+	}
+	if len(index)%2 != 0 {
 		return badf("cross-reference stream with an index of %d numbers", len(index))
 	}
 	for i := 0; i < len(index); i += 2 {
