@@ -2,18 +2,25 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/signing/revocation"
 )
 
 // handedFormat begins evidence on its way to another node, with the answers that it refers to.
 const handedFormat = "tram-handed-evidence-1"
 
-// maxHanded bounds the answers that travel with one package, in bytes. Larger ones stay behind: the other node asks for itself, as
-// it would have to anyway.
-const maxHanded = 8 << 20
+// maxHanded bounds the answers that travel with one package, in bytes: OCSP responses and short lists. Longer ones stay behind, or a
+// list of a megabyte would travel with every package; the other node asks for itself, as it would have to anyway.
+const maxHanded = 256 << 10
+
+// maxHandedAnswers bounds their number, when they are taken in.
+const maxHandedAnswers = 64
 
 type handedEvidence struct {
 	Format   string   `json:"format"`
@@ -59,8 +66,21 @@ func PackEvidence(ctx context.Context, r EvidenceReader, stored []byte) ([]byte,
 // unpackHanded takes apart what PackEvidence put together; anything else is evidence without answers.
 func unpackHanded(b []byte) (stored []byte, answers [][]byte) {
 	var h handedEvidence
-	if json.Unmarshal(b, &h) != nil || h.Format != handedFormat {
+	if json.Unmarshal(b, &h) != nil || h.Format != handedFormat || len(h.Answers) > maxHandedAnswers {
 		return b, nil
 	}
 	return h.Evidence, h.Answers
+}
+
+// handedAnswers are the answers of a peer as a source. They are read when they are first asked for, which they seldom are.
+type handedAnswers struct {
+	raws [][]byte
+	once sync.Once
+	read *revocation.Offline
+}
+
+// Find implements revocation.Source.
+func (h *handedAnswers) Find(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) ([]revocation.Answer, error) {
+	h.once.Do(func() { h.read = revocation.NewOffline(h.raws...) })
+	return h.read.Find(ctx, cert, issuer, at)
 }

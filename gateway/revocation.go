@@ -266,7 +266,7 @@ func (h *handIn) revoked(ctx context.Context, pl *plan) error {
 	if p.Revocation != policy.RevocationNone && p.Revocation != "" {
 		var more revocation.Source
 		if h.peer != nil && len(h.peer.answers) > 0 {
-			more = revocation.NewOffline(h.peer.answers...)
+			more = &handedAnswers{raws: h.peer.answers}
 		}
 		for _, chain := range h.chains {
 			st, err := h.n.standing(ctx, chain, h.at, p, more)
