@@ -8,20 +8,39 @@ import (
 
 	"github.com/tram-exchange/tram/internal/xmlstream"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/xades"
 )
 
-// TestEveryByte changes each byte of a signed document in several ways. A change may be accepted only if what was signed,
-// and by whom, is still the same: white space and quotes inside tags, comments, the XML declaration, white space outside the
-// root, white space in the base64 of value and certificate, and names of prefixes nothing depends on.
+// TestEveryByte changes each byte of a signed document in several ways, with and without properties of XAdES. A change may be accepted only
+// if what was signed, and by whom, is still the same: white space and quotes inside tags, comments, the XML declaration, white space
+// outside the root, white space in the base64 of value and certificate, names of prefixes nothing depends on, and in XAdES what
+// stands around the signed properties.
 func TestEveryByte(t *testing.T) {
 	ca := newCA(t, "mutation")
 	l := newLeaf(t, ca, 0)
-	o := signing.VerifyOptions{Trust: trustIn(t, ca), At: day}
 	doc := bytes.Replace(edxml("UEsDBA=="), []byte("</edXML>"), []byte("<!-- c --></edXML>"), 1)
-	good, err := signing.Sign(doc, l.key, l.chain, signing.SignOptions{})
-	if err != nil {
-		t.Fatal(err)
+	for _, form := range []struct {
+		name string
+		sign func() ([]byte, error)
+	}{
+		{"XML Signature", func() ([]byte, error) { return signing.Sign(doc, l.key, l.chain, signing.SignOptions{}) }},
+		{"XAdES", func() ([]byte, error) {
+			var b bytes.Buffer
+			err := xades.Sign(context.Background(), &b, signing.BytesSource(doc), l.key, l.chain, xades.SignOptions{SigningTime: day, ClaimedRoles: []string{"văn thư"}})
+			return b.Bytes(), err
+		}},
+	} {
+		t.Run(form.name, func(t *testing.T) {
+			good, err := form.sign()
+			if err != nil {
+				t.Fatal(err)
+			}
+			mutateEveryByte(t, good, signing.VerifyOptions{Trust: trustIn(t, ca), At: day})
+		})
 	}
+}
+
+func mutateEveryByte(t *testing.T, good []byte, o signing.VerifyOptions) {
 	ref, err := signing.VerifyPackage(context.Background(), signing.BytesSource(good), o)
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +92,10 @@ func harmless(doc []byte, i int) bool {
 		return inside("<", ">") || i < bytes.Index(doc, []byte("<edXML")) || i > bytes.LastIndexByte(doc, '>')
 	case inside("<KeyInfo>", "</KeyInfo>"): // of which the certificate alone counts, and the signer's is compared above
 		return true
+	case inside("<Signature ", ">"), inside("<SignatureValue ", ">"): // their Ids
+		return true
+	case inside("<Object>", "</Object>"):
+		return !inside("<xades:SignedProperties", "</xades:SignedProperties>")
 	}
 	return false
 }
