@@ -13,6 +13,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type ServiceConfig struct {
 // ClientOptions of a Client.
 type ClientOptions struct {
 	Timeout   time.Duration                       // for each authority; zero: 10 s
+	Rest      time.Duration                       // for which an authority that failed is asked last; zero: a minute, below: none
 	Tolerance time.Duration                       // between a token's time and our clock, beside the accuracy; zero: 60 s
 	Check     func(context.Context, *Token) error // of the chain; nil: none. An authority that it refuses is passed over
 	Transport func(*tls.Config) http.RoundTripper // nil: a plain http.Transport for each authority
@@ -37,10 +39,14 @@ type ClientOptions struct {
 	Observe   func(service string, err error)     // told of every answer, good (nil) or bad; may be nil
 }
 
-// Client asks authorities in their order until one gives a token that holds. Safe for concurrent use.
+// Client asks authorities in their order until one gives a token that holds; one that has just failed comes last for a while, so that
+// a silent first doesn't cost its time-out every time. Safe for concurrent use.
 type Client struct {
 	services []service
 	o        ClientOptions
+
+	mu   sync.Mutex
+	rest map[*service]time.Time // until when those that failed are asked last
 }
 
 type service struct {
@@ -71,7 +77,10 @@ func NewClient(services []ServiceConfig, o ClientOptions) (*Client, error) {
 			return &http.Transport{TLSClientConfig: c, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10}
 		}
 	}
-	c := &Client{o: o}
+	if o.Rest == 0 {
+		o.Rest = time.Minute
+	}
+	c := &Client{o: o, rest: map[*service]time.Time{}}
 	for i, s := range services {
 		one, err := newService(s, &o)
 		if err != nil {
@@ -119,12 +128,12 @@ func (c *Client) Stamp(ctx context.Context, hash crypto.Hash, imprint []byte) (*
 		return nil, fmt.Errorf("couldn't get time-stamp: %w", err)
 	}
 	var all []error
-	for i := range c.services {
-		s := &c.services[i]
+	for _, s := range c.order() {
 		t, err := c.ask(ctx, s, hash, imprint)
 		if c.o.Observe != nil {
 			c.o.Observe(s.name, err)
 		}
+		c.note(s, err == nil || ctx.Err() != nil)
 		if err == nil {
 			return t, nil
 		}
@@ -134,6 +143,33 @@ func (c *Client) Stamp(ctx context.Context, hash crypto.Hash, imprint []byte) (*
 		}
 	}
 	return nil, fmt.Errorf("couldn't get time-stamp: %w", errors.Join(all...))
+}
+
+// order is the one to ask in now.
+func (c *Client) order() []*service {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.o.Now()
+	var ready, resting []*service
+	for i := range c.services {
+		if s := &c.services[i]; now.Before(c.rest[s]) {
+			resting = append(resting, s)
+		} else {
+			ready = append(ready, s)
+		}
+	}
+	return append(ready, resting...)
+}
+
+// note remembers whether an authority answered well. That the caller gave up says nothing about it.
+func (c *Client) note(s *service, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ok {
+		delete(c.rest, s)
+		return
+	}
+	c.rest[s] = c.o.Now().Add(c.o.Rest)
 }
 
 func (c *Client) ask(ctx context.Context, s *service, hash crypto.Hash, imprint []byte) (*Token, error) {

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -157,6 +158,39 @@ func TestClientFailsOver(t *testing.T) {
 	}
 }
 
+// An authority that failed is asked last until it has rested.
+func TestClientRests(t *testing.T) {
+	a := newAuthority(t, trialca.P256, tsp.Options{})
+	fails := true
+	first := answering(t, a, func(_ http.Header, b []byte) (int, []byte) {
+		if fails {
+			return 503, nil
+		}
+		return 200, b
+	})
+	second := answering(t, a, nil)
+	now := at
+	var seen []string
+	c := client(t, tsp.ClientOptions{Now: func() time.Time { return now }, Tolerance: time.Hour, Observe: func(s string, _ error) { seen = append(seen, s) }},
+		tsp.ServiceConfig{URL: first.URL}, tsp.ServiceConfig{URL: second.URL})
+	for _, step := range []struct {
+		wait time.Duration
+		bad  bool
+		want []string
+	}{
+		{0, true, []string{first.URL, second.URL}}, {0, true, []string{second.URL}}, {50 * time.Second, false, []string{second.URL}}, {9 * time.Second, false, []string{second.URL}},
+		{time.Second, false, []string{first.URL}}, {0, false, []string{first.URL}},
+	} {
+		fails, seen, now = step.bad, nil, now.Add(step.wait)
+		if _, err := c.Stamp(t.Context(), crypto.SHA256, digest); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(seen, step.want) {
+			t.Fatalf("asked %v, want %v", seen, step.want)
+		}
+	}
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
@@ -170,7 +204,7 @@ func TestClientTimeouts(t *testing.T) {
 	a := newAuthority(t, trialca.P256, tsp.Options{Now: clock})
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
-		o := tsp.ClientOptions{Timeout: 3 * time.Second, Now: clock}
+		o := tsp.ClientOptions{Timeout: 3 * time.Second, Now: clock, Rest: -1}
 		o.Transport = always(func(r *http.Request) (*http.Response, error) {
 			asked++
 			if strings.HasPrefix(r.URL.Host, "silent") {
