@@ -27,6 +27,7 @@ type verifyAnswer struct {
 	Size     uint64         `json:"size"`
 	Root     events.Digest  `json:"root"`
 	Judged   uint64         `json:"signatures_judged"` // packages whose signatures were judged again
+	Stamps   uint64         `json:"time_stamps"`       // over heads of the log, verified again
 	Unproved []string       `json:"unproved"`
 	Unused   []unusedBytes  `json:"unreferenced"`
 	Error    *verifyProblem `json:"error"`
@@ -168,7 +169,12 @@ func verifyDir(ctx context.Context, o verifyOptions) (*verifyAnswer, error) {
 		if p.Offset >= 0 {
 			a.Error.Offset = &p.Offset
 		}
+		return a, nil
 	}
+	if a.Stamps, a.Error, err = verifyStamps(ctx, dir); err != nil {
+		return nil, err
+	}
+	a.OK = a.Error == nil
 	return a, nil
 }
 
@@ -238,7 +244,7 @@ func (a *verifyAnswer) print(w io.Writer) {
 	} else {
 		fmt.Fprintf(w, "SAI / NOT GOOD\n")
 	}
-	fmt.Fprintf(w, "  log        %s\n  events     %d\n  packages   %d (signatures judged again: %d)\n  head       size %d, root %s\n", a.Origin, a.Events, a.Packages, a.Judged, a.Size, a.Root)
+	fmt.Fprintf(w, "  log        %s\n  events     %d\n  packages   %d (signatures judged again: %d)\n  stamps     %d\n  head       size %d, root %s\n", a.Origin, a.Events, a.Packages, a.Judged, a.Stamps, a.Size, a.Root)
 	for _, s := range a.Unused {
 		fmt.Fprintf(w, "  unused     %d bytes at %d of %s, left by an append that was never accepted\n", s.Length, s.Offset, s.File)
 	}

@@ -25,6 +25,9 @@ type Reader struct {
 	snapshot ledger.Snapshot
 }
 
+// ErrNoHead: the record holds no signed head yet, so nothing in it is sealed.
+var ErrNoHead = errors.New("no signed head is stored yet")
+
 // OpenReader opens the record in dir for reading. The stored head must be the root over what is stored; whose signature it
 // bears is for others to judge.
 func OpenReader(ctx context.Context, dir string) (*Reader, error) {
@@ -62,7 +65,7 @@ func openReader(ctx context.Context, dir string) (_ *Reader, err error) {
 		return nil, err
 	}
 	if len(r.row.checkpoint) == 0 {
-		return nil, errors.New("no signed head is stored yet")
+		return nil, ErrNoHead
 	}
 	tree, err := (&Store{db: r.db}).loadTree(r.row)
 	if err != nil {
