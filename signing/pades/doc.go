@@ -158,7 +158,7 @@ type TimeStamp struct {
 type Later struct {
 	Table   int64    // offset of its cross-references
 	Objects int      // added or changed
-	Kinds   []string // what they are, sorted: "annotation", "appearance", "catalog", "content", "form", "metadata", "other", "page", "signature", "validation"
+	Kinds   []string // what they are, as far as one can tell, sorted: "annotation", "appearance", "catalog", "content", "form", "metadata", "other", "page", "signature", "validation"
 }
 
 // Stamped returns the earliest time of the time-stamps over the signature that hold by themselves. Whether their authorities are

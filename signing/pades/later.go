@@ -90,7 +90,9 @@ func (f *file) kind(num int64, from int, m *material) (string, error) {
 	switch {
 	case d.get("FT") == name("Sig") || d.get("ByteRange") != nil:
 		return "signature", nil
-	case d.get("Fields") != nil || d.get("FT") != nil || d.get("Subtype") == name("Widget"):
+	case d.get("Fields") != nil: // the form itself, which many writers keep in the catalogue
+		return "catalog", nil
+	case d.get("FT") != nil || d.get("Subtype") == name("Widget"):
 		return "form", nil
 	case d.get("Type") == name("Annot"):
 		return "annotation", nil
