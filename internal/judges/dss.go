@@ -14,6 +14,8 @@ type Material struct {
 	OCSPs    []string  // responses, DER
 	Detached []string  // what detached signatures refer to
 	At       time.Time // the time to judge at, or to sign at; zero is now
+	PolicyID string    // a signature policy that is known: its identifier, and
+	Policy   string    // the file with it
 	Lenient  bool      // when signing: go on without revocation data, with expired certificates, and so on
 }
 
@@ -29,6 +31,9 @@ func (m Material) fields() []field {
 	}
 	if !m.At.IsZero() {
 		out = append(out, field{"at", m.At.UTC().Format(time.RFC3339)})
+	}
+	if m.PolicyID != "" {
+		out = append(out, field{"policyid", m.PolicyID}, field{"policyfile", m.Policy})
 	}
 	if m.Lenient {
 		out = append(out, field{"lenient", "true"})

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,5 +176,31 @@ func TestDSSAcceptsRenewed(t *testing.T) {
 	}
 	if opinion, err = dss.Validate(write(t, dir, "old.xml", old), m); err != nil || opinion.Passed() {
 		t.Errorf("not renewed: %v, %v", opinion, err)
+	}
+}
+
+// TestDSSKnowsPolicy has DSS compare the digest of a signature policy with the policy itself.
+func TestDSSKnowsPolicy(t *testing.T) {
+	p, dss, dir := newPKI(t), judges.DSS(t), t.TempDir()
+	m := material(t, p, dir)
+	o := everything()
+	file := write(t, dir, "b.xml", sign(t, documents["tram"], p.rsa, p, o))
+	m.PolicyID = o.Policy.ID
+	for content, want := range map[string]bool{policyText: true, "another policy": false} {
+		m.Policy = write(t, dir, "policy.txt", []byte(content))
+		opinion, err := dss.Validate(file, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// For DSS a policy that doesn't fit is a warning.
+		fits := !strings.Contains(strings.Join(opinion.Signatures[0].Warnings, " "), "BBB_VCI_ISPM")
+		if fits != want || !opinion.Passed() {
+			t.Errorf("policy %q: %s", content, opinion)
+		}
+	}
+	o.Policy = &xades.PolicyID{Implied: true}
+	opinion, err := dss.Validate(write(t, dir, "b.xml", sign(t, documents["tram"], p.rsa, p, o)), m)
+	if err != nil || !opinion.Passed() {
+		t.Errorf("implied policy: %v, %v", opinion, err)
 	}
 }

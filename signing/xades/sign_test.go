@@ -12,9 +12,11 @@ import (
 	"github.com/tram-exchange/tram/signing/xades"
 )
 
+const policyText = "policy"
+
 // everything is a signature that says all that one can say.
 func everything() xades.SignOptions {
-	sum := sha256.Sum256([]byte("policy"))
+	sum := sha256.Sum256([]byte(policyText))
 	return xades.SignOptions{ClaimedRoles: []string{"Giám đốc", "a<b&\"c\""}, IssuerSerial: true, Commitment: xades.ProofOfApproval,
 		Place:  &xades.Place{City: "Bắc Giang", Country: "VN"},
 		Policy: &xades.PolicyID{ID: "2.16.704.1.1", Hash: crypto.SHA256, Digest: sum[:], URI: "https://example.vn/policy", Description: "Quy chế"}}

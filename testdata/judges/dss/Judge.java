@@ -25,6 +25,7 @@ import eu.europa.esig.dss.pades.signature.PAdESService;
 import eu.europa.esig.dss.signature.AbstractSignatureParameters;
 import eu.europa.esig.dss.signature.AbstractSignatureService;
 import eu.europa.esig.dss.simplereport.SimpleReport;
+import eu.europa.esig.dss.spi.policy.SignaturePolicyProvider;
 import eu.europa.esig.dss.spi.validation.CommonCertificateVerifier;
 import eu.europa.esig.dss.spi.x509.CommonCertificateSource;
 import eu.europa.esig.dss.spi.x509.CommonTrustedCertificateSource;
@@ -72,8 +73,8 @@ import org.bouncycastle.tsp.TimeStampResponse;
  * Serves requests of internal/judges, one a line: a command and key=value fields, separated by tabs, % TAB LF CR = written %XX. A key may stand
  * more than once. The answer is one line too: "ok" or "error", then fields.
  *
- * <p>validate: file, trust (certificates; those that issued themselves are trusted, others only help), crl, ocsp, detached, at (RFC 3339), report
- * (folder for the XML reports). Any of XAdES, ASiC and PAdES.
+ * <p>validate: file, trust (certificates; those that issued themselves are trusted, others only help), crl, ocsp, detached, at (RFC 3339), policyid
+ * and policyfile (a signature policy that is known), report (folder for the XML reports). Any of XAdES, ASiC and PAdES.
  *
  * <p>sign: format (XADES, ASICE, PADES), file, out, level (B, T, LT, LTA), packaging, embedxml, pretty, xpath, signkeyinfo, key (PKCS#8 DER), cert (chain), algorithm, digest, c14n, role,
  * policy, at, tsa (URL) or tsakey and tsacert, and what validate takes to find validation data.
@@ -165,6 +166,11 @@ public final class Judge {
         }
         if (!detached.isEmpty()) {
             v.setDetachedContents(detached);
+        }
+        if (r.get("policyid", null) != null) {
+            SignaturePolicyProvider provider = new SignaturePolicyProvider();
+            provider.setSignaturePoliciesById(Map.of(r.get("policyid", null), new FileDocument(r.need("policyfile"))));
+            v.setSignaturePolicyProvider(provider);
         }
         Reports reports = v.validateDocument();
         SimpleReport s = reports.getSimpleReport();
