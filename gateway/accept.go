@@ -56,6 +56,7 @@ type handIn struct {
 	verdict judged
 
 	peerSigns bool                  // a directory change that a peer has signed
+	urgent    bool                  // a directory change that only takes away: it does not wait for what nobody can say
 	chains    [][]*x509.Certificate // of each signature, to an authority believed for it
 }
 

@@ -35,6 +35,7 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 	if err != nil {
 		return nil, err
 	}
+	h.urgent = takesAway(ops)
 	cert := v.Certificate()
 	policy := h.snap.Policy.Policy
 	c := directory.Change{
@@ -62,6 +63,18 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 		return decision.Events, outcome{earlier: decision.Earlier}, nil
 	}
 	return pl, nil
+}
+
+// takesAway says whether a change does nothing but end trust. A lost key must not stay in force because an authority is out of reach.
+func takesAway(ops []directory.Operation) bool {
+	for _, op := range ops {
+		switch op.(type) {
+		case directory.RevokeCertificate, directory.DistrustAuthority, directory.RemoveClient, directory.RevokeReading:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // changeSigner says which authorities are believed for the signer of a change, and notes a peer's. The genesis change is

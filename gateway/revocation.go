@@ -273,7 +273,11 @@ func (h *handIn) revoked(ctx context.Context, pl *plan) error {
 			if err != nil {
 				return err
 			}
-			if err := allows(p.Revocation, st); err != nil {
+			mode := p.Revocation
+			if h.urgent {
+				mode = policy.RevocationIfAvailable
+			}
+			if err := allows(mode, st); err != nil {
 				return err
 			}
 			if st.worst == revocation.Unknown && st.named {

@@ -250,6 +250,20 @@ func TestRevocationIsRefreshed(t *testing.T) {
 	}
 }
 
+// While nobody can say, nothing is enrolled, but a lost key is revoked all the same.
+func TestRevocationDoesNotWait(t *testing.T) {
+	w := nodeIn(t, "revocation-silent")
+	cert := w.agencies[codeSender].cert
+	holder := schemas.Holder{Kind: schemas.HolderOrganisation, ID: codeSender}
+	revoke := schemas.RevokeCertificate{Holder: holder, SHA256: sha256.Sum256(cert.Raw), From: w.clock.Now(), Reason: "mất khóa"}
+	if _, err := w.change(revoke, schemas.AddOrganisation{Code: "H02.88", Name: "Mới"}); code(err) != gateway.CodeRevocationUnknown {
+		t.Errorf("a change that adds: %v", err)
+	}
+	if _, err := w.change(revoke); err != nil {
+		t.Errorf("a change that takes away: %v", err)
+	}
+}
+
 // A hold that is over is over, and one that nobody could tell of is asked about again.
 func TestRevocationReleased(t *testing.T) {
 	w := nodeIn(t, "revocation-required")
