@@ -152,6 +152,10 @@ var cases = []testCase{
 		w.revoke(w.issuing, w.org.cert(), day.Add(30*time.Second), revocation.KeyCompromise)
 		return made{doc: doc}
 	}},
+	{name: "revoked-later", why: "judged as of a moment before, by a list from after it", expect: passed, make: func(w *world) made {
+		w.revoke(w.issuing, w.org.cert(), day.Add(2*time.Hour), revocation.KeyCompromise)
+		return made{doc: w.sign(plainDoc, w.org, xades.SignOptions{}), trust: w.material(day.Add(24 * time.Hour))}
+	}},
 	{name: "suspended", why: "who suspends may release", expect: "INDETERMINATE TRY_LATER", failed: "revocation", make: func(w *world) made {
 		w.revoke(w.issuing, w.org.cert(), day.Add(30*time.Minute), revocation.CertificateHold)
 		return made{doc: w.sign(plainDoc, w.org, xades.SignOptions{})}

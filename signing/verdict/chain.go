@@ -21,7 +21,7 @@ type ChainOptions struct {
 	Purposes []signing.Purpose
 	// At is the earliest time at which what was signed is proved to have existed: the certificate has to count then.
 	At time.Time
-	// Now is the time of the judgement, not before At. Answers about revocation made until then are used.
+	// Now is the time of the judgement, not before At: what nothing proves to be older is taken to be from then.
 	Now time.Time
 	// Revocation finds CRLs and OCSP answers; nil: none are at hand.
 	Revocation revocation.Source

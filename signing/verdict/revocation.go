@@ -10,7 +10,7 @@ import (
 	"github.com/tram-exchange/tram/signing/revocation"
 )
 
-// maxSkew is how far the clock of an authority may be ahead of ours.
+// maxSkew is how far the clock of a signer may be ahead.
 const maxSkew = 5 * time.Minute
 
 // revoked judges the revocation of every certificate of the chain but the root, at ChainOptions.At (EN 319 102-1, 5.2.6).
@@ -20,7 +20,8 @@ func (o *ChainOptions) revoked(ctx context.Context, l *checklist, v *ChainVerdic
 		l.ignore(CheckRevocation, "")
 		return
 	}
-	fresh := revocation.Freshness{MaxAge: time.Duration(rule.Freshness), Now: o.Now, Skew: maxSkew}
+	// An answer from after the time of the judgement, if somebody judges as of a day that is past, is as good: it says what was so then.
+	fresh := revocation.Freshness{MaxAge: time.Duration(rule.Freshness)}
 	if rule.Grace > 0 {
 		fresh.NotBefore = o.At.Add(time.Duration(rule.Grace))
 	}
