@@ -17,9 +17,11 @@
 //   - Contents is one CMS signature with one signer and no content of its own (adbe.pkcs7.detached, ETSI.CAdES.detached), or a time-stamp
 //     token (ETSI.RFC3161), whose digest fits the octets of the ranges and whose value holds (package cms, package tsp).
 //
-// Whole says that nothing but white space follows what is covered; otherwise Later lists what was appended (incremental saving attacks,
-// shadow attacks, but also further signatures). Trust, revocation and times are judged by the caller, for whom Signer,
-// Certificates, CRLs, OCSPs, TimeStamps and the material of the document's DSS are given.
+// Whole says that nothing but white space follows what is covered; otherwise Later says what each revision behind it brought. Further signatures
+// and validation data come as "signature", "catalog", "appearance", "form" and "validation"; whatever makes a page show something else comes as
+// "page" or "content": other pages or page sizes, exchanged fonts and drawings (anything overwritten that a page may use), deleted
+// content; annotations brought out as "annotation" (incremental saving and shadow attacks). Trust, revocation and times are judged by the caller, for
+// whom Signer, Certificates, CRLs, OCSPs, TimeStamps and the material of the document's DSS are given.
 //
 // Memory is bounded by Limits whatever the size of the file: octets are digested in one pass, tables are read where they lie.
 package pades

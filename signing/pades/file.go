@@ -455,7 +455,8 @@ func (f *file) fromPacked(container, num int64, from int) (any, error) {
 	return unplaced(v), nil
 }
 
-// unplaced takes the positions off strings that stand in an unpacked stream: they are none of the file.
+// unplaced takes the positions off strings, for those that stand in an unpacked stream, whose positions are none of the file, and for
+// comparing objects.
 func unplaced(v any) any {
 	switch v := v.(type) {
 	case str:
@@ -469,6 +470,8 @@ func unplaced(v any) any {
 		for k := range v.m {
 			v.m[k] = unplaced(v.m[k])
 		}
+	case *stream:
+		unplaced(v.dict)
 	}
 	return v
 }

@@ -106,7 +106,7 @@ func TestReadRevisions(t *testing.T) {
 			if len(d.Proofs(first)) != 1 || len(d.Proofs(stamp)) != 0 {
 				t.Fatal("the document time-stamp proves what it covers, and nothing else")
 			}
-			if len(first.Later) != 3 || !slices.Equal(first.Later[1].Kinds, []string{"catalog", "validation"}) || !slices.Equal(first.Later[0].Kinds, []string{"catalog", "page", "signature"}) {
+			if len(first.Later) != 3 || !slices.Equal(first.Later[1].Kinds, []string{"catalog", "validation"}) || !slices.Equal(first.Later[0].Kinds, []string{"catalog", "signature"}) {
 				t.Fatalf("later: %v", first.Later)
 			}
 		})
@@ -447,6 +447,58 @@ func TestBusyFiles(t *testing.T) {
 		d := read(t, []byte(b))
 		if d.Problem == "" && name != "long table" {
 			t.Errorf("%s: nothing is wrong", name)
+		}
+	}
+}
+
+// What was prepared in the signed part and is shown by a later revision, or exchanged by it, is told: shadow attacks.
+func TestShadows(t *testing.T) {
+	w := newWorld(t, trialca.P256)
+	const font, drawing, note, pages, page = 50, 51, 52, 53, 54
+	before := []object{
+		{font, "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>", ""},
+		{drawing, "<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 4>>", "q Q "},
+		{note, "<</Type/Annot/Subtype/FreeText/Rect[0 0 500 500]/Contents(khac)>>", ""},
+		{pages, "<</Type/Pages/Kids[54 0 R]/Count 1>>", ""},
+		{page, "<</Type/Page/Parent 53 0 R/MediaBox[0 0 595 842]>>", ""},
+	}
+	for _, style := range []string{"table", "stream"} {
+		for name, tt := range map[string]struct {
+			change func(p *pdf) []object
+			want   string
+		}{
+			"other pages": {func(p *pdf) []object {
+				return []object{{catalogObject, strings.Replace(p.catalog(), "/Pages 2 0 R", "/Pages 53 0 R", 1), ""}}
+			}, "page"},
+			"font exchanged": {func(*pdf) []object { return []object{{font, "<</Type/Font/Subtype/Type1/BaseFont/Symbol>>", ""}} }, "content"},
+			"drawing exchanged": {func(*pdf) []object {
+				return []object{{drawing, "<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 4>>", "Q q "}}
+			}, "content"},
+			"note brought out": {func(p *pdf) []object {
+				return []object{{pageObject, strings.Replace(p.page(), "/Annots[", "/Annots[52 0 R ", 1), ""}}
+			}, "annotation"},
+			"page made larger": {func(p *pdf) []object { return []object{{pageObject, strings.Replace(p.page(), "842", "999", 1), ""}} }, "page"},
+			"action on opening": {func(p *pdf) []object {
+				return []object{{catalogObject, strings.Replace(p.catalog(), "/Pages", "/OpenAction<</S/URI/URI(http://a.example)>>/Pages", 1), ""}}
+			}, "other"},
+			"form of XML": {func(p *pdf) []object {
+				return []object{{catalogObject, strings.Replace(p.catalog(), "/SigFlags", "/XFA(x)/SigFlags", 1), ""}}
+			}, "content"},
+			"nothing but the catalogue": {func(p *pdf) []object { return []object{{catalogObject, p.catalog(), ""}} }, ""},
+		} {
+			p := newPDF(style)
+			p.next = 60
+			p.revise(before)
+			p.sign(t, w, "a", how{})
+			p.revise(tt.change(p))
+			s := read(t, p.b).Signatures[0]
+			if !s.Intact || s.Whole || len(s.Later) != 1 {
+				t.Fatalf("%s: %+v", name, s)
+			}
+			strange := slices.DeleteFunc(slices.Clone(s.Later[0].Kinds), func(k string) bool { return k == "catalog" })
+			if strings.Join(strange, " ") != tt.want {
+				t.Errorf("%s %s: %v, want %q", style, name, s.Later[0].Kinds, tt.want)
+			}
 		}
 	}
 }
