@@ -45,6 +45,7 @@ type Properties struct {
 
 	qualifying *node
 	signed     *node // SignedProperties
+	archived   *prefixes
 }
 
 // Property is one unsigned property.

@@ -24,7 +24,7 @@ func ReadLimited(ctx context.Context, src signing.Source, res *signing.Signature
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	p := new(Properties)
+	p := &Properties{archived: new(prefixes)}
 	if res.Elements.SignedInfo.Len() == 0 {
 		return p, nil
 	}

@@ -3,10 +3,12 @@ package xades
 import (
 	"context"
 	"crypto"
+	"encoding"
 	"errors"
 	"fmt"
-	"io"
+	"hash"
 	"strings"
+	"sync"
 
 	"github.com/tram-exchange/tram/signing"
 )
@@ -24,6 +26,47 @@ type TimeStamp struct {
 	index    int  // among the unsigned properties
 	covers   part // what is stamped
 	before   []Property
+	shared   *prefixes // of all time-stamps of the signature
+}
+
+// maxTimeStamps bounds those of one kind in one signature: each costs a signature and more.
+const maxTimeStamps = 64
+
+// prefixes keeps what the imprints of archive time-stamps begin with, which is the same for all of a signature that have the same digest and
+// canonicalisation: what is signed, and the properties before the earlier ones. It costs a reading of the document for every reference.
+type prefixes struct {
+	mu     sync.Mutex
+	states map[string][]byte // of the hash
+}
+
+// restore puts h into the state kept under key, and reports whether there is one.
+func (p *prefixes) restore(key string, h hash.Hash) bool {
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u, ok := h.(encoding.BinaryUnmarshaler)
+	state := p.states[key]
+	return ok && state != nil && u.UnmarshalBinary(state) == nil
+}
+
+func (p *prefixes) keep(key string, h hash.Hash) {
+	if p == nil {
+		return
+	}
+	m, ok := h.(encoding.BinaryMarshaler)
+	if !ok {
+		return
+	}
+	if state, err := m.MarshalBinary(); err == nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.states == nil {
+			p.states = make(map[string][]byte)
+		}
+		p.states[key] = state
+	}
 }
 
 type include struct {
@@ -45,7 +88,7 @@ const (
 )
 
 func (p *Properties) timeStamps(to []TimeStamp, c *node, index int) []TimeStamp {
-	ts := TimeStamp{Namespace: c.uri, Name: c.local, ID: c.attrs["Id"], Canonicalization: signing.C14N10, Range: c.rng, index: index, covers: covered(c)}
+	ts := TimeStamp{Namespace: c.uri, Name: c.local, ID: c.attrs["Id"], Canonicalization: signing.C14N10, Range: c.rng, index: index, covers: covered(c), shared: p.archived}
 	if m := c.child(dsNamespace, "CanonicalizationMethod"); m != nil {
 		ts.Canonicalization = m.attrs["Algorithm"]
 		if list := m.child(signing.ExcC14N, "InclusiveNamespaces"); list != nil {
@@ -65,8 +108,12 @@ func (p *Properties) timeStamps(to []TimeStamp, c *node, index int) []TimeStamp 
 		switch {
 		case k.is("XMLTimeStamp"):
 			p.problem(c.local, "time-stamps in XML are not read")
-		case k.is("EncapsulatedTimeStamp") && len(to) < maxLists:
+		case k.is("EncapsulatedTimeStamp"):
 			found++
+			if len(to) >= maxTimeStamps {
+				p.problem(c.local, "more than %d time-stamps", maxTimeStamps)
+				return to
+			}
 			if !isDER(k) {
 				p.problem(c.local, "encoding %q is not read", k.attrs["Encoding"])
 				continue
@@ -105,13 +152,14 @@ func covered(c *node) part {
 }
 
 // Imprint computes the message imprint that the token should have: the digest of what EN 319 132-1 puts under a time-stamp of
-// this kind. src and res are what Read was given. Archive time-stamps read all that the signature refers to, once per reference.
-func (t *TimeStamp) Imprint(ctx context.Context, src signing.Source, res *signing.SignatureResult, hash crypto.Hash) ([]byte, error) {
-	if !hash.Available() {
-		return nil, fmt.Errorf("couldn't compute imprint of %s: digest %v is not known", t.Name, hash)
+// this kind. src and res must be what Read was given. The first archive time-stamp reads all that the signature refers to, once per reference; further
+// ones with the same digest and canonicalisation go on from there. Safe for concurrent use.
+func (t *TimeStamp) Imprint(ctx context.Context, src signing.Source, res *signing.SignatureResult, digest crypto.Hash) ([]byte, error) {
+	if !digest.Available() {
+		return nil, fmt.Errorf("couldn't compute imprint of %s: digest %v is not known", t.Name, digest)
 	}
-	h := hash.New()
-	w := imprint{ctx: ctx, w: h, src: src, res: res, method: t.Canonicalization, prefixes: t.prefixes}
+	h := digest.New()
+	w := imprint{ctx: ctx, hash: digest, w: h, src: src, res: res, method: t.Canonicalization, prefixes: t.prefixes}
 	if err := w.write(t); err != nil {
 		return nil, fmt.Errorf("couldn't compute imprint of %s: %w", t.Name, err)
 	}
@@ -121,7 +169,8 @@ func (t *TimeStamp) Imprint(ctx context.Context, src signing.Source, res *signin
 // imprint writes what is time-stamped.
 type imprint struct {
 	ctx      context.Context
-	w        io.Writer
+	hash     crypto.Hash
+	w        hash.Hash
 	src      signing.Source
 	res      *signing.SignatureResult
 	method   string
@@ -143,19 +192,41 @@ func (w *imprint) write(t *TimeStamp) error {
 	if len(t.includes) > 0 {
 		return errors.New("distributed time-stamps (with Include) are not supported")
 	}
-	if err := w.references(func(*signing.ReferenceResult) bool { return true }); err != nil {
+	done, err := w.begin(t)
+	if err != nil {
 		return err
 	}
-	e := &w.res.Elements
-	if err := w.elements(e.SignedInfo, e.SignatureValue, e.KeyInfo); err != nil {
-		return err
-	}
-	for _, p := range t.before {
+	for _, p := range t.before[done:] {
 		if err := w.element(p.Range); err != nil {
 			return err
 		}
 	}
+	t.shared.keep(w.key(len(t.before)), w.w)
 	return w.objects(t)
+}
+
+// begin writes what all archive time-stamps of the signature have in common, or takes up from an earlier one, and tells how many
+// of the properties before this one are done.
+func (w *imprint) begin(t *TimeStamp) (int, error) {
+	for done := len(t.before); done >= 0; done-- {
+		if t.shared.restore(w.key(done), w.w) {
+			return done, nil
+		}
+	}
+	if err := w.references(func(*signing.ReferenceResult) bool { return true }); err != nil {
+		return 0, err
+	}
+	e := &w.res.Elements
+	if err := w.elements(e.SignedInfo, e.SignatureValue, e.KeyInfo); err != nil {
+		return 0, err
+	}
+	t.shared.keep(w.key(0), w.w)
+	return 0, nil
+}
+
+// key names the state after so many properties.
+func (w *imprint) key(properties int) string {
+	return fmt.Sprint(w.hash, " ", w.method, " ", w.prefixes, " ", properties)
 }
 
 // objects writes the Object elements but the one with the properties. The old form leaves out those that are referred to, too.
