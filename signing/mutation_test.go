@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/tram-exchange/tram/internal/xmlstream"
@@ -112,14 +113,17 @@ func FuzzVerify(f *testing.F) {
 	o := signing.VerifyOptions{Trust: trustIn(f, m.ca), At: day}
 	signed := map[[32]byte]bool{}
 	for _, c := range vectorCases {
-		if rep, err := signing.Verify(context.Background(), signing.BytesSource(c.make(m)), o); err == nil {
-			signed[rep.SignedContent] = true
+		if v, err := signing.VerifyPackage(context.Background(), signing.BytesSource(c.make(m)), o); err == nil {
+			signed[v.SignedContent()] = true
 		}
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		a, b := outcome(t, signing.BytesSource(doc), o), outcome(t, windowed{doc}, o)
 		if a != b {
 			t.Fatalf("from memory %s, through a window %s", a, b)
+		}
+		if a, b := cryptoOnly(signing.BytesSource(doc)), cryptoOnly(windowed{doc}); a != b {
+			t.Fatalf("without trust, from memory %s, through a window %s", a, b)
 		}
 		if a != "accepted" {
 			return
@@ -129,4 +133,19 @@ func FuzzVerify(f *testing.F) {
 			t.Fatalf("accepted, but nobody signed it: %v", err)
 		}
 	})
+}
+
+// cryptoOnly tells what those learn who judge certificates themselves.
+func cryptoOnly(src signing.Source) string {
+	o := signing.VerifyOptions{CryptoOnly: true, Legacy: true, Detached: func(string) (signing.Source, bool) { return signing.BytesSource("QUJD"), true }}
+	rep, err := signing.Verify(context.Background(), src, o)
+	if err != nil {
+		return err.Error()
+	}
+	s := fmt.Sprint(rep.SignedContent, rep.Uncovered)
+	for i := range rep.Signatures {
+		res := &rep.Signatures[i]
+		s += fmt.Sprint(res.Refusal, res.Covered, res.WholeDocument, res.Elements.Objects)
+	}
+	return s
 }
