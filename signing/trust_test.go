@@ -320,6 +320,32 @@ authorities:
 	}
 }
 
+// TestTrustFolderWithCRLs: a folder as openssl's c_rehash leaves it, with lists between the certificates.
+func TestTrustFolderWithCRLs(t *testing.T) {
+	ca := authority(t, "A", trialca.Options{})
+	crl, err := ca.CRL(day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, cert := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: crl}), signing.MarshalCertificates([]*x509.Certificate{ca.Certificate})
+	dir := t.TempDir()
+	for name, b := range map[string][]byte{"ca.pem": append(list, cert...), "0a1b2c3d.0": cert, "0a1b2c3d.r0": list, "crl.pem": list, "a.crl": crl} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trust, err := signing.LoadTrust(dir, true)
+	if err != nil || len(trust.Authorities()) != 1 {
+		t.Fatalf("%v, %d authorities, want 1", err, len(trust.Authorities()))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bad.pem"), append(list, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signing.LoadTrust(dir, true); err == nil || !strings.Contains(err.Error(), "bad.pem") {
+		t.Errorf("error %v, want one that names bad.pem", err)
+	}
+}
+
 // FuzzTrust gives trust building odd certificates and odd company: it never panics, and never trusts without a path to the anchor.
 func FuzzTrust(f *testing.F) {
 	root := authority(f, "gốc", trialca.Options{Below: 1})

@@ -158,7 +158,8 @@ func (k *Checker) listSigner(ctx context.Context, a *Answer, issuer *x509.Certif
 	return ""
 }
 
-// responder judges the certificate of a delegated responder at the time when it answered, by answers that it did not sign itself.
+// responder judges the certificate of a delegated responder at the time when it answered, by answers whose signers need no such
+// judging: never by its own.
 func (k *Checker) responder(ctx context.Context, a *Answer, issuer *x509.Certificate, at time.Time, f Freshness, judge bool) (*CertificateStatus, string) {
 	if !judge {
 		return nil, "its signer is itself to be judged by others"
@@ -173,8 +174,7 @@ func (k *Checker) responder(ctx context.Context, a *Answer, issuer *x509.Certifi
 	if a.Kind == CRL {
 		return nil, k.listSigner(ctx, a, issuer, when)
 	}
-	own := Checker{Source: withoutSigner{k.Source, a.Signer}}
-	st := own.certificate(ctx, a.Signer, issuer, when, f, false)
+	st := k.certificate(ctx, a.Signer, issuer, when, f, false)
 	if st.Status == Good {
 		return &st, ""
 	}
@@ -182,23 +182,6 @@ func (k *Checker) responder(ctx context.Context, a *Answer, issuer *x509.Certifi
 		return &st, "whether its responder was revoked is not known: " + st.Why
 	}
 	return &st, "its responder was " + st.Status.String()
-}
-
-// withoutSigner leaves out what signer has signed.
-type withoutSigner struct {
-	Source
-	signer *x509.Certificate
-}
-
-func (w withoutSigner) Find(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) ([]Answer, error) {
-	all, err := w.Source.Find(ctx, cert, issuer, at)
-	var rest []Answer
-	for _, a := range all {
-		if !a.Signer.Equal(w.signer) {
-			rest = append(rest, a)
-		}
-	}
-	return rest, err
 }
 
 // permanent reports whether a says that the certificate was revoked for good by the time at.

@@ -34,6 +34,7 @@ func TestChain(t *testing.T) {
 	}
 	late := w.leaf.NotAfter.Sub(day) + 24*hour // after the certificate's end
 	keeps := w.crl(w.mid, trialca.CRLOptions{ThisUpdate: day.Add(late), KeepsExpired: day})
+	forgets := w.crl(w.mid, trialca.CRLOptions{ThisUpdate: day.Add(late), KeepsExpired: day.Add(late - hour)})
 	midRevoked := w.crl(w.root, trialca.CRLOptions{ThisUpdate: day, Entries: []trialca.Revoked{{Serial: w.mid.Certificate.SerialNumber, At: day.Add(-hour), Reason: revocation.CACompromise}}})
 	for _, c := range []struct {
 		name  string
@@ -77,6 +78,7 @@ func TestChain(t *testing.T) {
 		{name: "a newer CRL goes before OCSP", raws: [][]byte{ocsp(-2*hour, 4*hour, revocation.Good, 0), crl(-hour)}, want: revocation.Good, kind: revocation.CRL},
 		{name: "after the certificate's end", raws: [][]byte{crl(late)}, want: revocation.Unknown, why: "need not name it any more"},
 		{name: "after the certificate's end, which the CRL keeps", raws: [][]byte{keeps}, want: revocation.Good, kind: revocation.CRL},
+		{name: "after the certificate's end, which the CRL does not keep", raws: [][]byte{forgets}, want: revocation.Unknown, why: "need not name it any more"},
 		{name: "after the certificate's end, still listed", raws: [][]byte{crl(late, leaf(late-hour, 1))}, want: revocation.Good, kind: revocation.CRL, state: revocation.Revoked},
 		{name: "the authority revoked", raws: [][]byte{crl(-hour)}, above: midRevoked, want: revocation.Good, kind: revocation.CRL},
 	} {

@@ -61,6 +61,9 @@ func TestCRL(t *testing.T) {
 		c.Subject, c.KeyUsage = w.mid.Certificate.Subject, x509.KeyUsageCRLSign
 	})
 	noUseKey, noUseCert := w.issue(w.mid, trialca.Leaf{}, func(c *x509.Certificate) { c.Subject = w.mid.Certificate.Subject })
+	bareKey, bareCert := w.issue(w.mid, trialca.Leaf{}, func(c *x509.Certificate) {
+		c.Subject, c.KeyUsage, c.ExtKeyUsage = w.mid.Certificate.Subject, 0, []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
+	})
 	by := func(key crypto.Signer, cert *x509.Certificate, o trialca.CRLOptions) []byte {
 		der, err := x509.CreateRevocationList(nil, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: o.ThisUpdate, NextUpdate: o.ThisUpdate.Add(hour)}, withCRLSign(cert), key)
 		w.must(err)
@@ -100,6 +103,7 @@ func TestCRL(t *testing.T) {
 		{"a key for CRLs", by(crlKey, crlCert, usual), crlCert, revocation.Good, ""},
 		{"a key for CRLs, not at hand", by(crlKey, crlCert, usual), nil, revocation.Unknown, "names the key"},
 		{"a key for CRLs of another authority", by(falseKey, falseCert, usual), falseCert, revocation.Unknown, "names the key"},
+		{"a key for OCSP", by(bareKey, bareCert, usual), bareCert, revocation.Unknown, "names the key"},
 		{"a key that is not for CRLs", by(noUseKey, noUseCert, usual), noUseCert, revocation.Unknown, "names the key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

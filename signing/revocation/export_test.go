@@ -1,7 +1,9 @@
 package revocation
 
 import (
+	"context"
 	"math/big"
+	"net/http"
 	"net/netip"
 	"time"
 )
@@ -33,3 +35,12 @@ func (p ParsedCRL) Unusable() error { return p.l.unusable }
 func IsPublic(a netip.Addr) bool { return isPublic(a) }
 
 func Prune(dir string, limit int) error { return prune(dir, limit) }
+
+// Dial connects as the client for these options does, past the check of the URL.
+func Dial(ctx context.Context, o OnlineOptions, address string) error {
+	conn, err := boundedClient(o).Transport.(*http.Transport).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
