@@ -34,6 +34,8 @@ type checkedPackage struct {
 	Files      []string `json:"files,omitempty"`
 	Warnings   []string `json:"warnings,omitempty"`
 	Problems   []string `json:"problems,omitempty"`
+	// SignedFiles are attached PDFs with signatures of their own.
+	SignedFiles []signedFile `json:"signed_files,omitempty"`
 }
 
 // checkOptions are the flags of the command.
@@ -207,8 +209,9 @@ func (c *checked) read(ctx context.Context, src signing.Source, digest [32]byte,
 	default:
 		o.Kind = string(p.Kind)
 		c.Package.describe(p)
+		c.Package.SignedFiles, err = signedFiles(ctx, p, *o)
 	}
-	return true, nil
+	return true, err
 }
 
 func (c *checkedPackage) describe(p *schemas.Package) {

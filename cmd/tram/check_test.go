@@ -2,14 +2,22 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/tram-exchange/tram/schemas"
+	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/trialca"
 )
 
 // checkedVector is what a program reads of the command's answer.
@@ -134,5 +142,79 @@ func TestDetachedStaysInside(t *testing.T) {
 		} else if ok && src.Size() == 0 {
 			t.Errorf("%q is empty", uri)
 		}
+	}
+}
+
+// TestCheckAttachedPDF: the signatures inside an attached PDF are shown beside the package's own, and decide nothing about it.
+func TestCheckAttachedPDF(t *testing.T) {
+	letter, err := os.ReadFile("../../testdata/demo/letter.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := schemas.NewReceived(signing.BytesSource(letter))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := schemas.Parse(context.Background(), in, schemas.Options{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pdf, err := os.ReadFile("../../testdata/pades/good-table.pdf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := schemas.FileBytes("quyet-dinh.pdf", "application/pdf", pdf)
+	raw.Raw = true
+	doc, _, err := schemas.MarshalDocument(p.Document, []schemas.File{raw, schemas.FileBytes("ban-sao.pdf", "application/pdf", pdf), schemas.FileBytes("ghi-chu.txt", "text/plain", []byte("chữ"))},
+		schemas.WriteOptions{Time: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := trialca.New("CA", rand.Reader, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, cert, err := ca.Issue(trialca.Leaf{Name: "Sở Nội vụ"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if doc, err = signing.Sign(doc, key, []*x509.Certificate{cert}, signing.SignOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "letter.xml")
+	for name, b := range map[string][]byte{file: doc, filepath.Join(dir, "ca.pem"): signing.MarshalCertificates([]*x509.Certificate{ca.Certificate})} {
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out, errs bytes.Buffer
+	code := run([]string{"check", file, "--trust", dir, "--json"}, nil, &out, &errs)
+	var got struct {
+		Indication string `json:"indication"`
+		Package    struct {
+			SignedFiles []struct {
+				Name          string            `json:"name"`
+				SubIndication string            `json:"sub_indication"`
+				Signatures    []json.RawMessage `json:"signatures"`
+			} `json:"signed_files"`
+		} `json:"package"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatalf("%v: %s %s", err, out.String(), errs.String())
+	}
+	files := got.Package.SignedFiles
+	if code != 0 || got.Indication != "TOTAL-PASSED" || len(files) != 2 {
+		t.Fatalf("%d %s %s", code, out.String(), errs.String())
+	}
+	for i, name := range []string{"quyet-dinh.pdf", "ban-sao.pdf"} {
+		if files[i].Name != name || files[i].SubIndication != "NO_CERTIFICATE_CHAIN_FOUND" || len(files[i].Signatures) != 2 {
+			t.Errorf("%+v", files[i])
+		}
+	}
+	out.Reset()
+	run([]string{"check", file, "--trust", dir}, nil, &out, &errs)
+	if !strings.Contains(out.String(), "tệp đã ký / signed file quyet-dinh.pdf: CHƯA KẾT LUẬN ĐƯỢC") || !strings.HasPrefix(out.String(), "HỢP LỆ / VALID") {
+		t.Error(out.String())
 	}
 }

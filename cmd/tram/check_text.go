@@ -92,12 +92,22 @@ func (c *checked) print(p palette) {
 	p.checks("  ", c.Checks)
 	for i := range c.Signatures {
 		fmt.Fprintf(p.w, "\n")
-		p.signature(i+1, &c.Signatures[i])
+		p.signature(fmt.Sprint(i+1), &c.Signatures[i])
+	}
+	if c.Package == nil {
+		return
+	}
+	for _, f := range c.Package.SignedFiles {
+		fmt.Fprintf(p.w, "\ntệp đã ký / signed file %s: %s\n", printable(f.Name), p.word(f.Conclusion))
+		p.checks("  ", f.Checks)
+		for i := range f.Signatures {
+			p.signature(fmt.Sprintf("%d (%s)", i+1, printable(f.Name)), &f.Signatures[i])
+		}
 	}
 }
 
-func (p palette) signature(n int, s *verdict.SignatureVerdict) {
-	fmt.Fprintf(p.w, "chữ ký / signature %d: %s\n", n, p.word(s.Conclusion))
+func (p palette) signature(n string, s *verdict.SignatureVerdict) {
+	fmt.Fprintf(p.w, "chữ ký / signature %s: %s\n", n, p.word(s.Conclusion))
 	p.line("  ", "người ký / signer", s.Signer)
 	if len(s.Chain) > 0 {
 		p.line("  ", "cấp bởi / issued by", s.Chain[0].Issuer)
