@@ -406,8 +406,7 @@ func TestOnlineForgets(t *testing.T) {
 
 // BenchmarkOnlineCached judges a chain by what was fetched before, as a node does for every package.
 func BenchmarkOnlineCached(b *testing.B) {
-	var n *network
-	n = &network{clock: &clock{t: day}}
+	n := &network{clock: &clock{t: day}}
 	n.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ca := n.mid
 		if strings.HasPrefix(r.URL.Path, "/root") {
