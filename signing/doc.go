@@ -2,20 +2,19 @@
 // that is believed. It reads documents of any size in constant memory (one reading in most cases, two otherwise), and
 // imports nothing of ours but the XML scanner.
 //
-// # What is accepted
+// # How a document is read
 //
-// This is the policy that PolicyVersion names, exact enough to write another implementation from.
+// This and the next parts are exact enough to write another implementation from; PolicyVersion names them.
 //
 // The document is XML as package xmlstream reads it: UTF-8, no document type, no attribute twice, bounded.
 // Its signatures are all elements named Signature in the namespace http://www.w3.org/2000/09/xmldsig#, wherever they
-// stand. There must be at least one; each must pass everything below, and one must stand in the header and cover the
-// whole document. The header is edXML/edXMLEnvelope/edXMLHeader (by local names) where the root is named edXML, else the
-// root itself. Elements named Signature outside the namespace are counted and mean nothing.
+// stand, also inside each other. Elements named Signature outside the namespace are counted and mean nothing.
 //
-// A Signature has, in order, SignedInfo, SignatureValue, an optional KeyInfo, any number of Object. SignedInfo
+// A Signature has, in order, SignedInfo, SignatureValue, an optional KeyInfo, up to 64 Object. SignedInfo
 // has CanonicalizationMethod, SignatureMethod, then Reference elements, at least one; a Reference has an optional Transforms,
 // then DigestMethod and DigestValue. Nothing else may stand in SignedInfo but white space and comments; inside values not
-// even those comments. Base64 is strict apart from white space: padding as due, unused bits zero.
+// even those comments. Attributes (Id, Type) are not restricted. Base64 is strict apart from white space: padding as due, unused
+// bits zero. A document may have 16 signatures with 256 references, and 16 digests over the same content.
 //
 // Algorithms, by their identifiers (the constants of this package):
 //   - digest of a reference: SHA-256, SHA-384, SHA-512;
@@ -25,31 +24,71 @@
 //   - canonicalisation: Canonical XML 1.0 and 1.1, Exclusive XML Canonicalization 1.0 with or without InclusiveNamespaces
 //     PrefixList, each with and without comments.
 //
-// SHA-1, MD5, DSA and HMAC are refused whatever the certificate.
+// SHA-1, MD5, DSA and HMAC are refused whatever the certificate. VerifyOptions.Legacy also computes SHA-1 (alone, with RSA of
+// both kinds and with ECDSA), RSA keys of 1024 to 8192 bits and P-521, for those who judge algorithms by date; nothing else changes.
 //
-// A Reference has URI="" (the whole document) or URI="#x": the one element that has x as the value of an attribute
-// Id, ID or id without namespace, or xml:id. If no element has it, or more than one in the whole document, it is refused. Every
-// other URI is. Both forms leave comments out, whatever the canonicalisation says. Transforms are at most
-// enveloped-signature, which leaves out the Signature that the reference stands in, and behind it at most one canonicalisation
-// (without one, Canonical XML 1.0). Every reference is checked.
+// # References
 //
-// In place of enveloped-signature may stand one XPath, in one of two forms with any prefix for the namespace of XML Signature, which leaves out
-// all Signature elements: XPath Filter 2.0 with Filter="subtract" and "/descendant::ds:Signature", or XPath with
-// "not(ancestor-or-self::ds:Signature)". Nothing is evaluated; other expressions are refused.
+// A Reference leads to one of:
+//   - URI="": the whole document;
+//   - URI="#x": the one element that has x as the value of an attribute Id, ID or id without namespace, or xml:id,
+//     compared as it is after references are replaced. It may stand anywhere, also in an Object of the signature itself
+//     (enveloping signatures, XAdES). If no element has it, or more than one attribute in the whole document, it is refused;
+//   - any other URI, if VerifyOptions.Detached knows it: the octets it gives. The gateway has no such resolver, so there all
+//     of these are refused, as are XPointers and references without a URI everywhere.
 //
-// A signature covers the whole document if it has a reference with URI="" and enveloped-signature whose digest fits. Not
-// covered are then the Signature element itself, comments, the XML declaration, white space outside the root, and how
-// things are written: white space and quotes in tags, references for characters, line ends, order of attributes.
+// Its transforms are at most, in this order:
+//  1. what leaves out signatures: enveloped-signature, the Signature that the reference stands in; or, in its stead, XPath
+//     Filter 2 with the one expression /descendant::ds:Signature and Filter="subtract", or XPath 1.0 with the one
+//     expression not(ancestor-or-self::ds:Signature), all Signature elements. The prefix may be any that is bound to the ds
+//     namespace there; the expression is compared, white space at its ends apart, never evaluated. EU DSS writes these. Where nothing
+//     would be left, since the element is or is inside a Signature left out, the reference is refused;
+//  2. one canonicalisation.
 //
-// The certificates are those of KeyInfo/X509Data/X509Certificate; the signer's is the first whose key fits the value.
+// Without a canonicalisation it is Canonical XML 1.0 within the document; octets from outside are digested as they are, and
+// with a canonicalisation read as a document of its own. Within the document comments are always left out, whatever the
+// method says: that is how XML Signature defines both forms of URI. Outside it, and in SignedInfo, WithComments keeps them.
+//
+// Alone, the transform base64 is accepted too, for an element (not the whole document) or for octets: the digest is
+// over what the text encodes. Elements inside such an element are refused, comments in it are passed over, and only its content is
+// covered, not its tags. All other transforms are refused, XSLT and other XPath among them. Every reference is checked; what a
+// ds:Manifest refers to in turn is not, and a warning says so.
+//
+// # What is covered
+//
+// A reference whose digest fits covers the range of its element, less the signatures left out; one to the whole document
+// covers all of it, less them. Not covered are comments, the XML declaration, white space outside the root, and how
+// things are written: white space and quotes in tags, references for characters, line ends, order of attributes. With
+// exclusive canonicalisation declarations that no name uses are not covered either, so no reader may resolve a prefix in a value.
+//
+// A signature covers the whole document if it has a fitting reference with URI="" that leaves out nothing but its own
+// Signature: with enveloped-signature, or with the XPath if there is no other signature.
+//
+// Report.Uncovered is for those who accept documents of any kind: all that means something and is covered by no signature whose
+// digests and value fit. Elements with nothing covered inside count, in full; of others the start tag, if it has attributes,
+// text other than white space, CDATA sections and processing instructions. Signature elements do not count, except the Object elements
+// of an enveloping signature that it does not refer to. Whoever wraps a signature adds something that nobody signed, which is then there.
+// That parts which are signed each by its Id were moved about or taken away does not show.
+//
+// # What is accepted
+//
+// As a package, a document must have at least one signature; each must pass everything above and below, and one must stand in the
+// header and cover the whole document. The header is edXML/edXMLEnvelope/edXMLHeader (by local names) where the root is named edXML,
+// Package/Header in a Trạm package, else the root itself.
+//
+// The certificates are those of KeyInfo/X509Data/X509Certificate, 16 at most; the signer's is the first whose key fits the value.
 // All else in KeyInfo is ignored, a bare key above all. A chain must lead from it to a root of the trust directory
 // (RFC 5280), with the help of the other certificates and of the directory's intermediates; its key usage, if present, must have
 // digitalSignature or nonRepudiation (contentCommitment); every certificate of the chain must be valid at VerifyOptions.At, the
-// earliest proved time. Revocation is not judged yet. Whether the signer is who the document names as its sender is the
-// caller's question to the directory, by Fingerprint.
+// earliest proved time. Revocation, and the many ways between yes and no, are the business of signing/verdict, for which
+// VerifyOptions.CryptoOnly leaves certificates alone: Report.Refusal then accepts nothing. Whether the signer is who the document
+// names as its sender is the caller's question to the directory, by Fingerprint.
 //
 // Report.SignedContent is SHA-256 over the exclusive canonical form, without comments, of the document without
 // the ds:Signature elements that are children of its header. White space around them is content.
+//
+// What was accepted once under this PolicyVersion is accepted by every later program that names it. The other way round does not hold:
+// base64, the two XPaths, Canonical XML 1.1 below xml:base and more than eight certificates were refused at first.
 //
 // # Canonical form
 //
@@ -59,12 +98,20 @@
 // as &amp; &lt; &gt; &#xD;; CDATA sections as text; line ends as LF; processing instructions outside the root, and kept
 // comments there, on lines of their own. Which declarations are written is where the methods differ.
 //
+// Of an element, the inclusive methods write all namespaces in scope and the xml: attributes of its ancestors that it does not
+// have itself, the nearest first: all of them in 1.0; xml:lang and xml:space in 1.1, where the values of xml:base are joined,
+// innermost with the next one out and so on, as RFC 3986 §5.2 resolves references, but with relative bases: ".." segments that lead out of the
+// path stay, a trailing ".." gets a slash, repeated slashes become one, fragments are dropped, and no attribute is written
+// for an empty result. The exclusive method writes the namespaces that names use and no written ancestor shows alike, those of
+// the PrefixList as the inclusive methods would, and takes over no attributes. SignedInfo is canonicalised as an element in its place.
+//
 // # Making a signature
 //
 // With H the digest of a reference and V that of the signature algorithm: canonicalise what the reference names, put base64 of
 // H over it into DigestValue; canonicalise the SignedInfo element at its place in the document by CanonicalizationMethod; sign V
 // over it; put base64 of the value into SignatureValue. Sign writes the Signature unprefixed and without white space, behind
-// TraceHeaderList and the signatures that follow it, or at the end of the header.
+// TraceHeaderList and the signatures that follow it, or at the end of the header. What it refers to is the whole document, or
+// elements by Id (SignOptions.IDs), octets beside the document (External), and a part of an Object that comes with it (Properties).
 //
 // # Example
 //

@@ -261,3 +261,42 @@ func TestBase64Transform(t *testing.T) {
 		}
 	}
 }
+
+// TestDetachedTransforms: what lies outside may be canonicalised as a document of its own, with its comments, or decoded; nothing else.
+func TestDetachedTransforms(t *testing.T) {
+	ca := newCA(t, "detached transforms")
+	l := newLeaf(t, ca, trialca.P256)
+	const file = "<?xml version='1.0'?>\n<a  b='1'><!-- c --></a>\n"
+	transform := func(uri string) string { return `<Transform Algorithm="` + uri + `"></Transform>` }
+	for _, c := range []struct {
+		name, transforms, file, content string
+		want                            signing.Refusal
+	}{
+		{"canonicalised", transform(signing.C14N10), file, `<a b="1"></a>`, signing.Accepted},
+		{"canonicalised with comments", transform(signing.ExcC14NComments), file, `<a b="1"><!-- c --></a>`, signing.Accepted},
+		{"decoded", transform("http://www.w3.org/2000/09/xmldsig#base64"), "QUJD\n", "ABC", signing.Accepted},
+		{"not base64", transform("http://www.w3.org/2000/09/xmldsig#base64"), "QUJD*", "ABC", signing.DigestMismatch},
+		{"not XML", transform(signing.C14N10), "<a>", "", signing.TransformRefused},
+		{"enveloped", transform("http://www.w3.org/2000/09/xmldsig#enveloped-signature"), file, file, signing.TransformRefused},
+	} {
+		doc := sealed(t, l, "<s>"+signature(l, reference("f.xml", c.transforms, []byte(c.content)))+"</s>")
+		for _, src := range []signing.Source{signing.BytesSource(c.file), windowed{signing.BytesSource(c.file)}} {
+			o := signing.VerifyOptions{CryptoOnly: true, Detached: func(string) (signing.Source, bool) { return src, true }}
+			rep, err := signing.Verify(context.Background(), signing.BytesSource(doc), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res := &rep.Signatures[0]
+			if res.Refusal != c.want {
+				t.Errorf("%s: %q (%v), want %q", c.name, res.Refusal, res.Err, c.want)
+			}
+			if c.want != signing.Accepted {
+				continue
+			}
+			var b bytes.Buffer
+			if err := signing.WriteReference(context.Background(), &b, signing.BytesSource(doc), res, 0, o); err != nil || b.String() != c.content {
+				t.Errorf("%s: written %q, %v", c.name, b.String(), err)
+			}
+		}
+	}
+}
