@@ -38,6 +38,12 @@ func (r *rawSignature) elements() Elements {
 // method one of the identifiers of canonicalisations, prefixes the PrefixList of an exclusive one ("" or #default for
 // the default namespace). It reads from the start of the element that c belongs to; memory does not grow with the element.
 func Canonicalize(ctx context.Context, w io.Writer, src Source, part Range, c Context, method string, prefixes []string) error {
+	return CanonicalizeEach(ctx, w, src, []Range{part}, c, method, prefixes)
+}
+
+// CanonicalizeEach writes the canonical forms of several elements one after the other, each on its own, in one reading. They must
+// stand in document order, none inside another.
+func CanonicalizeEach(ctx context.Context, w io.Writer, src Source, parts []Range, c Context, method string, prefixes []string) error {
 	m, ok := canonicalizations[method]
 	if !ok {
 		return fmt.Errorf("couldn't canonicalise: unknown method %q", method)
@@ -54,11 +60,19 @@ func Canonicalize(ctx context.Context, w io.Writer, src Source, part Range, c Co
 	if outer.Len() == 0 {
 		outer = Range{0, src.Size()}
 	}
-	if part.Len() <= 0 || part.Start < outer.Start || part.End > outer.End {
-		return fmt.Errorf("couldn't canonicalise bytes %d to %d: they are not inside %d to %d", part.Start, part.End, outer.Start, outer.End)
+	for i, part := range parts {
+		if part.Len() <= 0 || part.Start < outer.Start || part.End > outer.End {
+			return fmt.Errorf("couldn't canonicalise bytes %d to %d: they are not inside %d to %d", part.Start, part.End, outer.Start, outer.End)
+		}
+		if i > 0 && part.Start < parts[i-1].End {
+			return fmt.Errorf("couldn't canonicalise bytes %d to %d: they do not stand behind byte %d", part.Start, part.End, parts[i-1].End)
+		}
+	}
+	if len(parts) == 0 {
+		return nil
 	}
 	out := &keepingWriter{w: w}
-	if err := canonicalPart(ctx, out, src, part, outer, c, m); err != nil {
+	if err := canonicalParts(ctx, out, src, parts, outer, c, m); err != nil {
 		return fmt.Errorf("couldn't canonicalise: %w", err)
 	}
 	if out.err != nil {
@@ -67,7 +81,7 @@ func Canonicalize(ctx context.Context, w io.Writer, src Source, part Range, c Co
 	return nil
 }
 
-func canonicalPart(ctx context.Context, w *keepingWriter, src Source, part, outer Range, c Context, m c14nMethod) error {
+func canonicalParts(ctx context.Context, w *keepingWriter, src Source, parts []Range, outer Range, c Context, m c14nMethod) error {
 	s := new(xmlstream.Scanner)
 	if c.outer.Len() == 0 {
 		resetScanner(s, src, xmlstream.Limits{})
@@ -91,6 +105,7 @@ func canonicalPart(ctx context.Context, w *keepingWriter, src Source, part, oute
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		part := parts[0]
 		t, err := s.Next()
 		if err == io.EOF || err == nil && t.Start >= part.End && depth == 0 {
 			return fmt.Errorf("no element stands at bytes %d to %d", part.Start, part.End)
@@ -115,7 +130,9 @@ func canonicalPart(ctx context.Context, w *keepingWriter, src Source, part, oute
 			if t.End != part.End {
 				return fmt.Errorf("the element at byte %d ends at %d, not at %d", part.Start, t.End, part.End)
 			}
-			return nil
+			if parts, depth = parts[1:], 0; len(parts) == 0 {
+				return nil
+			}
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strings"
 	"sync"
 
@@ -180,7 +181,7 @@ type imprint struct {
 func (w *imprint) write(t *TimeStamp) error {
 	switch t.covers {
 	case overValue:
-		return w.element(w.res.Elements.SignatureValue)
+		return w.elements(w.res.Elements.SignatureValue)
 	case overAllObjects:
 		return w.references(func(r *signing.ReferenceResult) bool { return r.Type != SignedPropertiesType })
 	case overIndividualObjects:
@@ -196,10 +197,12 @@ func (w *imprint) write(t *TimeStamp) error {
 	if err != nil {
 		return err
 	}
+	var parts []signing.Range
 	for _, p := range t.before[done:] {
-		if err := w.element(p.Range); err != nil {
-			return err
-		}
+		parts = append(parts, p.Range)
+	}
+	if err := w.elements(parts...); err != nil {
+		return err
 	}
 	t.shared.keep(w.key(len(t.before)), w.w)
 	return w.objects(t)
@@ -231,6 +234,7 @@ func (w *imprint) key(properties int) string {
 
 // objects writes the Object elements but the one with the properties. The old form leaves out those that are referred to, too.
 func (w *imprint) objects(t *TimeStamp) error {
+	var parts []signing.Range
 next:
 	for _, o := range w.res.Elements.Objects {
 		if o.Start <= t.Range.Start && t.Range.End <= o.End {
@@ -243,27 +247,15 @@ next:
 				}
 			}
 		}
-		if err := w.element(o); err != nil {
-			return err
-		}
+		parts = append(parts, o)
 	}
-	return nil
+	return w.elements(parts...)
 }
 
+// elements writes the canonical forms of elements that stand in this order; those that are not there are passed over.
 func (w *imprint) elements(parts ...signing.Range) error {
-	for _, p := range parts {
-		if p.Len() == 0 {
-			continue
-		}
-		if err := w.element(p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *imprint) element(part signing.Range) error {
-	return signing.Canonicalize(w.ctx, w.w, w.src, part, w.res.Elements.Context, w.method, w.prefixes)
+	parts = slices.DeleteFunc(parts, func(r signing.Range) bool { return r.Len() == 0 })
+	return signing.CanonicalizeEach(w.ctx, w.w, w.src, parts, w.res.Elements.Context, w.method, w.prefixes)
 }
 
 func (w *imprint) references(want func(*signing.ReferenceResult) bool) error {
@@ -311,34 +303,27 @@ func (w *imprint) withRefs(t *TimeStamp) error {
 	}
 	names := []string{"CompleteCertificateRefs", "CompleteRevocationRefs", "AttributeCertificateRefs", "AttributeRevocationRefs"}
 	if t.covers == overValueAndRefs {
-		if err := w.element(w.res.Elements.SignatureValue); err != nil {
+		if err := w.elements(w.res.Elements.SignatureValue); err != nil {
 			return err
 		}
 		names = append([]string{"SignatureTimeStamp"}, names...)
 	}
 	inOrder := strings.HasSuffix(t.Name, "V2")
 	for _, name := range names {
+		var parts []signing.Range
 		for _, p := range t.before {
 			base := strings.TrimSuffix(p.Name, "V2")
-			if base != name && !(inOrder && contains(names, base)) {
+			if base != name && !(inOrder && slices.Contains(names, base)) {
 				continue
 			}
-			if err := w.element(p.Range); err != nil {
-				return err
-			}
+			parts = append(parts, p.Range)
+		}
+		if err := w.elements(parts...); err != nil {
+			return err
 		}
 		if inOrder {
 			break
 		}
 	}
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
