@@ -25,8 +25,7 @@ func IsPDF(src signing.Source) bool {
 }
 
 // JudgePDF judges the signatures inside a PDF (EN 319 142-1) in the same way as Judge does those of XML. Options.Kind and Detached mean
-// nothing here. What later revisions added to the file is content that the signature does not cover, unless it is of the kinds that
-// signing and validating need.
+// nothing here. What later revisions changed of what a reader sees is content that the signature does not cover.
 func JudgePDF(ctx context.Context, src signing.Source, o Options) (*Verdict, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -282,38 +281,37 @@ func (p *pdfJudgement) acceptance(l *checklist, s *pades.Signature, v *Signature
 	} else {
 		l.pass(CheckLevel, v.Level+", "+want)
 	}
-	if s.Whole {
-		l.pass(CheckRevisions, "")
-		return
-	}
-	strange := laterKinds(s)
+	p.revisions(l, s)
+}
+
+// revisions judges what was added to the file behind a signature. Package pades counts as content or page whatever may change what a reader
+// sees; further signatures and validation data are what such files are for; the rest is told.
+func (p *pdfJudgement) revisions(l *checklist, s *pades.Signature) {
+	kinds := laterKinds(s)
+	shown := slices.Contains(kinds, "content") || slices.Contains(kinds, "page") || len(s.Later) == 0 && !s.Whole
+	odd := slices.ContainsFunc(kinds, func(k string) bool { return !slices.Contains(expected, k) })
+	detail := strings.Join(kinds, ", ")
 	switch {
-	case len(strange) == 0:
-		l.pass(CheckRevisions, "")
-	case p.o.Policy.Coverage == CoverDocument:
-		l.fail(CheckRevisions, Failed, indeterminate(SigConstraintsFailure), strings.Join(strange, ", "))
+	case s.Whole || !shown && !odd:
+		l.pass(CheckRevisions, detail)
+	case shown && p.o.Policy.Coverage == CoverDocument:
+		l.fail(CheckRevisions, Failed, indeterminate(SigConstraintsFailure), detail)
 	default:
-		l.warn(CheckRevisions, strings.Join(strange, ", "))
+		l.warn(CheckRevisions, detail)
 	}
 }
 
-// harmless are the kinds of objects that further signatures and validation data need.
-var harmless = []string{"signature", "validation", "form", "catalog", "annotation", "appearance", "metadata"}
+// expected are the kinds of objects that further signatures and validation data bring.
+var expected = []string{"signature", "validation", "form", "catalog", "appearance", "metadata"}
 
-// laterKinds tells what was added behind a signature that is not harmless, each kind once.
+// laterKinds tells what was added behind a signature, each kind once, sorted.
 func laterKinds(s *pades.Signature) []string {
 	var out []string
 	for _, r := range s.Later {
-		for _, k := range r.Kinds {
-			if !slices.Contains(harmless, k) && !slices.Contains(out, k) {
-				out = append(out, k)
-			}
-		}
+		out = append(out, r.Kinds...)
 	}
-	if len(s.Later) == 0 && !s.Whole {
-		out = append(out, "other")
-	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // document sums up.

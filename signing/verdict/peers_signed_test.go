@@ -169,3 +169,65 @@ func judgeFile(t *testing.T, w *world, path, what string) {
 		t.Errorf("%s: %s %s\n%s", what, v.Indication, v.SubIndication, explain(v))
 	}
 }
+
+// blankPDF is one empty page.
+func blankPDF() []byte {
+	var b strings.Builder
+	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+	var at []int
+	for i, o := range []string{"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Resources<<>>>>"} {
+		at = append(at, b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	xref := b.Len()
+	b.WriteString("xref\n0 4\n0000000000 65535 f \n")
+	for _, o := range at {
+		fmt.Fprintf(&b, "%010d 00000 n \n", o)
+	}
+	fmt.Fprintf(&b, "trailer\n<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", xref)
+	return []byte(b.String())
+}
+
+// TestDSSSignedPDF judges PDFs that EU DSS signs, at every level.
+func TestDSSSignedPDF(t *testing.T) {
+	w := newWorld(t)
+	dss, dir := judges.DSS(t), t.TempDir()
+	m := judges.Material{At: day}
+	for name, b := range w.material(day) {
+		path := keep(t, dir, name, b)
+		if strings.HasSuffix(name, ".crl") {
+			m.CRLs = append(m.CRLs, path)
+		} else {
+			m.Trust = append(m.Trust, path)
+		}
+	}
+	m.Trust = append(m.Trust, keep(t, dir, "issuing.pem", certificatePEM(w.issuing.Certificate)))
+	in := keep(t, dir, "in.pdf", blankPDF())
+	tsaKey, tsaCert := w.tsa.files(t, dir, "tsa")
+	rsa := w.issue(w.issuing, trialca.Leaf{Name: "DSS RSA", Key: trialca.RSA2048})
+	for alg, h := range map[string]holder{"ECDSA": w.org, "RSA": rsa} {
+		key, chain := h.files(t, dir, alg)
+		for _, level := range []string{"B", "T", "LT", "LTA"} {
+			out := filepath.Join(dir, alg+level+".pdf")
+			if err := dss.Sign(in, out, judges.Signing{Format: "PADES", Level: level, Algorithm: alg, Key: key, Chain: chain, TSAKey: tsaKey, TSACert: tsaCert}, m); err != nil {
+				t.Errorf("%s %s: %v", alg, level, err)
+				continue
+			}
+			pdf, err := os.ReadFile(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := judgePDF(t, pdf, verdict.Options{Trust: w.trust(), At: now, Revocation: w.source(now)})
+			if !v.OK() || len(v.Signatures) != 1 || v.Signatures[0].Level != "B-"+level {
+				t.Errorf("%s %s: %s %s\n%s", alg, level, v.Indication, v.SubIndication, explain(v))
+			}
+			if level != "B" { // long after, with the lists of then
+				later := day.AddDate(2, 0, 0)
+				v = judgePDF(t, pdf, verdict.Options{Trust: w.trust(), At: later, Revocation: w.source(later)})
+				if !v.OK() || v.Signatures[0].BestTimeBy != "time-stamp" {
+					t.Errorf("%s %s, long after: %s %s\n%s", alg, level, v.Indication, v.SubIndication, explain(v))
+				}
+			}
+		}
+	}
+}

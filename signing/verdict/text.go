@@ -56,7 +56,7 @@ var sentences = map[string]map[Result]sentence{
 	CheckRevisions: {
 		Passed:  {"Sau chữ ký không có nội dung nào được thêm hoặc sửa.", "No content was added or changed after this signature."},
 		Failed:  {"Sau chữ ký đã có nội dung được thêm hoặc sửa.", "Content was added or changed after this signature."},
-		Warning: {"Sau chữ ký đã có nội dung được thêm hoặc sửa.", "Content was added or changed after this signature."},
+		Warning: {"Sau chữ ký tệp còn được thêm hoặc sửa.", "The file was added to or changed after this signature."},
 	},
 	CheckSigned: {
 		Passed: {"Văn bản có chữ ký số.", "The document is signed."},
