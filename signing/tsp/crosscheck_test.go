@@ -10,10 +10,10 @@ import (
 	"github.com/tram-exchange/tram/signing/tsp"
 )
 
-// Another reader agrees on what good tokens say; it knows neither RSASSA-PSS nor the binding to the certificate.
+// Another reader agrees on what good tokens say; it knows neither RSASSA-PSS nor the binding to the certificate, and no time with zeros.
 func TestDigitorusAgrees(t *testing.T) {
 	for _, v := range vectors() {
-		if v.expect != "" || v.name == "good-pss" {
+		if v.expect != "" || v.name == "good-pss" || v.name == "time-zero" {
 			continue
 		}
 		_, imprint, der := readVector(t, v.name)

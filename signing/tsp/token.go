@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -34,6 +35,7 @@ type Token struct {
 	Signer       *x509.Certificate
 	Certificates []*x509.Certificate // embedded, the signer's among them
 	Message      *cms.SignedData
+	Deviations   []string // from RFC 3161, in English, that leave no doubt about what the token says
 
 	others []*x509.Certificate
 }
@@ -151,8 +153,12 @@ func (t *Token) readInfo(der []byte) error {
 	if !info.ReadASN1(&when, casn1.GeneralizedTime) {
 		return problemf(Malformed, "no time")
 	}
-	if t.Time, err = parseTime(string(when)); err != nil {
+	var zeros bool
+	if t.Time, zeros, err = parseTime(string(when)); err != nil {
 		return err
+	}
+	if zeros {
+		t.Deviations = append(t.Deviations, "the fraction of the time ends with 0")
 	}
 	return t.readOptional(&info)
 }
@@ -272,19 +278,25 @@ func readExtensions(in *cryptobyte.String, tag casn1.Tag) error {
 
 var errCriticalExtension = errors.New("extension must be understood")
 
-// parseTime reads YYYYMMDDhhmmss[.f…]Z; a fraction does not end with 0 (RFC 3161 2.4.2).
-func parseTime(s string) (time.Time, error) {
-	t, err := time.Parse("20060102150405Z0700", s)
+// parseTime reads YYYYMMDDhhmmss[.f…]Z, of at most nine digits of fraction. zeros tells a fraction that ends with 0, which RFC 3161 2.4.2
+// forbids and some authorities write one time in ten.
+func parseTime(s string) (t time.Time, zeros bool, err error) {
+	if strings.ContainsFunc(strings.TrimSuffix(s, "Z"), func(r rune) bool { return r != '.' && (r < '0' || r > '9') }) { // time.Parse takes commas
+		return t, false, problemf(Malformed, "time %q isn't of the form YYYYMMDDhhmmss[.f]Z", s)
+	}
+	layout := "20060102150405Z0700"
 	if i := len("20060102150405"); len(s) > i && s[i] == '.' {
-		t, err = time.Parse("20060102150405.999999999Z0700", s)
-		if len(s) < i+3 || s[len(s)-2] == '0' || len(s) > i+11 {
-			return time.Time{}, problemf(Malformed, "time %q isn't in DER", s)
+		layout = "20060102150405.999999999Z0700"
+		if len(s) < i+3 || len(s) > i+11 {
+			return t, false, problemf(Malformed, "time %q has a fraction of no or more than nine digits", s)
 		}
+		zeros = s[len(s)-2] == '0'
 	}
+	t, err = time.Parse(layout, s)
 	if err != nil || s[len(s)-1] != 'Z' {
-		return time.Time{}, problemf(Malformed, "time %q isn't of the form YYYYMMDDhhmmss[.f]Z", s)
+		return t, false, problemf(Malformed, "time %q isn't of the form YYYYMMDDhhmmss[.f]Z", s)
 	}
-	return t.UTC(), nil
+	return t.UTC(), zeros, nil
 }
 
 // Supply gives certificates for a token that embeds none. They are not trusted for that.

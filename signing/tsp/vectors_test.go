@@ -205,7 +205,9 @@ func infoVectors() []vector {
 		})},
 		{"huge-accuracy", "malformed", "accuracy of 300 years", accuracy(number(0x02, 0x36, 0x00, 0x00, 0x00))},
 		{"accuracy-1000", "malformed", "accuracy of 1000 milliseconds", accuracy(&node{tag: 0x80, val: []byte{0x03, 0xE8}})},
-		{"time-zero", "malformed", "fraction of the time ends with 0", value(4, []byte("20261122102030.450Z"))},
+		{"time-zero", "", "fraction of the time ends with 0: a deviation that is told", value(4, []byte("20261122102030.450Z"))},
+		{"time-long", "malformed", "fraction of ten digits", value(4, []byte("20261122102030.1234567891Z"))},
+		{"time-comma", "malformed", "fraction behind a comma", value(4, []byte("20261122102030,5Z"))},
 		{"time-offset", "malformed", "time with an offset", value(4, []byte("20261122102030+0700"))},
 		{"critical", "malformed", "critical extension that nobody knows", signed(func(x *forgery) {
 			ext := &node{tag: 0x30, kids: []*node{{tag: 0x06, val: []byte{0x2A, 0x03}}, {tag: 0x01, val: []byte{0xFF}}, {tag: 0x04}}}
@@ -348,6 +350,9 @@ func TestVectors(t *testing.T) {
 			expect, imprint, der := readVector(t, v.name)
 			if expect != v.expect {
 				t.Fatalf("file expects %q, table %q", expect, v.expect)
+			}
+			if token, err := tsp.Parse(der); err == nil && (len(token.Deviations) > 0) != (v.name == "time-zero") {
+				t.Errorf("deviations %v", token.Deviations)
 			}
 			if got := judge(der, imprint, root[0]); string(got) != expect {
 				_, err := tsp.Parse(der)
