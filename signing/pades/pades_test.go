@@ -502,3 +502,21 @@ func TestShadows(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkRead reads a signed file of 16 MiB.
+func BenchmarkRead(b *testing.B) {
+	w := newWorld(b, trialca.P256)
+	p := newPDF("table")
+	for range 16 {
+		p.revise([]object{{p.next, "<</Length 1048576>>", strings.Repeat("0123456789abcdef", 1<<16)}})
+		p.next++
+	}
+	p.sign(b, w, "a", how{})
+	b.SetBytes(int64(len(p.b)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := read(b, p.b); !d.Signatures[0].Intact {
+			b.Fatal(d.Signatures[0].Problems)
+		}
+	}
+}

@@ -46,3 +46,22 @@ func TestStamp(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkVerify reads and checks a token.
+func BenchmarkVerify(b *testing.B) {
+	for _, name := range []string{"good-rsa", "good-p256"} {
+		b.Run(name, func(b *testing.B) {
+			_, imprint, der := readVector(b, name)
+			b.ReportAllocs()
+			for b.Loop() {
+				token, err := tsp.Parse(der)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := token.Verify(imprint); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
