@@ -30,6 +30,11 @@ func (n *Node) PackageJudgement(ctx context.Context, c Caller, sha256 events.Dig
 	if err := n.mayRead(ctx, c, sha256); err != nil {
 		return Judgement{}, err
 	}
+	return n.Judgement(ctx, sha256)
+}
+
+// Judgement is PackageJudgement without rights: for the node's own parts, never for a route.
+func (n *Node) Judgement(ctx context.Context, sha256 events.Digest) (Judgement, error) {
 	positions, err := n.c.Store.FindPackage(ctx, sha256)
 	if err != nil {
 		return Judgement{}, fmt.Errorf("couldn't look for package: %w", err)
@@ -96,7 +101,15 @@ func (n *Node) PackageAnswer(ctx context.Context, c Caller, sha256, answer event
 // PackageVerdict judges the signatures of a stored package as of its acceptance, by the words of EN 319 102-1, with the
 // authorities of today's trust list and the answers that were kept then. CodeNotFound unless the caller may read it.
 func (n *Node) PackageVerdict(ctx context.Context, c Caller, sha256 events.Digest) (*verdict.Verdict, error) {
-	j, err := n.PackageJudgement(ctx, c, sha256)
+	if err := n.mayRead(ctx, c, sha256); err != nil {
+		return nil, err
+	}
+	return n.Verdict(ctx, sha256)
+}
+
+// Verdict is PackageVerdict without rights: for the node's own parts, never for a route.
+func (n *Node) Verdict(ctx context.Context, sha256 events.Digest) (*verdict.Verdict, error) {
+	j, err := n.Judgement(ctx, sha256)
 	if err != nil {
 		return nil, err
 	}
