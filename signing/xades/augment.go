@@ -206,7 +206,7 @@ func (a *augmenting) one(ctx context.Context, i int) error {
 			a.done(i, had, had)
 			return nil
 		}
-		return fmt.Errorf("%w (it is inside what signature %d signs)", ErrCovered, k+1)
+		return fmt.Errorf("%w (it is inside signature %d or what that signs)", ErrCovered, k+1)
 	}
 	xml, err := a.timeStamps(ctx, res, p)
 	if err != nil {
@@ -248,13 +248,17 @@ func (a *augmenting) done(i int, had, has Level) {
 
 func (a *augmenting) stampers() []tsp.Stamper { return append([]tsp.Stamper{a.o.Stamper}, a.o.Also...) }
 
-// coveredBy returns the signature that signs the place where properties would be added, or -1.
+// coveredBy returns the signature that signs, or time-stamps, the place where properties would be added, or -1.
 func (a *augmenting) coveredBy(i int, p *Properties) int {
 	at, _, err := p.place("")
 	if err != nil {
 		return i
 	}
 	for k := range a.rep.Signatures {
+		// A countersignature stands inside what the archive time-stamps of the other cover.
+		if k != i && inside([]signing.Range{a.rep.Signatures[k].Range}, a.rep.Signatures[i].Range) {
+			return k
+		}
 		for _, r := range a.rep.Signatures[k].Covered {
 			if r.Start < at.Start && at.Start < r.End {
 				return k

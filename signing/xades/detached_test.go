@@ -87,3 +87,29 @@ func TestAugmentOne(t *testing.T) {
 		t.Errorf("got %v, want %v", err, xades.ErrNoSignature)
 	}
 }
+
+// TestCountersignature: a signature inside another is left alone, because archive time-stamps of the other cover it.
+func TestCountersignature(t *testing.T) {
+	p := newPKI(t)
+	outer := augment(t, sign(t, documents["generic"], p.rsa, p, xades.SignOptions{}), p.options(xades.LevelT, now))
+	res, _ := verify(t, outer, p)
+	at := bytes.Index(outer, []byte("</xades:UnsignedSignatureProperties>"))
+	both := sign(t, string(outer), p.person, p, xades.SignOptions{SignOptions: signing.SignOptions{IDs: []string{res.ID + "-value"}, At: int64(at)}})
+	if err := xades.Augment(context.Background(), new(bytes.Buffer), signing.BytesSource(both), p.options(xades.LevelA, now)); !errors.Is(err, xades.ErrCovered) {
+		t.Errorf("got %v, want %v", err, xades.ErrCovered)
+	}
+	o := p.options(xades.LevelA, now)
+	o.SkipCovered = true
+	doc := augment(t, both, o)
+	rep, err := signing.Verify(context.Background(), signing.BytesSource(doc), signing.VerifyOptions{CryptoOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []xades.Level{xades.LevelA, xades.LevelB} {
+		props, err := xades.Read(context.Background(), signing.BytesSource(doc), &rep.Signatures[i])
+		if err != nil || rep.Signatures[i].Refusal != signing.Accepted || props.Level() != want {
+			t.Errorf("signature %d: %v, level %q, want %q, %v", i+1, err, props.Level(), want, rep.Signatures[i].Err)
+		}
+		checkStamps(t, doc, &rep.Signatures[i], props)
+	}
+}

@@ -283,11 +283,11 @@ func (m *material) known(res *signing.SignatureResult, chain []*x509.Certificate
 	}
 }
 
-// covered adds what can be found for signatures that signature i covers, and which can therefore take in nothing themselves.
+// covered adds what can be found for signatures that signature i covers or holds, and which can therefore take in nothing themselves.
 func (a *augmenting) covered(ctx context.Context, i int, res *signing.SignatureResult, at time.Time, source revocation.Source, m *material) {
 	for k := range a.rep.Signatures {
 		other := &a.rep.Signatures[k]
-		if k == i || other.Certificate == nil || !inside(res.Covered, other.Range) {
+		if k == i || other.Certificate == nil || !inside(append([]signing.Range{res.Range}, res.Covered...), other.Range) {
 			continue
 		}
 		chain := a.o.Trust.CheckFor(other.Certificate, other.Certificates, at, signing.PurposeAny)
