@@ -49,6 +49,9 @@ func (o VerifyOptions) withDefaults() VerifyOptions {
 	return o
 }
 
+// maxSignedInfo is a kilobyte for each reference that may be there.
+func (o *VerifyOptions) maxSignedInfo() int64 { return max(maxSignedInfo, int64(o.MaxReferences)<<10) }
+
 // Range is the bytes [Start,End) of the source.
 type Range struct {
 	Start int64 `json:"start"`

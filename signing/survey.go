@@ -14,7 +14,7 @@ import (
 
 // Bounds of what is kept in memory of one signature, in bytes of the document.
 const (
-	maxSignedInfo   = 256 << 10
+	maxSignedInfo   = 256 << 10 // more where VerifyOptions.MaxReferences asks for more than it holds
 	maxValue        = 16 << 10 // SignatureValue, base64
 	maxCertificate  = 32 << 10 // one X509Certificate, base64
 	maxCertificates = 16
@@ -416,10 +416,10 @@ func (v *survey) end(t *xmlstream.Token) {
 }
 
 // readSignedInfo returns the bytes of a signature's SignedInfo.
-func readSignedInfo(src Source, r *rawSignature) ([]byte, error) {
+func readSignedInfo(src Source, r *rawSignature, limit int64) ([]byte, error) {
 	n := r.signedInfo.Len()
-	if n > maxSignedInfo {
-		return nil, refusef(MalformedSignature, "SignedInfo of %d bytes, limit is %d", n, maxSignedInfo)
+	if n > limit {
+		return nil, refusef(MalformedSignature, "SignedInfo of %d bytes, limit is %d", n, limit)
 	}
 	if m, ok := src.(inMemory); ok {
 		return m.Bytes()[r.signedInfo.Start:r.signedInfo.End], nil

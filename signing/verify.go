@@ -111,7 +111,7 @@ func (v *verifier) describe(src Source, f *found, res *SignatureResult, o *Verif
 		res.refuse(f.raw.refused)
 		return nil
 	}
-	part, err := readSignedInfo(src, f.raw)
+	part, err := readSignedInfo(src, f.raw, o.maxSignedInfo())
 	if err == nil {
 		f.info, err = parseSignedInfo(&v.part, part, f.raw, o)
 	}
@@ -176,7 +176,7 @@ func (o *VerifyOptions) parse(der []byte) (*x509.Certificate, error) {
 // canonicalInfo hashes the canonical form of SignedInfo.
 func (v *verifier) canonicalInfo(part []byte, f *found, o *VerifyOptions) error {
 	h := o.valueHash(f.info)
-	v.part.ResetFragment(part, f.raw.signedInfo.Start, f.raw.context, xmlstream.Limits{MaxToken: maxSignedInfo})
+	v.part.ResetFragment(part, f.raw.signedInfo.Start, f.raw.context, xmlstream.Limits{MaxToken: int(o.maxSignedInfo())})
 	v.info.reset(&v.part, f.info.method, false, h)
 	v.info.inherit = f.raw.inherit
 	for i := range v.info.inherit { // depths count from the fragment's root

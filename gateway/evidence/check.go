@@ -255,9 +255,9 @@ func (k *checker) files() {
 	if err := k.c.CheckList(); err != nil {
 		k.fail(asice.ManifestName, idDigest, err.Error())
 	}
-	for _, e := range k.c.Entries() {
-		if e.Name != "mimetype" && !slices.Contains(k.c.Objects(), e.Name) && e.Name != asice.SignaturesName && e.Name != asice.ManifestName {
-			k.fail(e.Name, idAdded, "nothing of that name belongs into META-INF")
+	for _, name := range k.c.Meta() {
+		if name != asice.SignaturesName && name != asice.ManifestName {
+			k.fail(name, idAdded, "nothing of that name belongs into META-INF")
 		}
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/timestamp"
 	"github.com/tram-exchange/tram/gateway/evidence"
@@ -305,5 +307,21 @@ func TestWhichStamps(t *testing.T) {
 	}
 	if chain := timestamp.Chain(timestamp.Next(stamps), 1); !slices.Equal(chain, []int{1, 20}) {
 		t.Errorf("chain %v", chain)
+	}
+}
+
+// A document with hundreds of packages: what bounds signatures of ordinary documents does not bound the container's.
+func TestManyStatements(t *testing.T) {
+	w := newWorld(t)
+	w.document()
+	for i := range 400 {
+		pkg := w.sign(strings.Replace(letter, "H02.11", fmt.Sprintf("H02.%d", 100+i), 1))
+		w.append(document.StreamPrefix+key, pkg, w.storedEvidence(), events.New{Name: document.NameResent, Data: document.Resent{
+			Document: key, Assurance: "own", Recipients: []document.Recipient{{Org: "H02.12", Codes: []string{"H02.12"}}}, Judged: w.now}})
+	}
+	w.stamp()
+	r := w.check(w.container(w.options()), nil)
+	if !r.OK() || len(r.Proofs) != 401 || len(r.Packages) != 401 {
+		t.Errorf("%d proofs, %d packages: %.2000s", len(r.Proofs), len(r.Packages), written(r))
 	}
 }

@@ -79,6 +79,7 @@ type maker struct {
 	m      Manifest
 	b      *asice.Builder
 	file   *File
+	pkgs   *packages
 	added  map[string]bool
 	stamps []timestamp.Placed
 	next   []int                   // see timestamp.Next
@@ -96,7 +97,8 @@ func Make(ctx context.Context, key string, o Options) (*File, error) {
 	}
 	m := &maker{o: o, at: o.Now().UTC().Truncate(time.Second), added: map[string]bool{}, raw: map[uint64]events.Event{}, used: map[int]bool{}}
 	m.b = asice.NewBuilder(m.at)
-	m.file = &File{b: m.b}
+	m.pkgs = &packages{ctx: context.WithoutCancel(ctx), record: o.Record} // written with a context of its own
+	m.file = &File{b: m.b, closers: []io.Closer{m.pkgs}}
 	head := o.Record.Head()
 	m.m = Manifest{Format: Format, Origin: head.Origin, Document: key, Made: m.at, Head: head.Size,
 		Statements: []StatementEntry{}, Timestamps: []StampEntry{}, Files: []FileEntry{}}
@@ -272,14 +274,13 @@ func (m *maker) addPackage(ctx context.Context, ref events.PackageRef) (absent s
 			return "withheld", nil
 		}
 	}
-	p, err := m.o.Record.OpenPackage(ctx, ref.SHA256)
+	p, err := m.pkgs.stored(ref.SHA256)
 	if errors.Is(err, events.ErrNotFound) {
 		return "destroyed", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	m.file.closers = append(m.file.closers, p)
 	if err := m.addSource(ctx, name, typeXML, p); err != nil {
 		return "", err
 	}

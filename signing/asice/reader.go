@@ -19,6 +19,7 @@ type Entry struct {
 	offset int64 // of the packed bytes
 	packed int64
 	method uint16
+	meta   bool // in META-INF
 }
 
 // Container is a container that is well-formed (see the package comment). Its methods may be called concurrently.
@@ -102,6 +103,7 @@ func open(src io.ReaderAt, size int64, l Limits) (*Container, error) {
 				return nil, err
 			}
 		}
+		e.meta = isMeta(e.Name)
 		c.index[e.Name] = len(c.entries)
 		c.entries = append(c.entries, e)
 	}
@@ -351,7 +353,18 @@ func (c *Container) Entries() []Entry { return append([]Entry(nil), c.entries...
 func (c *Container) Objects() []string {
 	var out []string
 	for _, e := range c.entries {
-		if e.Name != mimetypeName && !isMeta(e.Name) {
+		if e.Name != mimetypeName && !e.meta {
+			out = append(out, e.Name)
+		}
+	}
+	return out
+}
+
+// Meta are the names of the files in META-INF, in order.
+func (c *Container) Meta() []string {
+	var out []string
+	for _, e := range c.entries {
+		if e.meta {
 			out = append(out, e.Name)
 		}
 	}
