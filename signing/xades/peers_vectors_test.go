@@ -60,6 +60,9 @@ func TestWriteVectors(t *testing.T) {
 		stamps := map[string]string{"T": "SignatureTimeStamp ok", "LT": "SignatureTimeStamp ok", "LTA": "SignatureTimeStamp ok, ArchiveTimeStamp ok"}[c.level]
 		vector(t, c.name, "signed by EU DSS 6.4", finding{"ok", "B-" + c.level, stamps}, b)
 	}
+	for name, c := range notSigned {
+		vector(t, "properties-"+strings.ReplaceAll(name, " ", "-"), "the signature fits, its properties count as none: "+name, finding{"ok", "", ""}, withObject(t, p, c.object, c.refID, c.refType))
+	}
 	good := augment(t, augment(t, sign(t, documents["generic"], p.ecdsa, p, xades.SignOptions{}), p.options(xades.LevelA, now)), p.options(xades.LevelA, now.Add(time.Hour)))
 	state := map[bool]string{true: "ok", false: "broken"}
 	for name, c := range tampers {
@@ -76,7 +79,11 @@ func TestWriteVectors(t *testing.T) {
 
 func vector(t *testing.T, name, about string, f finding, doc []byte) {
 	t.Helper()
-	head := fmt.Sprintf("about: %s\nsignature: %s\nlevel: %s\ntime-stamps: %s\n\n", about, f.signature, f.level, f.stamps)
+	head := ""
+	for _, line := range [][2]string{{"about", about}, {"signature", f.signature}, {"level", f.level}, {"time-stamps", f.stamps}} {
+		head += strings.TrimSuffix(line[0]+": "+line[1], " ") + "\n"
+	}
+	head += "\n"
 	if err := os.WriteFile(filepath.Join(vectorDir, name+".case"), append([]byte(head), doc...), 0o644); err != nil {
 		t.Fatal(err)
 	}

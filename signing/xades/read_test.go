@@ -23,48 +23,54 @@ func signedTime(id, at string) string {
 	return `<x:SignedProperties Id="` + id + `"><x:SignedSignatureProperties><x:SigningTime>` + at + `</x:SigningTime></x:SignedSignatureProperties></x:SignedProperties>`
 }
 
-// withObject signs a document with this Object, and reads the properties.
-func withObject(t *testing.T, p *pki, object, refID, refType string) *xades.Properties {
+// withObject signs a document with this Object.
+func withObject(t *testing.T, p *pki, object, refID, refType string) []byte {
 	t.Helper()
 	o := signing.SignOptions{ID: "s", Properties: func(string) ([]byte, string, string, error) { return []byte(object), refID, refType, nil }}
 	doc, err := signing.Sign([]byte(documents["generic"]), p.ecdsa.key, p.ecdsa.chain(p), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, props := verify(t, doc, p)
-	return props
+	return doc
+}
+
+const at = "2026-11-22T09:00:00Z"
+
+var (
+	target = fmt.Sprintf(qp, "s")
+	good   = `<Object>` + target + signedTime("p", at) + `</x:QualifyingProperties></Object>`
+)
+
+// notSigned are Objects of valid signatures, with the Id and Type of a reference to them, whose properties count as none.
+var notSigned = map[string]struct{ object, refID, refType string }{
+	"reference without type":          {good, "p", ""},
+	"reference of another type":       {good, "p", xades.SignedPropertiesType + "2"},
+	"target is another signature":     {strings.Replace(good, "#s", "#other", 1), "p", xades.SignedPropertiesType},
+	"target is missing":               {strings.Replace(good, ` Target="#s"`, "", 1), "p", xades.SignedPropertiesType},
+	"reference to all of the Object":  {strings.Replace(good, "<Object>", `<Object Id="o">`, 1), "o", xades.SignedPropertiesType},
+	"signed ones stand elsewhere":     {`<Object>` + target + signedTime("q", at) + `</x:QualifyingProperties><x:Other xmlns:x="` + xades.Namespace + `">` + signedTime("p", at) + `</x:Other></Object>`, "p", xades.SignedPropertiesType},
+	"twice":                           {`<Object>` + target + signedTime("p", at) + signedTime("q", at) + `</x:QualifyingProperties></Object>`, "p", xades.SignedPropertiesType},
+	"two of all":                      {`<Object>` + target + signedTime("p", at) + `</x:QualifyingProperties>` + target + signedTime("q", at) + `</x:QualifyingProperties></Object>`, "p", xades.SignedPropertiesType},
+	"deeper than they should":         {`<Object><a>` + target + signedTime("p", at) + `</x:QualifyingProperties></a></Object>`, "p", xades.SignedPropertiesType},
+	"another namespace":               {strings.ReplaceAll(good, xades.Namespace, "http://uri.etsi.org/01903/v1.1.1#"), "p", xades.SignedPropertiesType},
+	"signed are the unsigned":         {`<Object>` + target + `<x:UnsignedProperties Id="p"/>` + signedTime("q", at) + `</x:QualifyingProperties></Object>`, "p", xades.SignedPropertiesType},
+	"time twice":                      {strings.Replace(good, "<x:SigningTime>", "<x:SigningTime>2020-01-01T00:00:00Z</x:SigningTime><x:SigningTime>", 1), "p", xades.SignedPropertiesType},
+	"time in the wrong namespace":     {strings.ReplaceAll(good, "x:SigningTime>", "SigningTime>"), "p", xades.SignedPropertiesType},
+	"time among the data objects":     {strings.ReplaceAll(good, "SignedSignatureProperties", "SignedDataObjectProperties"), "p", xades.SignedPropertiesType},
+	"time is none":                    {strings.Replace(good, at, "yesterday", 1), "p", xades.SignedPropertiesType},
+	"time is long":                    {strings.Replace(good, at, at[:len(at)-1]+"."+strings.Repeat("0", 100)+"Z", 1), "p", xades.SignedPropertiesType},
+	"properties are named by another": {strings.Replace(good, `Id="p"`, `Id="p"`, 1) + `<Object Id="z"/>`, "z", xades.SignedPropertiesType},
 }
 
 // TestOnlySignedCounts: properties count only if they are signed in the way that the standard says.
 func TestOnlySignedCounts(t *testing.T) {
 	p := newPKI(t)
-	const at = "2026-11-22T09:00:00Z"
-	target := fmt.Sprintf(qp, "s")
-	good := `<Object>` + target + signedTime("p", at) + `</x:QualifyingProperties></Object>`
-	if props := withObject(t, p, good, "p", xades.SignedPropertiesType); !props.Signed || props.SigningTime.IsZero() || len(props.Problems) > 0 {
+	if _, props := verify(t, withObject(t, p, good, "p", xades.SignedPropertiesType), p); !props.Signed || props.SigningTime.IsZero() || len(props.Problems) > 0 {
 		t.Fatalf("%+v", props)
 	}
-	for name, c := range map[string]struct{ object, refID, refType string }{
-		"reference without type":          {good, "p", ""},
-		"reference of another type":       {good, "p", xades.SignedPropertiesType + "2"},
-		"target is another signature":     {strings.Replace(good, "#s", "#other", 1), "p", xades.SignedPropertiesType},
-		"target is missing":               {strings.Replace(good, ` Target="#s"`, "", 1), "p", xades.SignedPropertiesType},
-		"reference to all of the Object":  {strings.Replace(good, "<Object>", `<Object Id="o">`, 1), "o", xades.SignedPropertiesType},
-		"signed ones stand elsewhere":     {`<Object>` + target + signedTime("q", at) + `</x:QualifyingProperties><x:Other xmlns:x="` + xades.Namespace + `">` + signedTime("p", at) + `</x:Other></Object>`, "p", xades.SignedPropertiesType},
-		"twice":                           {`<Object>` + target + signedTime("p", at) + signedTime("q", at) + `</x:QualifyingProperties></Object>`, "p", xades.SignedPropertiesType},
-		"two of all":                      {`<Object>` + target + signedTime("p", at) + `</x:QualifyingProperties>` + target + signedTime("q", at) + `</x:QualifyingProperties></Object>`, "p", xades.SignedPropertiesType},
-		"deeper than they should":         {`<Object><a>` + target + signedTime("p", at) + `</x:QualifyingProperties></a></Object>`, "p", xades.SignedPropertiesType},
-		"another namespace":               {strings.ReplaceAll(good, xades.Namespace, "http://uri.etsi.org/01903/v1.1.1#"), "p", xades.SignedPropertiesType},
-		"signed are the unsigned":         {`<Object>` + target + `<x:UnsignedProperties Id="p"/>` + signedTime("q", at) + `</x:QualifyingProperties></Object>`, "p", xades.SignedPropertiesType},
-		"time twice":                      {strings.Replace(good, "<x:SigningTime>", "<x:SigningTime>2020-01-01T00:00:00Z</x:SigningTime><x:SigningTime>", 1), "p", xades.SignedPropertiesType},
-		"time in the wrong namespace":     {strings.ReplaceAll(good, "x:SigningTime>", "SigningTime>"), "p", xades.SignedPropertiesType},
-		"time among the data objects":     {strings.ReplaceAll(good, "SignedSignatureProperties", "SignedDataObjectProperties"), "p", xades.SignedPropertiesType},
-		"time is none":                    {strings.Replace(good, at, "yesterday", 1), "p", xades.SignedPropertiesType},
-		"time is long":                    {strings.Replace(good, at, at[:len(at)-1]+"."+strings.Repeat("0", 100)+"Z", 1), "p", xades.SignedPropertiesType},
-		"properties are named by another": {strings.Replace(good, `Id="p"`, `Id="p"`, 1) + `<Object Id="z"/>`, "z", xades.SignedPropertiesType},
-	} {
+	for name, c := range notSigned {
 		t.Run(name, func(t *testing.T) {
-			props := withObject(t, p, c.object, c.refID, c.refType)
+			_, props := verify(t, withObject(t, p, c.object, c.refID, c.refType), p)
 			if !props.SigningTime.IsZero() || props.Level() != xades.NoLevel {
 				t.Errorf("time %s, level %q", props.SigningTime, props.Level())
 			}
