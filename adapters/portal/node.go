@@ -34,8 +34,9 @@ type Node interface {
 	// FileSignatures reads the signatures that stand inside an attachment itself (a signed PDF), as of now. They are the
 	// sender's words beside the package's own: nothing was refused or accepted for them. It reads the whole attachment.
 	FileSignatures(ctx context.Context, sha256 string, index int) (FileSignatures, error)
-	// WriteEvidence writes the evidence container (ASiC-E) of a document: package, statements, receipts, validation data.
-	WriteEvidence(ctx context.Context, document string, w io.Writer) error
+	// WriteEvidence writes the evidence container (ASiC-E) of a document: of packages, statements, receipts and validation
+	// data what the reader may see. ErrBusy before the first byte if too many are being made.
+	WriteEvidence(ctx context.Context, document string, reader Sight, w io.Writer) error
 	// Proved is the earliest trusted time-stamp over a head of the log that holds this position.
 	Proved(ctx context.Context, position uint64) (Stamp, error)
 	// Authorities is the trust list, those no longer trusted included.
@@ -54,6 +55,12 @@ type Node interface {
 	ReadingRight(ctx context.Context, id string, at time.Time) (ReadingRight, error)
 	// Now is the node's time.
 	Now() time.Time
+}
+
+// Sight is what of a document's record a reader may see.
+type Sight struct {
+	Position func(position uint64) bool // of an event of the document
+	Package  func(ctx context.Context, sha256 string) (bool, error)
 }
 
 // Package is the bytes of a stored package.

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -67,8 +68,25 @@ func (p *Portal) downloadEvidence(v *visit) error {
 	if v.r.Method == http.MethodHead {
 		return nil
 	}
+	seen := map[uint64]bool{d.Package.Position: true}
+	for _, h := range d.History {
+		seen[h.Position] = true
+	}
 	w := &begun{ResponseWriter: v.w}
-	err = p.cfg.Node.WriteEvidence(v.ctx(), d.Row.Document, w)
+	err = p.cfg.Node.WriteEvidence(v.ctx(), d.Row.Document, Sight{
+		Position: func(position uint64) bool { return seen[position] },
+		Package: func(ctx context.Context, sha256 string) (bool, error) {
+			_, err := p.cfg.Views.MayRead(ctx, p.reader(v), sha256)
+			if errors.Is(err, view.ErrNotFound) {
+				return false, nil
+			}
+			return err == nil, err
+		},
+	}, w)
+	if errors.Is(err, ErrBusy) {
+		v.w.Header().Set("Retry-After", "30")
+		err = &problem{status: http.StatusServiceUnavailable, cause: err}
+	}
 	if err != nil && w.yes {
 		// Headers are out: a broken connection is the only honest answer left.
 		if v.ctx().Err() == nil {

@@ -42,8 +42,8 @@ const (
 )
 
 var (
-	// ErrBusy: too many people sign in at this moment; try again in a few seconds.
-	ErrBusy = errors.New("couldn't check the password: too many sign-ins at once")
+	// ErrBusy: too many people ask for work as heavy as this at this moment (signing in, evidence); try again in a few seconds.
+	ErrBusy = errors.New("couldn't do it now: too much of this at once")
 	// ErrWeakPassword: too short, too long, or made of the user name.
 	ErrWeakPassword = errors.New("couldn't take the password: 12 characters or more, not the user name, not a repeated sign")
 )

@@ -25,6 +25,7 @@ import (
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/gateway/evidence"
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/gateway/router"
 	"github.com/tram-exchange/tram/gateway/router/exchange"
@@ -32,6 +33,7 @@ import (
 	"github.com/tram-exchange/tram/projections"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/revocation"
 )
 
 // app is one running node: every room, wired. Its parts are opened from the record outwards and closed the other way
@@ -54,8 +56,10 @@ type app struct {
 	portal   *portal.Portal
 	stamps   *timestamper
 
-	handler http.Handler // of the HTTPS listener
-	closers []func() error
+	revocation revocation.Source // nil: nobody is asked
+	containers *evidence.Maker
+	handler    http.Handler // of the HTTPS listener
+	closers    []func() error
 }
 
 // openApp opens a node's folder and makes every part. It listens on nothing yet.
@@ -110,6 +114,7 @@ func (a *app) openGateway(data string) (err error) {
 	if err != nil {
 		return err
 	}
+	a.revocation, a.containers = source, a.evidenceMaker()
 	if a.node, err = gateway.New(gateway.Config{
 		Revocation: source, RevocationRecheck: c.Revocation.Renew,
 		Origin: c.Origin, Store: a.store, Views: a.views, Chain: a.keys.chain, Trust: a.keys.trust,
@@ -144,7 +149,7 @@ func (a *app) openGateway(data string) (err error) {
 	if a.api, err = httpapi.New(httpapi.Config{
 		Node: a.node, Schemas: schemas.Files(), Metrics: a.metrics, Log: a.log, Version: version(),
 		ClientPerMinute: perMinute, AddressPerMinute: 2 * perMinute,
-		Extra: []httpapi.Route{httpapi.EvidenceRoute(a.node, a.evidenceMaker())},
+		Extra: []httpapi.Route{httpapi.EvidenceRoute(a.node, a.containers)},
 	}, a.metrics); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +20,6 @@ import (
 	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/projections"
 	"github.com/tram-exchange/tram/schemas"
-	"github.com/tram-exchange/tram/signing"
 )
 
 // portalNode answers what the portal asks of the node. It judges no rights: the portal has asked the views first.
@@ -129,97 +127,6 @@ type closeBoth struct {
 }
 
 func (c closeBoth) Close() error { return errors.Join(c.ReadCloser.Close(), c.under.Close()) }
-
-// Verdict judges the signatures again as of the acceptance, from the stored evidence, and says what it found in the
-// portal's words. It reads the whole package: milliseconds for ordinary ones.
-func (n *portalNode) Verdict(ctx context.Context, sha256 string) (portal.Verdict, error) {
-	r, err := n.open(ctx, sha256)
-	if err != nil {
-		return portal.Verdict{}, err
-	}
-	defer r.bytes.Close()
-	acc, err := acceptanceOf(r.event, func(d events.Digest) ([]byte, error) { return n.a.store.Evidence(ctx, d) })
-	if err != nil {
-		return portal.Verdict{}, err
-	}
-	report, err := acc.verify(ctx, r.bytes)
-	if err != nil {
-		return portal.Verdict{}, err
-	}
-	v := portal.Verdict{At: acc.at}
-	for i := range report.Signatures {
-		v.Signatures = append(v.Signatures, n.signature(&report.Signatures[i], r, acc))
-	}
-	for range report.Unnamespaced {
-		v.Signatures = append(v.Signatures, portal.Signature{Kind: portal.KindForeign, Results: []string{portal.ResultNotCounted}})
-	}
-	return v, nil
-}
-
-func (n *portalNode) signature(s *signing.SignatureResult, r *received, acc *acceptance) portal.Signature {
-	out := portal.Signature{Kind: signatureKind(s, r), Algorithm: algorithmName(s), Whole: s.WholeDocument, Proved: acc.at}
-	if s.Refusal != signing.Accepted {
-		out.Refusal = string(s.Refusal)
-	}
-	yes := func(ok bool, good, bad string) {
-		if ok {
-			out.Results = append(out.Results, good)
-		} else {
-			out.Results = append(out.Results, bad)
-		}
-	}
-	yes(s.DigestsOK && s.ValueOK, portal.ResultIntact, portal.ResultChanged)
-	yes(s.WholeDocument, portal.ResultWhole, portal.ResultPartial)
-	yes(s.ChainOK, portal.ResultChain, portal.ResultUntrusted)
-	yes(s.ValidityOK, portal.ResultInValidity, portal.ResultExpired)
-	if c := s.Certificate; c != nil {
-		out.Signer, out.Subject, out.Issuer = c.Subject.CommonName, c.Subject.String(), c.Issuer.String()
-		out.Serial, out.NotBefore, out.NotAfter = fmt.Sprintf("%x", c.SerialNumber), c.NotBefore, c.NotAfter
-		dir := n.a.node.Snapshot().Directory
-		if enrolled, ok := dir.Certificate(events.Digest(s.Fingerprint)); ok {
-			out.Results = append(out.Results, portal.ResultBound)
-			if org, ok := dir.Organisation(enrolled.Holder.ID); ok {
-				out.Organisation = org.Name
-			}
-		} else if s.WholeDocument {
-			out.Results = append(out.Results, portal.ResultNotBound)
-		}
-	}
-	out.Results = append(out.Results, portal.ResultRevocationNotChecked, portal.ResultTimeReceived)
-	out.Valid = s.Refusal == signing.Accepted
-	return out
-}
-
-// signatureKind tells on whose behalf a signature stands, by the recorded assurance.
-func signatureKind(s *signing.SignatureResult, r *received) string {
-	if !s.WholeDocument {
-		return portal.KindPerson
-	}
-	var data struct {
-		Assurance string `json:"assurance"`
-	}
-	if json.Unmarshal(r.event.Statement.Data, &data) == nil {
-		switch data.Assurance {
-		case "custody":
-			return portal.KindCustody
-		case "agency":
-			return portal.KindAgency
-		case "channel":
-			return portal.KindChannel
-		}
-	}
-	return portal.KindOrganisation
-}
-
-// algorithmName is the algorithm in words, e.g. "ECDSA P-256, SHA-256".
-func algorithmName(s *signing.SignatureResult) string {
-	_, name, _ := strings.Cut(s.Algorithm, "#")
-	name = strings.ToUpper(name)
-	if s.Certificate != nil {
-		name = keyName(s.Certificate.PublicKey) + ", " + name
-	}
-	return name
-}
 
 func (n *portalNode) Organisation(_ context.Context, org string) (portal.Organisation, error) {
 	dir := n.a.node.Snapshot().Directory

@@ -2,31 +2,32 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/timestamp"
+	"github.com/tram-exchange/tram/gateway/evidence"
 	"github.com/tram-exchange/tram/internal/view"
+	"github.com/tram-exchange/tram/signing"
 )
 
-// Authorities tells the portal the trust list of the record.
+// Authorities tells the portal the trust list.
 func (n *portalNode) Authorities(context.Context) ([]portal.Authority, error) {
-	now := n.Now()
+	list, err := n.a.node.TrustList(n.Now())
+	if err != nil {
+		return nil, err
+	}
 	var out []portal.Authority
-	for _, a := range n.a.node.Snapshot().Directory.AllAuthorities() {
-		from, until := a.Period()
-		p := portal.Authority{Name: a.Name, Kind: string(a.Kind), SHA256: a.Authority.String(), From: from, Until: until, Trusted: a.TrustedAt(now)}
+	for _, a := range list.Authorities {
+		c := a.Certificate
+		p := portal.Authority{Name: a.Name, Kind: string(a.Kind), Subject: c.Subject.String(), SHA256: events.Digest(signing.Fingerprint(c)).String(),
+			From: a.From, Until: a.Until, NotAfter: c.NotAfter, Trusted: a.Trusted}
 		for _, purpose := range a.Purposes {
 			p.Purposes = append(p.Purposes, string(purpose))
 		}
-		c, err := x509.ParseCertificate(a.Certificate)
-		if err != nil { // it was readable when it was recorded
-			return nil, err
-		}
-		p.Subject, p.NotAfter = c.Subject.String(), c.NotAfter
-		p.Trusted = p.Trusted && !now.After(c.NotAfter)
 		out = append(out, p)
 	}
 	return out, nil
@@ -52,12 +53,17 @@ func (n *portalNode) Proved(ctx context.Context, position uint64) (portal.Stamp,
 	return portal.Stamp{Time: stamps[i].Time, By: stamps[i].TSA, Size: stamps[i].Size, Valid: true}, nil
 }
 
-// FileSignatures reads the signatures inside an attached PDF.
-func (n *portalNode) FileSignatures(ctx context.Context, sha256 string, index int) (portal.FileSignatures, error) {
-	return portal.FileSignatures{}, view.ErrNotFound
-}
-
-// WriteEvidence writes the evidence container of a document.
-func (n *portalNode) WriteEvidence(ctx context.Context, document string, w io.Writer) error {
-	return view.ErrNotFound
+// WriteEvidence writes the evidence container of a document, with what the reader may see.
+func (n *portalNode) WriteEvidence(ctx context.Context, document string, reader portal.Sight, w io.Writer) error {
+	mayRead := func(ctx context.Context, d events.Digest) (bool, error) { return reader.Package(ctx, d.String()) }
+	f, err := n.a.containers.Make(ctx, document, func(e events.Event) bool { return reader.Position(e.Position) }, mayRead)
+	switch {
+	case errors.Is(err, evidence.ErrNoDocument):
+		return fmt.Errorf("%w: %w", view.ErrNotFound, err)
+	case errors.Is(err, evidence.ErrBusy):
+		return fmt.Errorf("%w: %w", portal.ErrBusy, err)
+	case err != nil:
+		return err
+	}
+	return errors.Join(f.WriteTo(ctx, w), f.Close())
 }
