@@ -156,11 +156,14 @@ type attack struct {
 	make func(t testing.TB, w *world) []byte
 }
 
+const claimed = "/M(D:20261122172030+07'00')"
+
 // signedWith makes a file of one signature with a change.
 func signedWith(h how, then func(b []byte, p *pdf) []byte) func(testing.TB, *world) []byte {
 	return func(t testing.TB, w *world) []byte {
 		p := newPDF("table")
 		h.room = 1400
+		h.entries += claimed
 		p.sign(t, w, "a", h)
 		if then == nil {
 			return p.b
@@ -229,7 +232,7 @@ func attacks() []attack {
 func wrapped(t testing.TB, w *world) []byte {
 	p := newPDF("table")
 	p.hide = true
-	p.sign(t, w, "a", how{room: 1400})
+	p.sign(t, w, "a", how{room: 1400, entries: claimed})
 	p.hide = false
 	p.revise([]object{{catalogObject, p.catalog(), ""}})
 	return p.b
@@ -238,7 +241,7 @@ func wrapped(t testing.TB, w *world) []byte {
 // copied appends a copy of the signature dictionary and lists that instead: its Contents stands elsewhere than its ranges say.
 func copied(t testing.TB, w *world) []byte {
 	p := newPDF("table")
-	p.sign(t, w, "a", how{room: 1400})
+	p.sign(t, w, "a", how{room: 1400, entries: claimed})
 	s := string(p.b)
 	from := strings.LastIndex(s, "<</Type/Sig/")
 	dict := s[from : from+strings.Index(s[from:], "\nendobj")]
