@@ -22,6 +22,8 @@ import (
 	"github.com/tram-exchange/tram/gateway/evidence"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/asice"
+	"github.com/tram-exchange/tram/signing/revocation"
+	"github.com/tram-exchange/tram/signing/verdict"
 )
 
 // Over the API a container is made for one reader at a time of these; who waits longer than evidenceWait is told to come again.
@@ -32,7 +34,8 @@ const (
 
 // evidenceMaker makes containers for readers of the API.
 func (a *app) evidenceMaker() *evidence.Maker {
-	o := evidence.Options{Record: a.store, Key: a.keys.node, Chain: a.keys.chain, Now: time.Now}
+	o := evidence.Options{Record: a.store, Key: a.keys.node, Chain: a.keys.chain, Now: time.Now,
+		Believe: func() (*signing.Trust, revocation.Source) { return a.recordedTrust(), a.revocation }}
 	o.LogKey, _ = a.keys.verifierKey(a.c.Origin)
 	return evidence.NewMaker(o, evidenceAtOnce, evidenceWait)
 }
@@ -50,7 +53,7 @@ func (k *nodeKeys) verifierKey(origin string) (string, bool) {
 func evidenceCommand() *cobra.Command {
 	var flags clientFlags
 	var config, output string
-	var stamp bool
+	var stamp, offline bool
 	cmd := &cobra.Command{
 		Use:   "evidence DOCUMENT",
 		Short: "Hồ sơ chứng cứ của một văn bản / everything that proves one document, in one file",
@@ -66,7 +69,7 @@ node is asked, and gives what the caller may read.`,
 			var size int64
 			err := writeNew(output, func(w io.Writer) (err error) {
 				if config != "" {
-					size, err = makeEvidence(ctx, config, args[0], stamp, w)
+					size, err = makeEvidence(ctx, config, args[0], stamp, offline, w)
 					return err
 				}
 				size, err = fetchEvidence(ctx, flags, args[0], w)
@@ -84,6 +87,7 @@ node is asked, and gives what the caller may read.`,
 	fs.StringVarP(&output, "output", "o", "", "file to write, e.g. 215-SNV-VP.asice (required)")
 	fs.StringVarP(&config, "config", "c", "", "the node's configuration: read its folder instead of asking the node")
 	fs.BoolVar(&stamp, "stamp", false, "with -c: have the configured authority time-stamp the node's signature on the container")
+	fs.BoolVar(&offline, "offline", false, "with -c: ask no CRL or OCSP server about today's state of the certificates")
 	_ = cmd.MarkFlagRequired("output")
 	cmd.AddCommand(evidenceCheckCommand())
 	return cmd
@@ -115,6 +119,19 @@ func writeNew(file string, write func(io.Writer) error) (err error) {
 	return tmp.Close()
 }
 
+// answers are the lists in the node's folder and, unless offline, those whom certificates name.
+func answers(c *Config, offline bool, first ...revocation.Source) (revocation.Source, error) {
+	lists, err := revocation.LoadFolder(c.path(c.Revocation.Lists))
+	if err != nil {
+		return nil, err
+	}
+	all := append(first, lists)
+	if !offline {
+		all = append(all, revocation.NewOnline(revocation.OnlineOptions{Now: time.Now, AllowPrivate: c.Revocation.AllowPrivate}))
+	}
+	return verdict.JoinSources(all...), nil
+}
+
 var documentKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // fetchEvidence asks a node.
@@ -142,7 +159,7 @@ func fetchEvidence(ctx context.Context, flags clientFlags, key string, w io.Writ
 }
 
 // makeEvidence reads a node's folder.
-func makeEvidence(ctx context.Context, config, doc string, stamp bool, w io.Writer) (_ int64, err error) {
+func makeEvidence(ctx context.Context, config, doc string, stamp, offline bool, w io.Writer) (_ int64, err error) {
 	c, err := loadConfig(config)
 	if err != nil {
 		return 0, err
@@ -161,7 +178,12 @@ func makeEvidence(ctx context.Context, config, doc string, stamp bool, w io.Writ
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, keys.close()) }()
-	o := evidence.Options{Record: record, Key: keys.node, Chain: keys.chain, Now: time.Now, Trust: keys.trust}
+	source, err := answers(c, offline)
+	if err != nil {
+		return 0, err
+	}
+	o := evidence.Options{Record: record, Key: keys.node, Chain: keys.chain, Now: time.Now,
+		Believe: func() (*signing.Trust, revocation.Source) { return keys.trust, source }}
 	o.LogKey, _ = keys.verifierKey(c.Origin)
 	if stamp {
 		if len(c.Timestamp.Services) == 0 {

@@ -18,7 +18,6 @@ import (
 	"github.com/tram-exchange/tram/signing/keystore"
 	"github.com/tram-exchange/tram/signing/revocation"
 	"github.com/tram-exchange/tram/signing/tsp"
-	"github.com/tram-exchange/tram/signing/verdict"
 	"github.com/tram-exchange/tram/signing/xades"
 )
 
@@ -93,13 +92,8 @@ func exportPackage(ctx context.Context, c *Config, doc string, level xades.Level
 	if err != nil {
 		return err
 	}
-	lists, err := revocation.LoadFolder(c.path(c.Revocation.Lists))
-	if err != nil {
+	if o.Revocation, err = answers(c, offline, kept); err != nil {
 		return err
-	}
-	o.Revocation = verdict.JoinSources(kept, lists)
-	if !offline {
-		o.Revocation = verdict.JoinSources(kept, lists, revocation.NewOnline(revocation.OnlineOptions{Now: time.Now, AllowPrivate: c.Revocation.AllowPrivate}))
 	}
 	return xades.Augment(ctx, w, p, o)
 }

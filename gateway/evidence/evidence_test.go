@@ -262,7 +262,8 @@ func TestStampedContainer(t *testing.T) {
 	w := newWorld(t)
 	w.grown()
 	o := w.options()
-	o.Stamper, o.Trust = w.tsa, w.trust
+	o.Stamper = w.tsa
+	o.Believe = func() (*signing.Trust, revocation.Source) { return w.trust, nil }
 	r := w.check(w.container(o), nil)
 	if !r.OK() || r.Container.Signatures[0].Level != "B-T" {
 		t.Errorf("level %s: %s", r.Container.Signatures[0].Level, written(r))
@@ -323,5 +324,34 @@ func TestManyStatements(t *testing.T) {
 	r := w.check(w.container(w.options()), nil)
 	if !r.OK() || len(r.Proofs) != 401 || len(r.Packages) != 401 {
 		t.Errorf("%d proofs, %d packages: %.2000s", len(r.Proofs), len(r.Packages), written(r))
+	}
+}
+
+// Certificates that name a list need its answer. What the node can find out goes into the container.
+func TestAnswersOfToday(t *testing.T) {
+	w := newWorld(t)
+	w.ca.Places = trialca.Places{CRL: "http://ca.example/ca.crl"}
+	w.renewTSA()
+	w.document()
+	w.stamp()
+	w.now = w.now.Add(time.Hour)
+	if r := w.check(w.container(w.options()), nil); r.Indication != verdict.Indeterminate || !strings.Contains(written(r), "unknown time-stamp") {
+		t.Error(written(r))
+	}
+	o := w.options()
+	o.Believe = func() (*signing.Trust, revocation.Source) {
+		der, err := w.ca.CRL(w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.trust, revocation.NewOffline(der)
+	}
+	if r := w.check(w.container(o), nil); !r.OK() {
+		t.Error(written(r))
+	}
+	// Nobody answers: the container is made all the same.
+	o.Believe = func() (*signing.Trust, revocation.Source) { return w.trust, revocation.NewOffline() }
+	if r := w.check(w.container(o), nil); r.Indication != verdict.Indeterminate {
+		t.Error(written(r))
 	}
 }

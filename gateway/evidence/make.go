@@ -18,6 +18,7 @@ import (
 	"github.com/tram-exchange/tram/events/timestamp"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/asice"
+	"github.com/tram-exchange/tram/signing/revocation"
 	"github.com/tram-exchange/tram/signing/tsp"
 	"github.com/tram-exchange/tram/signing/xades"
 )
@@ -37,9 +38,12 @@ type Options struct {
 	Key    crypto.Signer       // of the node certificate
 	Chain  []*x509.Certificate // of the node, its own first
 	LogKey string              // the log's verifier key, for the container; "" leaves it out
-	// Stamper dates the node's signature (level B-T), with Trust in who signed; nil: none.
+	// Stamper dates the node's signature (level B-T), which needs Believe; nil: none.
 	Stamper tsp.Stamper
-	Trust   *signing.Trust
+	// Believe gives whom the node believes now and whom it asks about revocation (nil: nobody). What is known today of the
+	// certificates of signers, time-stamps and node then goes into the container, beside what was known when they were judged;
+	// nobody can be asked when it is checked. nil: nothing is added.
+	Believe func() (*signing.Trust, revocation.Source)
 	Now     func() time.Time
 	Rand    io.Reader // nil: crypto/rand
 
@@ -86,12 +90,15 @@ type maker struct {
 	raw    map[uint64]events.Event // events of stamps by position
 	used   map[int]bool            // stamps whose event goes into the container
 	facts  document.Facts
+	asked  []asked // whose revocation is asked about
 }
 
 // Make gathers the evidence for the document with this key (the hex part of its stream). Every package is read and compared
 // with its digest before anything is written, so a damaged record gives an error here and not half a container.
 func Make(ctx context.Context, key string, o Options) (*File, error) {
 	switch {
+	case o.Stamper != nil && o.Believe == nil:
+		return nil, errors.New("couldn't make evidence: to stamp the container, somebody has to be believed")
 	case o.Record == nil || o.Key == nil || len(o.Chain) == 0 || o.Now == nil:
 		return nil, errors.New("couldn't make evidence: record, key, chain and clock are needed")
 	}
@@ -140,6 +147,9 @@ func (m *maker) gather(ctx context.Context, key string) error {
 		return err
 	}
 	if err := m.addNode(ctx); err != nil {
+		return err
+	}
+	if err := m.addAnswers(ctx); err != nil {
 		return err
 	}
 	return m.finish(ctx)
@@ -309,6 +319,9 @@ func (m *maker) addStamps(ctx context.Context) error {
 		if next >= 0 {
 			row.Stamp = &m.stamps[next].Position
 		}
+		if t, err := tsp.Parse(token); err == nil && t.Signer != nil {
+			m.asked = append(m.asked, asked{t.Signer, t.Certificates, signing.PurposeTimeStamp})
+		}
 		for _, part := range []struct {
 			name, typ string
 			b         []byte
@@ -326,6 +339,7 @@ func (m *maker) addStamps(ctx context.Context) error {
 }
 
 func (m *maker) addNode(ctx context.Context) error {
+	m.asked = append(m.asked, asked{m.o.Chain[0], m.o.Chain[1:], signing.PurposeNode})
 	var chain bytes.Buffer
 	for _, c := range m.o.Chain {
 		if err := pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}); err != nil {
@@ -380,7 +394,8 @@ func (m *maker) sign(ctx context.Context) ([]byte, error) {
 		return signed.Bytes(), err
 	}
 	var stamped bytes.Buffer
+	trust, _ := m.o.Believe()
 	err = xades.Augment(ctx, &stamped, signing.BytesSource(signed.Bytes()), xades.AugmentOptions{
-		Level: xades.LevelT, Stamper: m.o.Stamper, Trust: m.o.Trust, Now: m.o.Now, Detached: m.b.Detached})
+		Level: xades.LevelT, Stamper: m.o.Stamper, Trust: trust, Now: m.o.Now, Detached: m.b.Detached})
 	return stamped.Bytes(), err
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/tram-exchange/tram/internal/judges"
+	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/asice"
 	"github.com/tram-exchange/tram/signing/revocation"
 	"github.com/tram-exchange/tram/signing/verdict"
@@ -51,7 +52,8 @@ func TestDSSValidatesTheContainer(t *testing.T) {
 	for _, level := range []string{"B", "T"} {
 		o := w.options()
 		if level == "T" {
-			o.Stamper, o.Trust = w.tsa, w.trust
+			o.Stamper = w.tsa
+			o.Believe = func() (*signing.Trust, revocation.Source) { return w.trust, nil }
 		}
 		opinion, err := dss.ValidateWithReports(put(t, dir, level+".asice", w.container(o)), m, dir)
 		if err != nil {
