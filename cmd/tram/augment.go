@@ -43,22 +43,16 @@ func (f *augmentFlags) options() (o xades.AugmentOptions, err error) {
 	switch {
 	case !ok:
 		return o, fmt.Errorf("couldn't read --level %q: want B-B, B-T, B-LT or B-LTA", f.level)
-	case f.trustDir == "":
+	case f.trustDir == "" && level.Reaches(xades.LevelLT):
 		return o, fmt.Errorf("couldn't reach level %s without --trust", level)
 	case len(f.tsa) == 0:
 		return o, fmt.Errorf("couldn't reach level %s without --tsa", level)
 	}
 	o = xades.AugmentOptions{Level: level, Now: time.Now}
-	if o.Trust, err = signing.LoadTrust(f.trustDir, true); err != nil {
-		return o, err
-	}
-	folder, err := revocation.LoadFolder(f.trustDir)
-	if err != nil {
-		return o, err
-	}
-	o.Revocation = folder
-	if !f.offline {
-		o.Revocation = revocation.Join(folder, revocation.NewOnline(revocation.OnlineOptions{Now: time.Now, AllowPrivate: f.private}))
+	if f.trustDir != "" {
+		if err := f.trust(&o); err != nil {
+			return o, err
+		}
 	}
 	if o.Stamper, err = timeStampClient(f.tsa); err != nil {
 		return o, err
@@ -71,6 +65,22 @@ func (f *augmentFlags) options() (o xades.AugmentOptions, err error) {
 		o.Also = append(o.Also, also)
 	}
 	return o, nil
+}
+
+// trust reads the folder of --trust.
+func (f *augmentFlags) trust(o *xades.AugmentOptions) (err error) {
+	if o.Trust, err = signing.LoadTrust(f.trustDir, true); err != nil {
+		return err
+	}
+	folder, err := revocation.LoadFolder(f.trustDir)
+	if err != nil {
+		return err
+	}
+	o.Revocation = folder
+	if !f.offline {
+		o.Revocation = revocation.Join(folder, revocation.NewOnline(revocation.OnlineOptions{Now: time.Now, AllowPrivate: f.private}))
+	}
+	return nil
 }
 
 func timeStampClient(urls []string) (*tsp.Client, error) {

@@ -95,12 +95,17 @@ func TestSignAndAugment(t *testing.T) {
 		tram(0, "check", up, "--trust", trust)
 	}
 	b := filepath.Join(dir, "B-B.xml")
+	trusting := filepath.Join(dir, "trusting.xml")
+	tram(0, "sign", doc, "-k", keyFile, "--cert", certFile, "--level", "B-T", "--tsa", server.URL, "-o", trusting)
+	if got := level(trusting); got != xades.LevelT {
+		t.Errorf("signed at level %q without --trust", got)
+	}
 	for args, message := range map[string]string{
 		"augment " + b + " --level B-X --trust " + trust + " --tsa " + server.URL:                   "want B-B, B-T",
 		"augment " + b + " --trust " + trust:                                                        "without --tsa",
 		"augment " + b + " --tsa " + server.URL:                                                     "without --trust",
 		"augment " + doc + " --trust " + trust + " --tsa " + server.URL + " --offline":              "no such signature",
-		"sign " + doc + " -k " + keyFile + " --cert " + certFile + " --level B-T":                   "without --trust",
+		"sign " + doc + " -k " + keyFile + " --cert " + certFile + " --level B-LT":                  "without --trust",
 		"sign " + doc + " -k " + keyFile + " --cert " + certFile + " --level B-B --policy-id 1.2.3": "--policy-file",
 	} {
 		if got := tram(1, strings.Fields(args)...); !strings.Contains(got, message) {

@@ -26,7 +26,8 @@ func signCommand() *cobra.Command {
 person's signature (--id) covers the named elements and comes before it.
 
 --level makes it a XAdES signature, which says by which certificate, when (--time) and as what (--role) it was made: B-B as it is,
-B-T with a time-stamp of --tsa, B-LT with what is needed to judge it later, B-LTA with a time-stamp over all that. From B-T on --trust is needed.`,
+B-T with a time-stamp of --tsa, B-LT with what is needed to judge it later, B-LTA with a time-stamp over all that. The last two need --trust; B-T checks with it whether signer and
+time-stamp are trusted.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			purpose := keystore.Organisation

@@ -23,7 +23,7 @@ type AugmentOptions struct {
 	Level      Level             // LevelT, LevelLT or LevelA
 	Stamper    tsp.Stamper       // makes the time-stamps
 	Also       []tsp.Stamper     // further authorities, each of which adds one more
-	Trust      *signing.Trust    // whom to believe about signers and time-stamps; required
+	Trust      *signing.Trust    // whom to believe about signers and time-stamps; nil (LevelT only): anybody
 	Revocation revocation.Source // beside what the document brings; required for LevelLT
 	Now        func() time.Time  // required
 
@@ -63,8 +63,10 @@ func (o AugmentOptions) withDefaults() (AugmentOptions, error) {
 	switch {
 	case !o.Level.Reaches(LevelT):
 		return o, fmt.Errorf("couldn't augment to level %q: want B-T, B-LT or B-LTA", o.Level)
-	case o.Trust == nil || o.Now == nil:
-		return o, errors.New("couldn't augment: no trust list or no clock")
+	case o.Now == nil:
+		return o, errors.New("couldn't augment: no clock")
+	case o.Trust == nil && o.Level.Reaches(LevelLT):
+		return o, fmt.Errorf("couldn't augment to level %q: no trust list", o.Level)
 	case o.Stamper == nil:
 		return o, errors.New("couldn't augment: no time-stamping authority")
 	case o.Level.Reaches(LevelLT) && o.Revocation == nil:
@@ -320,6 +322,9 @@ func (a *augmenting) checkToken(token *tsp.Token, imprint []byte, p *Properties)
 	}
 	if err := token.CheckSigner(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTimeStamp, err)
+	}
+	if a.o.Trust == nil {
+		return []*x509.Certificate{token.Signer}, nil
 	}
 	certs, _, _ := p.Material()
 	chain := a.o.Trust.CheckFor(token.Signer, append(parse(certs), token.Certificates...), token.Time, signing.PurposeTimeStamp)

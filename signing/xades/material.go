@@ -142,6 +142,12 @@ func revokedError(c *revocation.CertificateStatus) error {
 
 // signerChain finds the signer's chain, which must be valid at this time.
 func (a *augmenting) signerChain(res *signing.SignatureResult, p *Properties, at time.Time) ([]*x509.Certificate, error) {
+	if c := res.Certificate; a.o.Trust == nil {
+		if at.After(c.NotAfter) {
+			return nil, fmt.Errorf("%w: that of %q at %s", ErrExpired, c.Subject, c.NotAfter.UTC().Format(time.RFC3339))
+		}
+		return []*x509.Certificate{c}, nil
+	}
 	certs, _, _ := p.Material()
 	chain := a.o.Trust.CheckFor(res.Certificate, append(res.Certificates, parse(certs)...), at, signing.PurposeAny)
 	switch chain.Refusal {

@@ -223,3 +223,23 @@ func TestRenewBefore(t *testing.T) {
 		t.Errorf("got %s, want %s", got, sunset)
 	}
 }
+
+// TestWithoutTrust: a time-stamp can be had without a trust list, more can't.
+func TestWithoutTrust(t *testing.T) {
+	p := newPKI(t)
+	doc := sign(t, documents["generic"], p.ecdsa, p, xades.SignOptions{})
+	o := p.options(xades.LevelT, now)
+	o.Trust = nil
+	if _, props := verify(t, augment(t, doc, o), p); props.Level() != xades.LevelT {
+		t.Errorf("level %q", props.Level())
+	}
+	o.Now = func() time.Time { return p.ecdsa.cert.NotAfter.Add(time.Second) }
+	if err := xades.Augment(context.Background(), new(bytes.Buffer), signing.BytesSource(doc), o); !errors.Is(err, xades.ErrExpired) {
+		t.Errorf("got %v, want %v", err, xades.ErrExpired)
+	}
+	o = p.options(xades.LevelLT, now)
+	o.Trust = nil
+	if err := xades.Augment(context.Background(), new(bytes.Buffer), signing.BytesSource(doc), o); err == nil {
+		t.Error("level B-LT without a trust list")
+	}
+}
