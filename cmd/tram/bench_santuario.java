@@ -17,7 +17,9 @@ public class Bench {
         for (String file : files) {
             byte[] doc = Files.readAllBytes(Paths.get(file));
             run(builder, doc, 1_000_000_000L);
-            System.out.println(run(builder, doc, 700_000_000L));
+            long best = Long.MAX_VALUE;
+            for (int i = 0; i < 8; i++) best = Math.min(best, run(builder, doc, 100_000_000L));
+            System.out.println(best);
         }
     }
 
