@@ -156,6 +156,15 @@ var cases = []testCase{
 		w.revoke(w.issuing, w.org.cert(), day.Add(2*time.Hour), revocation.KeyCompromise)
 		return made{doc: w.sign(plainDoc, w.org, xades.SignOptions{}), trust: w.material(day.Add(24 * time.Hour))}
 	}},
+	{name: "revoked-and-expired", why: "by the time of the judgement both", expect: "INDETERMINATE REVOKED_NO_POE", failed: "revocation validity", make: func(w *world) made {
+		w.revoke(w.issuing, w.org.cert(), day.Add(48*time.Hour), revocation.KeyCompromise)
+		return made{doc: w.sign(plainDoc, w.org, xades.SignOptions{}), at: day.AddDate(1, 1, 0)}
+	}},
+	{name: "revoked-after-content-stamp", why: "what was signed was time-stamped after the revocation, so the signature is later still",
+		expect: "TOTAL-FAILED REVOKED", failed: "revocation", make: func(w *world) made {
+			w.revoke(w.issuing, w.org.cert(), day.Add(-time.Minute), revocation.KeyCompromise)
+			return made{doc: w.contentStamped(w.org, w.tsa, day)}
+		}},
 	{name: "suspended", why: "who suspends may release", expect: "INDETERMINATE TRY_LATER", failed: "revocation", make: func(w *world) made {
 		w.revoke(w.issuing, w.org.cert(), day.Add(30*time.Minute), revocation.CertificateHold)
 		return made{doc: w.sign(plainDoc, w.org, xades.SignOptions{})}
@@ -480,4 +489,11 @@ func (w *world) withForgedToken(doc []byte) []byte {
 		w.t.Fatal(err)
 	}
 	return w.replaceToken(doc, 0, forged)
+}
+
+// contentStamped signs a document with a time-stamp over its content among the signed properties.
+func (w *world) contentStamped(h, by holder, at time.Time) []byte {
+	w.t.Helper()
+	return withIntermediate(w, handmade{algorithm: signing.ECDSASHA256, hash: crypto.SHA256, digest: signing.DigestSHA256, over: crypto.SHA256,
+		stamp: func(content []byte) []byte { return w.token(content, by, at) }}.sign(w, h.key, h.cert()))
 }

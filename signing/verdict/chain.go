@@ -55,11 +55,29 @@ func JudgeChain(ctx context.Context, c *x509.Certificate, others []*x509.Certifi
 	v.Chain = res.Chain
 	o.tellChain(&l, c, res)
 	if v.Chain != nil {
+		expired := l.end.SubIndication == OutOfBoundsNoPOE
 		o.revoked(ctx, &l, v)
+		if revoked := v.revokedConclusion(); expired && revoked.Indication != "" {
+			l.end = revoked // the worse of the two
+		}
 		o.algorithms(&l, v.Chain)
 	}
 	v.Checks, v.Conclusion = l.checks, l.conclusion()
 	return v, ctx.Err()
+}
+
+// revokedConclusion is what follows if a certificate of the chain was revoked; zero if none was.
+func (v *ChainVerdict) revokedConclusion() Conclusion {
+	for i := range v.Revocation.Certificates {
+		if v.Revocation.Certificates[i].Status != revocation.Revoked {
+			continue
+		}
+		if i == 0 {
+			return indeterminate(RevokedNoPOE)
+		}
+		return indeterminate(RevokedCANoPOE)
+	}
+	return Conclusion{}
 }
 
 // find looks for a chain that serves one of the purposes.

@@ -26,7 +26,8 @@ type handmade struct {
 	over      crypto.Hash // of the reference
 	reference string      // instead of the one to the whole document
 	noKeyInfo bool
-	none      bool // no reference at all
+	none      bool                        // no reference at all
+	stamp     func(imprint []byte) []byte // makes a token over the content, for an AllDataObjectsTimeStamp
 }
 
 const dsNamespace = "http://www.w3.org/2000/09/xmldsig#"
@@ -41,10 +42,16 @@ func (m handmade) sign(w *world, key crypto.Signer, cert *x509.Certificate) []by
 		m.reference = fmt.Sprintf(`<Reference URI=""><Transforms><Transform Algorithm="%senveloped-signature"></Transform></Transforms>`+
 			`<DigestMethod Algorithm="%s"></DigestMethod><DigestValue>%s</DigestValue></Reference>`, dsNamespace, m.digest, base64.StdEncoding.EncodeToString(sum(m.over, doc)))
 	}
+	stamped := ""
+	if m.stamp != nil {
+		stamped = `<xades:SignedDataObjectProperties><xades:AllDataObjectsTimeStamp><CanonicalizationMethod xmlns="` + dsNamespace + `" Algorithm="` + signing.ExcC14N +
+			`"></CanonicalizationMethod><xades:EncapsulatedTimeStamp>` + base64.StdEncoding.EncodeToString(m.stamp(sum(m.over, doc))) +
+			`</xades:EncapsulatedTimeStamp></xades:AllDataObjectsTimeStamp></xades:SignedDataObjectProperties>`
+	}
 	properties := fmt.Sprintf(`<xades:SignedProperties xmlns:xades="http://uri.etsi.org/01903/v1.3.2#" Id="p1"><xades:SignedSignatureProperties><xades:SigningTime>%s</xades:SigningTime>`+
 		`<xades:SigningCertificateV2><xades:Cert><xades:CertDigest><DigestMethod xmlns="%[2]s" Algorithm="%[3]s"></DigestMethod><DigestValue xmlns="%[2]s">%[4]s</DigestValue>`+
-		`</xades:CertDigest></xades:Cert></xades:SigningCertificateV2></xades:SignedSignatureProperties></xades:SignedProperties>`,
-		day.Format(time.RFC3339), dsNamespace, signing.DigestSHA256, base64.StdEncoding.EncodeToString(sum(crypto.SHA256, string(cert.Raw))))
+		`</xades:CertDigest></xades:Cert></xades:SigningCertificateV2></xades:SignedSignatureProperties>%[5]s</xades:SignedProperties>`,
+		day.Format(time.RFC3339), dsNamespace, signing.DigestSHA256, base64.StdEncoding.EncodeToString(sum(crypto.SHA256, string(cert.Raw))), stamped)
 	inside := fmt.Sprintf(`<CanonicalizationMethod Algorithm="%[1]s"></CanonicalizationMethod><SignatureMethod Algorithm="%[2]s"></SignatureMethod>%[3]s`+
 		`<Reference Type="%[4]s" URI="#p1"><Transforms><Transform Algorithm="%[1]s"></Transform></Transforms><DigestMethod Algorithm="%[5]s"></DigestMethod><DigestValue>%[6]s</DigestValue></Reference>`,
 		signing.ExcC14N, m.algorithm, m.reference, xades.SignedPropertiesType, signing.DigestSHA256, base64.StdEncoding.EncodeToString(sum(crypto.SHA256, properties)))
