@@ -248,6 +248,9 @@ func (p *Policy) validate() error {
 		return fmt.Errorf("signature_policies unknown %q: want required, warn or ignore", p.SignaturePolicies.Unknown)
 	}
 	for kind, level := range p.Levels {
+		if !slices.Contains(kinds, kind) {
+			return fmt.Errorf("level of %q: want a kind of package (%s)", kind, strings.Join(kinds, ", "))
+		}
 		if levelRank(level) < 0 {
 			return fmt.Errorf("level %q of %s: want any, B-B, B-T, B-LT or B-LTA", level, kind)
 		}
@@ -272,6 +275,9 @@ func (p *Policy) validate() error {
 
 // The levels that a policy can ask for, least first.
 var levels = []string{"any", "B-B", "B-T", "B-LT", "B-LTA"}
+
+// kinds are what a policy can ask a level of: those of package schemas, which a test compares, and all others together.
+var kinds = []string{"default", "edxml.document", "edxml.status", "tram.directory-change", "tram.submission"}
 
 // levelRank orders levels; -1 is none.
 func levelRank(l string) int { return slices.Index(levels, l) }

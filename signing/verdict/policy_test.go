@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing/verdict"
 )
 
@@ -26,6 +27,7 @@ func TestParsePolicy(t *testing.T) {
 		"misspelt":         {"coverige: document", "coverige"},
 		"bad coverage":     {"coverage: all", "want document or references"},
 		"bad level":        {"levels: {edxml.document: B-X}", "B-X"},
+		"misspelt kind":    {"levels: {edxml.documnet: B-T}", "edxml.documnet"},
 		"bad digest":       {"digests: {MD5: {}}", "MD5"},
 		"bad signature":    {"signatures: {DSA: {}}", "DSA"},
 		"bad key":          {"keys: [{type: DSA, bits: 1024}]", "DSA"},
@@ -67,5 +69,14 @@ func TestPolicyFillsFromDefault(t *testing.T) {
 				t.Errorf("%+v", p.Revocation)
 			}
 		})
+	}
+}
+
+// TestPolicyKnowsKinds: a level can be asked of every kind of package there is.
+func TestPolicyKnowsKinds(t *testing.T) {
+	for _, kind := range []schemas.Kind{schemas.KindDocument, schemas.KindStatus, schemas.KindDirectoryChange, schemas.KindSubmission} {
+		if _, err := verdict.ParsePolicy([]byte("levels: {" + string(kind) + ": B-T}")); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
 	}
 }
