@@ -55,7 +55,6 @@ type uncovering struct {
 	signatures []SignatureResult
 	open       []openElement
 	signature  int // depth of the Signature that is passed over, 0 outside
-	strict     bool
 	found      []Range
 	full       bool
 }
