@@ -341,6 +341,18 @@ func (n *Node) RefreshRevocation(ctx context.Context) error {
 	return nil
 }
 
+// RevocationUnknown counts the chains in use of which nobody can say now whether they were revoked, though there is a place to
+// ask, and names the subject of one.
+func (n *Node) RevocationUnknown() (count int, subject string) {
+	now := n.Now()
+	for _, st := range n.standings.all() {
+		if st.worst == revocation.Unknown && st.named && now.Sub(time.Unix(st.used.Load(), 0)) <= idle {
+			count, subject = count+1, st.refuse.Certificate.Subject.CommonName
+		}
+	}
+	return count, subject
+}
+
 // refreshEvery is the pace of KeepFresh.
 const refreshEvery = time.Minute
 

@@ -44,6 +44,10 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 	}
 	out = append(out, views)
 	out = append(out, a.stamps.check())
+	if count, subject := a.node.RevocationUnknown(); count > 0 {
+		out = append(out, portal.Check{Name: portal.CheckRevocation, Subject: subject, State: portal.StateWarn, Number: float64(count), Unit: portal.UnitCount,
+			Detail: "không hỏi được tổ chức chứng thực / authorities do not answer"})
+	}
 	out = append(out, a.certificateChecks(now)...)
 	return append(out, a.peerChecks(now)...), nil
 }

@@ -137,6 +137,9 @@ func TestRevocationModes(t *testing.T) {
 			if code(err) != test.want {
 				t.Fatalf("got %v, expected %d", err, test.want)
 			}
+			if n, _ := w.node.RevocationUnknown(); (n > 0) != (test.silent && test.places) {
+				t.Errorf("%d chains are told to be unknown", n)
+			}
 			if err != nil {
 				if r := gateway.AsRefusal(err); r.Retryable != (r.Code == gateway.CodeRevocationUnknown) {
 					t.Errorf("%d is retryable: %t", r.Code, r.Retryable)
