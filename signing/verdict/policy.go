@@ -292,9 +292,3 @@ func (p *Policy) level(kind string) string {
 	}
 	return "any"
 }
-
-// legacy reports whether p has a time in which SHA-1 counted.
-func (p *Policy) legacy() bool {
-	_, ok := p.Digests["SHA-1"]
-	return ok
-}
