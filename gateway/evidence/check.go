@@ -349,12 +349,11 @@ func (k *checker) tellVerdict(part, id string, v *verdict.Verdict) {
 	if v.SubIndication != "" {
 		detail += " " + string(v.SubIndication)
 	}
-	for _, c := range decisive(v) {
-		detail += ": " + c.En
-		if c.Detail != "" {
-			detail += " (" + c.Detail + ")"
+	if all := decisive(v); len(all) > 0 {
+		detail += ": " + all[0].En
+		if all[0].Detail != "" {
+			detail += " (" + all[0].Detail + ")"
 		}
-		break
 	}
 	switch v.Indication {
 	case verdict.TotalPassed:

@@ -102,8 +102,7 @@ type stamp struct {
 	data  timestamp.Stamped
 	token *tsp.Token // verified over the checkpoint; nil: not
 
-	judged   bool
-	believed bool // at time.Time of the token
+	believed bool // the token's time is a time at which its checkpoint existed
 }
 
 // statementsOfStamps proves the events of the time-stamps, and what their tokens are over.

@@ -25,12 +25,8 @@ func NewMaker(o Options, atOnce int, wait time.Duration) *Maker {
 
 // Make is Make for one reader. The turn lasts until the File is closed.
 func (m *Maker) Make(ctx context.Context, key string, include func(events.Event) bool, mayRead func(context.Context, events.Digest) (bool, error)) (*File, error) {
-	turn, cancel := context.WithTimeout(ctx, m.wait)
-	defer cancel()
-	select {
-	case m.slots <- struct{}{}:
-	case <-turn.Done():
-		return nil, errors.Join(ErrBusy, ctx.Err())
+	if err := m.turn(ctx); err != nil {
+		return nil, err
 	}
 	o := m.o
 	o.Include, o.MayRead = include, mayRead
@@ -41,6 +37,22 @@ func (m *Maker) Make(ctx context.Context, key string, include func(events.Event)
 	}
 	f.closers = append(f.closers, slot(m.slots))
 	return f, nil
+}
+
+func (m *Maker) turn(ctx context.Context) error {
+	select {
+	case m.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	waiting, cancel := context.WithTimeout(ctx, m.wait)
+	defer cancel()
+	select {
+	case m.slots <- struct{}{}:
+		return nil
+	case <-waiting.Done():
+		return errors.Join(ErrBusy, ctx.Err())
+	}
 }
 
 // slot is a turn that is given back when it is closed.

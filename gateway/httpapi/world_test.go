@@ -28,6 +28,7 @@ import (
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/gateway/evidence"
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/gateway/router"
 	"github.com/tram-exchange/tram/gateway/router/peer"
@@ -241,6 +242,8 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	must(err)
 	cfg := o.api
 	cfg.Node, cfg.Schemas, cfg.Metrics, cfg.Log, cfg.Version = w.node, schemas.Files(), reg, logger, "test"
+	cfg.Extra = append(cfg.Extra, httpapi.EvidenceRoute(w.node, evidence.NewMaker(evidence.Options{
+		Record: w.store, Key: w.nodeKey, Chain: w.chain, Now: w.clock.Now}, 2, time.Minute)))
 	w.apiConfig = cfg
 	w.api, err = httpapi.New(cfg, reg)
 	must(err)

@@ -170,6 +170,7 @@ func (b *Builder) write(ctx context.Context, z *zip.Writer, o Object) error {
 		Name: o.Name, Method: zip.Store, CRC32: o.crc, CompressedSize64: uint64(o.Size), UncompressedSize64: uint64(o.Size),
 		ReaderVersion: 20, CreatorVersion: 20,
 	}
+	//lint:ignore SA1019 CreateRaw writes these two and does not look at Modified.
 	h.ModifiedDate, h.ModifiedTime = dosTime(b.at)
 	w, err := z.CreateRaw(h)
 	if err != nil {
