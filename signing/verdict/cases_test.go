@@ -194,6 +194,25 @@ var cases = []testCase{
 		make: func(w *world) made {
 			return made{doc: w.sign(plainDoc, w.issue(w.quiet, trialca.Leaf{Name: "Không CRL"}), xades.SignOptions{}), policy: "name: strict\nrevocation: {required: always}\n"}
 		}},
+	{name: "revocation-never", why: "policy does not ask", expect: passed, dss: differsMissing, make: func(w *world) made {
+		m := w.material(now)
+		delete(m, "issuing.crl")
+		delete(m, "root.crl")
+		return made{doc: w.sign(plainDoc, w.org, xades.SignOptions{}), trust: m, policy: "name: lax\nrevocation: {required: never}\n"}
+	}},
+	{name: "revocation-freshness", why: "policy wants lists of the last hour; these are three hours old and still in force", expect: "INDETERMINATE TRY_LATER", failed: "revocation",
+		dss: differsPolicy, make: func(w *world) made {
+			return made{doc: w.sign(plainDoc, w.org, xades.SignOptions{}), trust: w.material(day), at: day.Add(3 * time.Hour), policy: "name: strict\nrevocation: {freshness: 1h}\n"}
+		}},
+	{name: "revocation-grace", why: "policy wants lists made half a day after the signature, when a revocation asked for just before would be in them",
+		expect: "INDETERMINATE TRY_LATER", failed: "revocation", dss: differsPolicy, make: func(w *world) made {
+			doc := w.augment(w.sign(plainDoc, w.org, xades.SignOptions{}), xades.LevelT, w.tsa, day.Add(time.Minute))
+			return made{doc: doc, trust: w.material(day.Add(time.Hour)), at: day.Add(2 * time.Hour), policy: "name: strict\nrevocation: {grace: 12h}\n"}
+		}},
+	{name: "revocation-grace-over", why: "the same a day later, with the lists of then", expect: passed, make: func(w *world) made {
+		doc := w.augment(w.sign(plainDoc, w.org, xades.SignOptions{}), xades.LevelT, w.tsa, day.Add(time.Minute))
+		return made{doc: doc, at: day.Add(24 * time.Hour), policy: "name: strict\nrevocation: {grace: 12h}\n"}
+	}},
 	{name: "revocation-of-the-wrong-key", why: "a list in the authority's name that another key signed", expect: "INDETERMINATE TRY_LATER", dss: differsMissing, failed: "revocation",
 		make: func(w *world) made {
 			m := w.material(now)

@@ -29,6 +29,8 @@ type ChainOptions struct {
 	Existed func(object []byte) time.Time
 	// Brief leaves out the checks that passed, for those who want the conclusion only.
 	Brief bool
+
+	noGrace bool // RevocationRule.Grace is for signers of documents: a time-stamp is judged as of now, and lists from later there are none
 }
 
 // ChainVerdict is what is said of a certificate.

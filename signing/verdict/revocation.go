@@ -22,7 +22,7 @@ func (o *ChainOptions) revoked(ctx context.Context, l *checklist, v *ChainVerdic
 	}
 	// An answer from after the time of the judgement, if somebody judges as of a day that is past, is as good: it says what was so then.
 	fresh := revocation.Freshness{MaxAge: time.Duration(rule.Freshness)}
-	if rule.Grace > 0 {
+	if rule.Grace > 0 && !o.noGrace {
 		fresh.NotBefore = o.At.Add(time.Duration(rule.Grace))
 	}
 	k := revocation.Checker{Source: o.Revocation}

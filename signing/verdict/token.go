@@ -109,6 +109,7 @@ func (t *tokenJudgement) signer(ctx context.Context) error {
 		t.list.pass(CheckTimestampSigner, "")
 	}
 	o := t.o.ChainOptions
+	o.noGrace = true
 	o.Purposes, o.Revocation = []signing.Purpose{signing.PurposeTimeStamp}, tokenSource(token, o.Revocation)
 	cv, err := JudgeChain(ctx, token.Signer, append(slices.Clone(token.Certificates), t.o.Others...), o)
 	if err != nil {
