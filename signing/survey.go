@@ -15,8 +15,8 @@ import (
 // Bounds of what is kept in memory of one signature, in bytes of the document.
 const (
 	maxSignedInfo   = 256 << 10 // more where VerifyOptions.MaxReferences asks for more than it holds
-	maxValue        = 16 << 10 // SignatureValue, base64
-	maxCertificate  = 32 << 10 // one X509Certificate, base64
+	maxValue        = 16 << 10  // SignatureValue, base64
+	maxCertificate  = 32 << 10  // one X509Certificate, base64
 	maxCertificates = 16
 	maxObjects      = 64
 	maxNested       = 4 // signatures inside each other
