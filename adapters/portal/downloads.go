@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -138,17 +139,11 @@ func (p *Portal) downloadAttachment(v *visit) error {
 	if err != nil {
 		return err
 	}
-	index, err := strconv.Atoi(v.r.PathValue("index"))
-	if err != nil || d.Row.Destroyed != "" {
-		return view.ErrNotFound
+	known, err := attachmentOf(v, d)
+	if err != nil {
+		return err
 	}
-	known := false
-	for _, a := range d.Attachments {
-		known = known || a.Index == index
-	}
-	if !known {
-		return view.ErrNotFound
-	}
+	index := known.Index
 	a, err := p.cfg.Node.Attachment(v.ctx(), d.Package.SHA256, index)
 	if err != nil {
 		return err
@@ -174,6 +169,16 @@ func (p *Portal) downloadAttachment(v *visit) error {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// attachmentOf is the attachment of the document that the path names by its index.
+func attachmentOf(v *visit, d view.Document) (view.Attachment, error) {
+	index, err := strconv.Atoi(v.r.PathValue("index"))
+	at := slices.IndexFunc(d.Attachments, func(a view.Attachment) bool { return a.Index == index })
+	if err != nil || at < 0 || d.Row.Destroyed != "" {
+		return view.Attachment{}, view.ErrNotFound
+	}
+	return d.Attachments[at], nil
 }
 
 // downloadReceipt gives the receipt of one event of the document's history.

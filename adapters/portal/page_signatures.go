@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tram-exchange/tram/internal/view"
@@ -32,25 +31,21 @@ func (p *Portal) fileSignatures(v *visit) error {
 	if err != nil {
 		return err
 	}
-	index, err := strconv.Atoi(v.r.PathValue("index"))
-	if err != nil || d.Row.Destroyed != "" {
-		return view.ErrNotFound
+	a, err := attachmentOf(v, d)
+	if err != nil {
+		return err
 	}
-	at := slices.IndexFunc(d.Attachments, func(a view.Attachment) bool { return a.Index == index })
-	if at < 0 {
-		return view.ErrNotFound
-	}
-	b := fileSignaturesBody{Index: index, Path: "/documents/" + d.Row.Document, Title: documentTitle(v.words, d.Row)}
-	if a := d.Attachments[at]; isPDF(a.Name, a.ContentType) {
-		b.FileSignatures, err = p.cfg.Node.FileSignatures(v.ctx(), d.Package.SHA256, index)
+	b := fileSignaturesBody{Index: a.Index, Path: "/documents/" + d.Row.Document, Title: documentTitle(v.words, d.Row)}
+	if isPDF(a.Name, a.ContentType) {
+		b.FileSignatures, err = p.cfg.Node.FileSignatures(v.ctx(), d.Package.SHA256, a.Index)
 		if err != nil {
 			return err
 		}
 	} else {
 		b.Problem = ProblemNotPDF
 	}
-	b.Name = d.Attachments[at].Name
-	p.opened(v, "signatures of attachment", d, "index", index)
+	b.Name = a.Name
+	p.opened(v, "signatures of attachment", d, "index", a.Index)
 	return p.show(v, "filesignatures", "", v.words.say("pdf.title"), b)
 }
 

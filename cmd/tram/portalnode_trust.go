@@ -50,7 +50,7 @@ func (n *portalNode) Proved(ctx context.Context, position uint64) (portal.Stamp,
 	if i < 0 {
 		return portal.Stamp{}, view.ErrNotFound
 	}
-	return portal.Stamp{Time: stamps[i].Time, By: stamps[i].TSA, Size: stamps[i].Size, Valid: true}, nil
+	return portal.Stamp{Time: stamps[i].Time, By: commonName(stamps[i].TSA), Size: stamps[i].Size, Valid: true}, nil
 }
 
 // WriteEvidence writes the evidence container of a document, with what the reader may see.
