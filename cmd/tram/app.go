@@ -55,6 +55,7 @@ type app struct {
 	accounts *portal.Accounts
 	portal   *portal.Portal
 	stamps   *timestamper
+	clock    *clockWatch // nil: no time-stamp authority to compare with
 
 	revocation revocation.Source // nil: nobody is asked
 	containers *evidence.Maker
@@ -125,6 +126,7 @@ func (a *app) openGateway(data string) (err error) {
 			Verifiers:      min(runtime.NumCPU(), runtime.GOMAXPROCS(0)), // not one a scheduler slot: see tuneRuntime
 		},
 		Local: c.localClients(), Log: a.log, Metrics: a.metrics,
+		ClockOK: func(ctx context.Context) error { return a.clock.ok(ctx) },
 	}); err != nil {
 		return err
 	}
@@ -275,6 +277,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("router", a.router.Run)
 	part("directory exchange", a.exchange.Run)
 	part("time-stamps", a.stamps.run)
+	part("clock", a.clock.run)
 	addresses := map[string]string{}
 	for _, s := range servers {
 		addresses[s.name] = s.listener.Addr().String()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,7 +77,13 @@ func (a *app) stamper() (tsp.Stamper, error) {
 	if err := a.metrics.Register(asked); err != nil {
 		return nil, fmt.Errorf("couldn't register metric: %w", err)
 	}
-	return newStamper(a.c, a.recordedTrust, func(service string, err error) {
+	replayable := map[string]bool{}
+	for _, s := range a.c.Timestamp.Services {
+		replayable[tsp.ServiceConfig{URL: s.URL}.Name()] = s.NoNonce && !strings.HasPrefix(s.URL, "https:")
+	}
+	a.clock = newClockWatch(a.c.Timestamp.ClockEvery, a.log)
+	stamper, err := newStamper(a.c, a.recordedTrust, func(service string, err error) {
+		a.clock.observe(replayable[service], err)
 		outcome := "ok"
 		if err != nil {
 			outcome = "failed"
@@ -84,6 +91,8 @@ func (a *app) stamper() (tsp.Stamper, error) {
 		}
 		asked.WithLabelValues(service, outcome).Inc()
 	})
+	a.clock.stamper = stamper
+	return stamper, err
 }
 
 // newStamper makes the client of the configured authorities. Their certificates must lead to an authority for time-stamps.

@@ -49,6 +49,10 @@ type TimestampConfig struct {
 	Services []TSAConfig `yaml:"services"`
 	// Every is how often the log's head is stamped. Default 24h; negative: never.
 	Every time.Duration `yaml:"every"`
+	// ClockEvery is how often a service is asked for the time between those stamps. While one that is trusted says that the node's clock
+	// is more than a minute off, and none that it is right, nothing is accepted. Default 1h; negative: only at the start, with
+	// the stamps over the log, and when the clock was moved.
+	ClockEvery time.Duration `yaml:"clock_every"`
 }
 
 // TSAConfig is one time-stamp authority. The chain of its certificate must lead to an authority on the trust list for "time-stamp".
@@ -84,6 +88,9 @@ func (c *Config) trustDefaults() {
 	}
 	if c.Timestamp.Every == 0 {
 		c.Timestamp.Every = 24 * time.Hour
+	}
+	if c.Timestamp.ClockEvery == 0 {
+		c.Timestamp.ClockEvery = time.Hour
 	}
 }
 

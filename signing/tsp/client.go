@@ -110,7 +110,16 @@ func newService(s ServiceConfig, o *ClientOptions) (service, error) {
 		}
 	}
 	client := &http.Client{Transport: o.Transport(s.TLS), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return service{ServiceConfig: s, name: u.Scheme + "://" + u.Host + u.EscapedPath(), http: client}, nil
+	return service{ServiceConfig: s, name: s.Name(), http: client}, nil
+}
+
+// Name is what errors and Observe call the authority: scheme, host and path of its URL.
+func (s ServiceConfig) Name() string {
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + u.EscapedPath()
 }
 
 // ServiceError tells why one authority gave no token.
@@ -214,14 +223,15 @@ func (c *Client) check(ctx context.Context, r *Request, t *Token) error {
 	if err := t.CheckSigner(); err != nil {
 		return err
 	}
-	now := c.o.Now()
-	if d := t.Time.Sub(now).Abs(); d > c.o.Tolerance+t.Accuracy {
-		return problemf(WrongTime, "token says %s, our clock %s, more than %v apart", t.Time.Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano), c.o.Tolerance)
-	}
+	now := c.o.Now() // of the answer, before the chain is looked at
 	if c.o.Check != nil {
 		if err := c.o.Check(ctx, t); err != nil {
 			return &Error{Problem: UntrustedChain, Detail: "couldn't trust the authority", Err: err}
 		}
+	}
+	// Last: WrongTime is the word of an authority that is trusted, so it may be taken as one about our clock.
+	if d := t.Time.Sub(now).Abs(); d > c.o.Tolerance+t.Accuracy {
+		return problemf(WrongTime, "token says %s, our clock %s, more than %v apart", t.Time.Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano), c.o.Tolerance)
 	}
 	return nil
 }
