@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,7 +19,7 @@ import (
 	"github.com/tram-exchange/tram/events/delivery"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/refusal"
-	"github.com/tram-exchange/tram/projections"
+	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/testdata/demo"
 )
 
@@ -68,6 +67,10 @@ type demoAnswer struct {
 	Statuses   int              `json:"statuses"`   // distinct status messages
 	Refused    int              `json:"refused"`
 	Duplicates int              `json:"duplicates"` // handed in again by a sender; retries between nodes are not counted
+
+	TimeStamps     uint64 `json:"time_stamps"`     // over heads of the logs
+	RevokedRefused int    `json:"revoked_refused"` // packages that a revoked key had signed
+	Evidence       string `json:"evidence"`        // container that was made and judged
 }
 
 type demoNodeAnswer struct {
@@ -89,7 +92,7 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
 	fmt.Fprintln(out, "TRẠM: một ngày làm việc / a working day. THỬ NGHIỆM / TRIAL: keys, agencies and documents are made up for this demonstration.")
 	d, err := setUpDemo(ctx, dir, o.exe, say)
 	if d != nil {
-		defer func() { err = errors.Join(err, d.province.stop(), d.vpcp.stop()) }()
+		defer func() { err = errors.Join(err, d.stop()) }()
 	}
 	if err != nil {
 		return err
@@ -101,10 +104,15 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
 	if err := d.play(ctx); err != nil {
 		return err
 	}
+	container, err := d.container(ctx, dir)
+	if err != nil {
+		return err
+	}
 	answer, err := d.prove(ctx)
 	if err != nil {
 		return err
 	}
+	answer.Evidence = container
 	if o.asJSON {
 		if err := json.NewEncoder(out).Encode(answer); err != nil {
 			return fmt.Errorf("couldn't print answer: %w", err)
@@ -113,7 +121,7 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
 	if o.once {
 		return nil
 	}
-	d.invite(out, accounts)
+	d.invite(out, accounts, container)
 	<-ctx.Done()
 	fmt.Fprintln(out, "\nĐang dừng hai trạm. / Stopping.")
 	return nil
@@ -150,30 +158,52 @@ func demoFolder(name string) (string, error) {
 	return dir, nil
 }
 
-// setUpDemo makes and starts both nodes, and lets the agencies in by signed changes. It gives the day also with an error
-// when a node may be running.
+// setUpDemo makes and starts authorities and nodes, and lets the agencies in by signed changes. It gives the day also with an error
+// when something of it may be running.
 func setUpDemo(ctx context.Context, dir, exe string, say *narrator) (*day, error) {
 	say.at("07:00", "Lập hai trạm: tỉnh Bắc Giang và Văn phòng Chính phủ, mỗi trạm một cơ quan chứng thực và danh bạ riêng. / Two nodes, each with its own trust.")
-	province, err := newDemoNode(dir, exe, "H02", "Trạm tỉnh Bắc Giang", "tram.bacgiang.example/log", "127.0.0.1:8080")
+	authorities, err := openDemoAuthorities(filepath.Join(dir, "authorities"))
 	if err != nil {
 		return nil, err
 	}
-	vpcp, err := newDemoNode(dir, exe, "G22", "Trạm Văn phòng Chính phủ", "tram.vpcp.example/log", "127.0.0.1:8081")
-	if err != nil {
-		return nil, err
+	d := &day{say: say, authorities: authorities, by: map[string]*office{}, tally: &tally{}}
+	if d.province, err = newDemoNode(dir, exe, "H02", "Trạm tỉnh Bắc Giang", "tram.bacgiang.example/log", "127.0.0.1:8080", authorities, -24*time.Hour); err != nil {
+		return d, err
 	}
-	if err := errors.Join(province.trust(vpcp), vpcp.trust(province)); err != nil {
-		return nil, err
+	if d.vpcp, err = newDemoNode(dir, exe, "G22", "Trạm Văn phòng Chính phủ", "tram.vpcp.example/log", "127.0.0.1:8081", authorities, 24*time.Hour); err != nil {
+		return d, err
 	}
-	d := &day{say: say, province: province, vpcp: vpcp, by: map[string]*office{}, tally: &tally{}}
-	for _, n := range []*demoNode{vpcp, province} {
+	if err := errors.Join(d.province.trustPeer(d.vpcp), d.vpcp.trustPeer(d.province)); err != nil {
+		return d, err
+	}
+	if d.stamper, err = authorities.stamper(); err != nil {
+		return d, err
+	}
+	say.note("CA cơ quan, CA cá nhân và dấu thời gian tách riêng trong danh sách tin cậy; trạm hỏi CRL, OCSP. / Nodes ask their authorities.")
+	for _, n := range []*demoNode{d.vpcp, d.province} {
 		if err := n.start(ctx); err != nil {
 			return d, err
 		}
 	}
+	return d, d.enrol(ctx)
+}
+
+// stop ends nodes and authorities, as far as they were started.
+func (d *day) stop() error {
+	var errs []error
+	for _, n := range []*demoNode{d.province, d.vpcp} {
+		if n != nil {
+			errs = append(errs, n.stop())
+		}
+	}
+	return errors.Join(append(errs, d.authorities.end())...)
+}
+
+// enrol lets the agencies in, and makes the nodes known to each other.
+func (d *day) enrol(ctx context.Context) error {
 	units, err := demo.Units()
 	if err != nil {
-		return d, err
+		return err
 	}
 	phases := map[int][]*office{}
 	for i, u := range units {
@@ -182,24 +212,31 @@ func setUpDemo(ctx context.Context, dir, exe string, say *narrator) (*day, error
 		phases[u.Phase] = append(phases[u.Phase], o)
 	}
 	for phase := 1; phase <= len(phases); phase++ {
-		if err := enrolOffices(ctx, province, fmt.Sprintf("Kết nối các đơn vị giai đoạn %d", phase), phases[phase]...); err != nil {
-			return d, err
+		if err := enrolOffices(ctx, d.province, fmt.Sprintf("Kết nối các đơn vị giai đoạn %d", phase), phases[phase]...); err != nil {
+			return err
 		}
-		say.note("Giai đoạn %d: %d đơn vị vào danh bạ bằng một gói tin có ký. / Phase %d enters by one signed change.", phase, len(phases[phase]), phase)
+		d.say.note("Giai đoạn %d: %d đơn vị vào danh bạ bằng một gói tin có ký. / Phase %d enters by one signed change.", phase, len(phases[phase]), phase)
+	}
+	if d.chairman, err = newPerson(d.authorities.persons, "Lê Quang Vinh", "Chủ tịch UBND tỉnh"); err != nil {
+		return err
+	}
+	if _, err := d.province.change(ctx, "Chứng thư của Chủ tịch", schemas.EnrolCertificate{Holder: organisation(d.units[0].code),
+		Purposes: []schemas.Purpose{schemas.PurposePerson}, DER: d.chairman.id.chain[0].Raw}); err != nil {
+		return err
 	}
 	d.centre = newOffice("G22", "Văn phòng Chính phủ", len(units), d.tally)
 	d.centre.notation = "VPCP"
-	if err := enrolOffices(ctx, vpcp, "Cơ quan của trạm", d.centre); err != nil {
-		return d, err
+	if err := enrolOffices(ctx, d.vpcp, "Cơ quan của trạm", d.centre); err != nil {
+		return err
 	}
-	if err := errors.Join(province.meet(ctx, vpcp, "G22"), vpcp.meet(ctx, province, "H02")); err != nil {
-		return d, err
+	if err := errors.Join(d.province.meet(ctx, d.vpcp, "G22"), d.vpcp.meet(ctx, d.province, "H02")); err != nil {
+		return err
 	}
 	if err := d.acquainted(ctx); err != nil {
-		return d, err
+		return err
 	}
-	say.note("Hai trạm đã trao đổi danh bạ có ký. / The nodes have learned each other's agencies.")
-	return d, nil
+	d.say.note("Hai trạm đã trao đổi danh bạ có ký. / The nodes have learned each other's agencies.")
+	return nil
 }
 
 var (
@@ -307,6 +344,10 @@ func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
 				}
 			case refusal.NameRecorded:
 				answer.Refused++
+				var r refusal.Recorded
+				if json.Unmarshal(s.Data, &r) == nil && r.Code == "3016" {
+					answer.RevokedRefused++
+				}
 			}
 		}})
 		if err != nil {
@@ -315,7 +356,8 @@ func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
 		if !v.OK {
 			return nil, fmt.Errorf("the record of %s is not good: %s: %s", n.name, v.Error.Kind, v.Error.Reason)
 		}
-		d.say.note("%s: %d sự kiện, %d gói tin, %d lần kiểm lại chữ ký: ĐÚNG. / proved.", n.name, v.Events, v.Packages, v.Judged)
+		d.say.note("%s: %d sự kiện, %d gói tin, %d lần kiểm lại chữ ký, %d dấu thời gian: ĐÚNG. / proved.", n.name, v.Events, v.Packages, v.Judged, v.Stamps)
+		answer.TimeStamps += v.Stamps
 		answer.Nodes = append(answer.Nodes, demoNodeAnswer{Org: n.org, Dir: n.data(), Events: v.Events, Packages: v.Packages})
 	}
 	answer.Documents, answer.Statuses = len(documents), len(statuses)
@@ -330,13 +372,14 @@ func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
 }
 
 // invite says where the portal is and who may sign in.
-func (d *day) invite(out io.Writer, accounts []demoAccount) {
+func (d *day) invite(out io.Writer, accounts []demoAccount, container string) {
 	fmt.Fprintf(out, "\nCổng làm việc / portal:  %s   (VPCP: %s)\n", d.province.portal(), d.vpcp.portal())
 	for _, a := range accounts {
 		fmt.Fprintf(out, "  %-16s %-28s %s\n", a.Username, a.Password, a.Name)
 	}
 	fmt.Fprintf(out, "API: %s  (%s)\n", d.province.url(), d.vpcp.url())
 	fmt.Fprintf(out, "Kiểm chứng lại / verify again:  %s verify %s --key %s\n", here(d.province.exe), here(d.province.data()), here(d.province.keyFile()))
+	fmt.Fprintf(out, "Kiểm tra chứng cứ / check the evidence:  %s evidence check %s --trust %s\n", here(d.province.exe), here(container), here(d.province.config.path(d.province.config.Trust)))
 	fmt.Fprintln(out, "Ctrl-C để dừng. / Ctrl-C stops.")
 }
 
@@ -351,30 +394,4 @@ func here(path string) string {
 		return path
 	}
 	return "." + string(filepath.Separator) + rel
-}
-
-// demoPDF is a one-page PDF that says a word; enough to be opened.
-func demoPDF(title string) []byte {
-	text := projections.Fold(title) // the built-in font knows no Vietnamese letters
-	stream := fmt.Sprintf("BT /F1 24 Tf 72 720 Td (%s) Tj ET", strings.NewReplacer("\\", "", "(", "", ")", "").Replace(text))
-	var b bytes.Buffer
-	b.WriteString("%PDF-1.4\n")
-	var at []int
-	for i, obj := range []string{
-		"<< /Type /Catalog /Pages 2 0 R >>",
-		"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-		"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
-		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(stream), stream),
-		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-	} {
-		at = append(at, b.Len())
-		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, obj)
-	}
-	xref := b.Len()
-	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(at)+1)
-	for _, a := range at {
-		fmt.Fprintf(&b, "%010d 00000 n \n", a)
-	}
-	fmt.Fprintf(&b, "trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(at)+1, xref)
-	return b.Bytes()
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/tsp"
+	"github.com/tram-exchange/tram/signing/xades"
 )
 
 // day is the believable working day that the demonstration plays: a province with its departments and districts,
@@ -25,6 +27,13 @@ type day struct {
 	units          []*office // of the province, in the order of their list
 	by             map[string]*office
 	tally          *tally
+
+	authorities *demoAuthorities
+	chairman    *person     // of the province
+	stamper     tsp.Stamper // for those who sign
+	decided     *sent       // the decision that evidence is made of
+	earlier     *sent       // what Sở Y tế sent before its key was lost
+	revokedAt   time.Time
 }
 
 // narrator tells the day, with the hour it could have been.
@@ -54,8 +63,9 @@ func (d *day) unit(name string) *office {
 // play runs the day. Each step is a function of its own, so that the list reads as the day went.
 func (d *day) play(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		d.directiveFromCentre, d.directiveOfCommittee, d.reports, d.request, d.express, d.aliasAndClosed,
-		d.oldSystem, d.refusals, d.duplicate, d.recall, d.takeBack, d.update, d.replacement, d.powerCut,
+		d.directiveFromCentre, d.directiveOfCommittee, d.reports, d.decision, d.request, d.express, d.aliasAndClosed,
+		d.oldSystem, d.refusals, d.duplicate, d.suspension, d.recall, d.takeBack, d.update, d.replacement, d.lostKey, d.powerCut,
+		d.afterRevocation, d.dailyStamp,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -168,6 +178,7 @@ func (d *day) request(ctx context.Context) error {
 	district, finance := d.unit("Huyện Hiệp Hòa"), d.unit("Sở Tài chính")
 	d.say.at("09:15", "Huyện Hiệp Hòa trình xin bổ sung kinh phí, kèm hai tệp; Sở Tài chính trả lời. / A district's request, and the reply.")
 	s, err := district.send(ctx, letter{kind: "Tờ trình", notation: "TTr-UBND", to: []*office{d.units[0], finance}, due: 10, pages: 3,
+		level: xades.LevelT, stamper: d.stamper,
 		subject: "Về việc bổ sung kinh phí khắc phục sạt lở kè sông Cầu đoạn qua xã Mai Đình",
 		files: []schemas.File{
 			schemas.FileBytes("Tờ trình.pdf", "application/pdf", demoPDF("Tờ trình")),
@@ -176,6 +187,10 @@ func (d *day) request(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := district.verdict(ctx, s, "B-T"); err != nil {
+		return err
+	}
+	d.say.note("Chữ ký có dấu thời gian (XAdES B-T): trạm kiểm cả hai. / The signature carries a time-stamp.")
 	for _, o := range []*office{d.units[0], finance} {
 		if _, err := o.take(ctx, 1); err != nil {
 			return err
@@ -340,6 +355,7 @@ func (d *day) duplicate(ctx context.Context) error {
 		return err
 	}
 	first := s.reply.Position
+	d.earlier = s
 	if err := health.handIn(ctx, s); err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -25,6 +25,8 @@ type demoNode struct {
 	org, name string
 	config    *Config
 	ca        *trialca.Authority
+	office    *trialOffice // of ca; nil outside the demonstration
+	trusted   []demoTrust
 	admin     identity
 	vkey      string
 
@@ -54,9 +56,13 @@ func preferred(address string) (string, error) {
 	return address, l.Close()
 }
 
-// newDemoNode makes the folder of a node under a trial authority of its own.
-func newDemoNode(dir, exe, org, name, origin, portalAddress string) (*demoNode, error) {
-	ca, err := trialca.New("CA thử nghiệm "+name, rand.Reader, time.Now)
+// demoRenew is how soon the demonstration's nodes ask authorities again. Real ones have an hour.
+const demoRenew = time.Second
+
+// newDemoNode makes the folder of a node under a trial authority of its own. The node believes that for organisations and nodes, and the
+// common ones for persons and time-stamps. It stamps its log every so often; negative: never.
+func newDemoNode(dir, exe, org, name, origin, portalAddress string, all *demoAuthorities, every time.Duration) (*demoNode, error) {
+	office, err := all.add(strings.ToLower(org), "CA thử nghiệm "+name, byCRL)
 	if err != nil {
 		return nil, err
 	}
@@ -70,16 +76,28 @@ func newDemoNode(dir, exe, org, name, origin, portalAddress string) (*demoNode, 
 	}
 	folder := filepath.Join(dir, strings.ToLower(org))
 	if err := initNode(initOptions{
-		dir: folder, origin: origin, name: name, listen: api, portal: people, trial: true, authority: ca,
+		dir: folder, origin: origin, name: name, listen: api, portal: people, trial: true, authority: office.ca,
 		minFreeMiB: 64, retryMin: 200 * time.Millisecond, retryMax: 2 * time.Second, adminName: "Quản trị " + name,
 	}); err != nil {
 		return nil, err
 	}
-	if err := signing.SaveKey(filepath.Join(folder, "keys", "trial-ca.pem"), ca.Key()); err != nil {
+	if err := signing.SaveKey(filepath.Join(folder, "keys", "trial-ca.pem"), office.ca.Key()); err != nil {
 		return nil, err
 	}
-	n := &demoNode{org: org, name: name, ca: ca, exe: exe}
+	n := &demoNode{org: org, name: name, ca: office.ca, office: office, exe: exe}
 	if n.config, err = loadConfig(filepath.Join(folder, "tram.yaml")); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(
+		n.configure("renew: 1h ", "renew: "+demoRenew.String()+" "), n.configure("services: []", `services: [{url: "`+all.stampURL()+`"}]`),
+		n.configure("every: 24h", "every: "+every.String()),
+		n.trust(demoTrust{"trial-ca.crt", office.ca.Certificate, []signing.Purpose{signing.PurposeOrganisation, signing.PurposeNode}},
+			demoTrust{"ca-nhan.crt", all.persons.ca.Certificate, []signing.Purpose{signing.PurposePerson}},
+			demoTrust{"dau-thoi-gian.crt", all.stamps.ca.Certificate, []signing.Purpose{signing.PurposeTimeStamp}}),
+	); err != nil {
+		return nil, err
+	}
+	if err := writeGenesis(n.config, time.Now()); err != nil { // once more: the trust list is in it
 		return nil, err
 	}
 	if n.admin, err = adminIdentity(n.config); err != nil {
@@ -93,21 +111,68 @@ func newDemoNode(dir, exe, org, name, origin, portalAddress string) (*demoNode, 
 	return n, nil
 }
 
+// configure changes the node's tram.yaml where it says old, once. A running node goes by it after its next start.
+func (n *demoNode) configure(old, changed string) error {
+	b, err := os.ReadFile(n.config.file)
+	if err != nil {
+		return fmt.Errorf("couldn't change configuration: %w", err)
+	}
+	if c := strings.Count(string(b), old); c != 1 {
+		return fmt.Errorf("couldn't change configuration: %q stands %d times in %s, expected once", old, c, n.config.file)
+	}
+	if err := os.WriteFile(n.config.file, []byte(strings.Replace(string(b), old, changed, 1)), 0o600); err != nil {
+		return fmt.Errorf("couldn't change configuration: %w", err)
+	}
+	n.config, err = loadConfig(n.config.file)
+	return err
+}
+
 func (n *demoNode) dir() string     { return n.config.base }
 func (n *demoNode) data() string    { return n.config.path(n.config.Data) }
 func (n *demoNode) url() string     { return n.config.PublicURL }
 func (n *demoNode) portal() string  { return "http://" + n.config.Portal.Listen + "/portal/" }
 func (n *demoNode) keyFile() string { return filepath.Join(n.dir(), "log.vkey") }
 
-// trust puts another's authority into this node's folder, for those who check packages with it. The node itself goes by the
-// record: see meet.
-func (n *demoNode) trust(other *demoNode) error {
-	from := filepath.Join(other.config.path(other.config.Trust), "trial-ca.crt")
-	certs, err := signing.LoadCertificates(from)
-	if err != nil {
-		return err
+// demoTrust is an authority in a trust folder, and for whom it stands.
+type demoTrust struct {
+	file     string
+	cert     *x509.Certificate
+	purposes []signing.Purpose
+}
+
+// trust puts authorities into the node's folder, each for its purposes. Before the genesis change they become the trust list of the record; afterwards
+// they are for those who check packages with the folder: see meet.
+func (n *demoNode) trust(more ...demoTrust) error {
+	dir := n.config.path(n.config.Trust)
+	n.trusted = append(n.trusted, more...)
+	var b strings.Builder
+	b.WriteString("authorities:\n")
+	for _, t := range n.trusted {
+		there, err := exists(filepath.Join(dir, t.file))
+		if err == nil && !there {
+			err = signing.SaveCertificates(filepath.Join(dir, t.file), []*x509.Certificate{t.cert})
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "  - {file: %s, kind: trial, purposes: [", t.file)
+		for i, p := range t.purposes {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(string(p))
+		}
+		b.WriteString("]}\n")
 	}
-	return signing.SaveCertificates(filepath.Join(n.config.path(n.config.Trust), strings.ToLower(other.org)+"-ca.crt"), certs)
+	if err := os.WriteFile(filepath.Join(dir, signing.TrustFile), []byte(b.String()), 0o644); err != nil {
+		return fmt.Errorf("couldn't write trust folder: %w", err)
+	}
+	return nil
+}
+
+// trustPeer is trust for the other node's authority.
+func (n *demoNode) trustPeer(other *demoNode) error {
+	return n.trust(demoTrust{strings.ToLower(other.org) + "-ca.crt", other.ca.Certificate, []signing.Purpose{signing.PurposeOrganisation, signing.PurposeNode}})
 }
 
 // start runs the node and waits until it serves.
@@ -195,12 +260,9 @@ func (n *demoNode) meet(ctx context.Context, other *demoNode, prefix string) err
 	if err != nil {
 		return err
 	}
-	authorities, err := signing.LoadCertificates(filepath.Join(other.config.path(other.config.Trust), "trial-ca.crt"))
-	if err != nil {
-		return err
-	}
 	_, err = n.change(ctx, "Kết nối trạm bạn "+other.name,
-		schemas.TrustAuthority{DER: authorities[0].Raw, Kind: "trial", Name: authorityName(authorities[0])},
+		schemas.TrustAuthority{DER: other.ca.Certificate.Raw, Kind: string(signing.AuthorityTrial), Name: authorityName(other.ca.Certificate),
+			Purposes: []string{string(signing.PurposeOrganisation), string(signing.PurposeNode)}},
 		schemas.AddPeer{Peer: schemas.Peer{
 			Origin: other.config.Origin, Name: other.name, URLs: []string{other.url()},
 			CertificateSHA256s: [][32]byte{signing.Fingerprint(chain[0])}, Verifiers: []string{other.vkey}, Prefixes: []string{prefix},

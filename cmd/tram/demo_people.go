@@ -15,6 +15,8 @@ import (
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/tsp"
+	"github.com/tram-exchange/tram/signing/xades"
 )
 
 // office is one agency of the demonstration: what its own document system would know.
@@ -72,6 +74,10 @@ type letter struct {
 	business schemas.Business
 	pages    int
 	copies   int
+
+	by      *person     // who signs before the office; nil: nobody
+	level   xades.Level // of a XAdES signature; empty: a plain XML signature, as most systems make it
+	stamper tsp.Stamper // for level B-T
 }
 
 // sent is a letter that was signed, and perhaps handed in.
@@ -123,11 +129,13 @@ func (o *office) write(ctx context.Context, l letter) (*sent, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed, err := signing.Sign(unsigned, o.id.key, o.id.chain, signing.SignOptions{At: layout.SignatureSlot})
-	if err != nil {
-		return nil, err
+	s := &sent{from: o, doc: d}
+	if l.level == xades.NoLevel {
+		s.bytes, err = signing.Sign(unsigned, o.id.key, o.id.chain, signing.SignOptions{At: layout.SignatureSlot})
+	} else {
+		s.bytes, err = o.seal(ctx, unsigned, l, now)
 	}
-	return &sent{from: o, doc: d, bytes: signed}, nil
+	return s, err
 }
 
 // send writes a letter and hands it in.
@@ -290,7 +298,7 @@ func enrolOffices(ctx context.Context, n *demoNode, reason string, offices ...*o
 	for _, o := range offices {
 		o.dir = filepath.Join(n.dir(), "agencies", o.code)
 		t := trialAgency{code: o.code, name: o.name}
-		more, id, err := t.enrol(n.ca, o.dir)
+		more, id, err := n.office.enrol(t, o.dir)
 		if err != nil {
 			return err
 		}
