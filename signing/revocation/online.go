@@ -260,11 +260,11 @@ func (n *Online) until(i information, fetched time.Time) time.Time {
 	if t.IsZero() {
 		t = fetched.Add(withoutNext)
 	}
-	if n.o.Renew > 0 && fetched.Add(n.o.Renew).Before(t) {
-		t = fetched.Add(n.o.Renew)
-	}
 	if t.Before(fetched.Add(overdue)) {
 		t = fetched.Add(overdue)
+	}
+	if n.o.Renew > 0 && fetched.Add(n.o.Renew).Before(t) { // whoever wants to hear of revocations within seconds does
+		t = fetched.Add(n.o.Renew)
 	}
 	return t
 }
