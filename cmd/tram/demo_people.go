@@ -110,6 +110,9 @@ func (o *office) write(ctx context.Context, l letter) (*sent, error) {
 			PromulgationAmount: fmt.Sprint(max(l.copies, len(l.to)+len(l.toCodes)))},
 		Business: l.business,
 	}
+	if l.by != nil {
+		d.Signer = schemas.Signer{Position: l.by.position, FullName: l.by.name}
+	}
 	if e := schemas.FindDocumentType(l.kind, 2); e != nil {
 		d.Type.Detail = fmt.Sprint(e.Number)
 	}
