@@ -77,7 +77,7 @@ var sentences = map[string]map[Result]sentence{
 		Failed: {"Gói tin không đúng cấu trúc quy định.", "The package does not have the form that is prescribed."},
 	},
 	CheckFormat: {
-		Passed: {"Chữ ký đúng cấu trúc chữ ký XML.", "The signature has the form of an XML signature."},
+		Passed: {"Chữ ký đúng cấu trúc.", "The signature has the form of a signature."},
 		Failed: {"Chữ ký không đúng cấu trúc được chấp nhận.", "The signature does not have an accepted form."},
 	},
 	CheckSigningCert: {
@@ -169,8 +169,8 @@ var sentences = map[string]map[Result]sentence{
 		Ignored: {"Chữ ký không viện dẫn chính sách cần xét.", "The signature claims no policy that has to be known."},
 	},
 	CheckLevel: {
-		Passed: {"Chữ ký đạt mức XAdES yêu cầu.", "The signature has the XAdES level that is required."},
-		Failed: {"Chữ ký không đạt mức XAdES yêu cầu.", "The signature does not have the XAdES level that is required."},
+		Passed: {"Chữ ký đạt mức yêu cầu.", "The signature has the level that is required."},
+		Failed: {"Chữ ký không đạt mức yêu cầu.", "The signature does not have the level that is required."},
 	},
 	CheckManifest: {
 		Warning: {"Các tham chiếu bên trong ds:Manifest được ký nhưng không được kiểm tra.", "The references inside a ds:Manifest are signed but not checked."},
