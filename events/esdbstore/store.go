@@ -1,0 +1,280 @@
+package esdbstore
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/ledger"
+)
+
+// Options say whose record it is, where it lies and what it is sealed with. Origin, LogKey, NodeKey, Connection and
+// Objects are required. All nodes of a log have the same Origin, LogKey and Objects.
+type Options struct {
+	Origin     string
+	Connection string        // esdb://… or esdb+discover://…
+	Objects    Objects       // shared by the nodes
+	LogKey     crypto.Signer // Ed25519, signs heads for log tools
+	NodeKey    crypto.Signer // key of the node certificate (P-256 or RSA), signs heads for everyone else
+
+	Now  func() time.Time // nil: time.Now
+	Rand io.Reader        // nil: crypto/rand.Reader; used under a lock
+	Log  *slog.Logger     // nil: nothing is logged; no content is ever logged
+
+	Follow       bool          // never sequence: read and append only
+	LeaseTTL     time.Duration // how long a silent sequencer is left in office; 0: 10 s
+	Deadline     time.Duration // of one call to the server; 0: 10 s
+	MaxAppend    int           // bytes that the server takes in one write; 0: 1 MiB
+	SealPatience time.Duration // how long Stream waits for the seal of what it finds unsealed; 0: 2 s, negative: not at all
+
+	tick  func(time.Duration) <-chan time.Time         // nil: time.After; for the lease
+	after func(time.Duration) <-chan time.Time         // nil: time.After; for SealPatience
+	pause func(ctx context.Context, attempt int) error // nil: backoff
+	hook  func(ctx context.Context, what string) error // nil: none; tests hold a sequencer up with it
+}
+
+func (o *Options) fill() error {
+	if o.Objects == nil || o.LogKey == nil || o.NodeKey == nil || o.Connection == "" {
+		return errors.New("connection, objects and keys are required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&o.LeaseTTL, 10*time.Second)
+	set(&o.Deadline, 10*time.Second)
+	set(&o.SealPatience, 2*time.Second)
+	if o.MaxAppend == 0 {
+		o.MaxAppend = 1 << 20
+	}
+	if o.MaxAppend < 2*appendSlack {
+		return fmt.Errorf("MaxAppend is %d, expected %d or more", o.MaxAppend, 2*appendSlack)
+	}
+	if o.tick == nil {
+		o.tick = time.After
+	}
+	if o.after == nil {
+		o.after = time.After
+	}
+	if o.pause == nil {
+		o.pause = backoff
+	}
+	if o.hook == nil {
+		o.hook = func(context.Context, string) error { return nil }
+	}
+	return nil
+}
+
+// backoff waits 20 ms, 40 ms, … up to 2 s.
+func backoff(ctx context.Context, attempt int) error {
+	t := time.NewTimer(20 * time.Millisecond << min(attempt, 7))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+const (
+	appendSlack = 16 << 10 // of MaxAppend, for what stands around the statements
+	maxEvents   = 4096     // of one append
+	maxBatch    = 512      // statements
+)
+
+// Store is an events.Store over a cluster that several nodes share.
+type Store struct {
+	opts   Options
+	signer *ledger.Signer
+	conn   *conn
+	state  *state
+	id     string // of this node in leases
+	prefix string // of the streams of this log
+
+	randMu sync.Mutex
+
+	ctx     context.Context // ends at Close and when the store fails
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	err    error
+	failed chan struct{}
+}
+
+var _ events.Store = (*Store)(nil)
+
+// Open joins the log, and creates it if there is none. It returns when everything that is under a head by then has
+// been read and compared with it.
+func Open(ctx context.Context, opts Options) (*Store, error) {
+	s, err := open(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open log %s: %w", opts.Origin, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, opts Options) (*Store, error) {
+	if err := opts.fill(); err != nil {
+		return nil, err
+	}
+	signer, err := ledger.NewSigner(opts.Origin, opts.LogKey, opts.NodeKey, opts.Rand)
+	if err != nil {
+		return nil, err
+	}
+	config, err := esdb.ParseConnectionString(opts.Connection)
+	if err != nil {
+		return nil, errors.New("couldn't read connection string") // it may hold a password
+	}
+	config.Logger = esdb.NoopLogging() // it would log to standard output
+	s := &Store{
+		opts: opts, signer: signer, state: newState(opts.Origin), prefix: "tram+" + opts.Origin + "+", failed: make(chan struct{}),
+		conn: &conn{config: config, deadline: opts.Deadline, pause: opts.pause},
+	}
+	var id [8]byte
+	if err := s.random(id[:]); err != nil {
+		return nil, err
+	}
+	s.id = hex.EncodeToString(id[:])
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context) error {
+	if err := s.catchUp(ctx); err != nil {
+		return err
+	}
+	s.running.Go(func() { s.follow(s.logStream(), func() uint64 { n, _ := s.state.ends(); return n }, s.takeLog) })
+	s.running.Go(func() { s.follow(s.headStream(), func() uint64 { _, n := s.state.ends(); return n }, s.takeHead) })
+	s.running.Go(s.office)
+	for {
+		_, _, changed := s.state.sealed()
+		if _, heads := s.state.ends(); heads > 0 {
+			return nil
+		}
+		if err := s.await(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// await waits for changed.
+func (s *Store) await(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case <-changed:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.ctx.Done():
+		return s.alive()
+	}
+	return nil
+}
+
+func (s *Store) logStream() string            { return s.prefix + "log" }
+func (s *Store) headStream() string           { return s.prefix + "heads" }
+func (s *Store) leaseStream() string          { return s.prefix + "lease" }
+func (s *Store) proposals(name string) string { return s.prefix + "s+" + name }
+
+func (s *Store) random(b []byte) error {
+	s.randMu.Lock()
+	defer s.randMu.Unlock()
+	if _, err := io.ReadFull(s.opts.Rand, b); err != nil {
+		return fmt.Errorf("couldn't read random bytes: %w", err)
+	}
+	return nil
+}
+
+// alive says why the store cannot be used, or nil.
+func (s *Store) alive() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return events.ErrClosed
+	}
+	return s.err
+}
+
+// fail ends the store: what it has read contradicts itself, or it may not read at all.
+func (s *Store) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil || s.closed {
+		return
+	}
+	s.err = fmt.Errorf("store has ended and must be opened again: %w", err)
+	s.opts.Log.Error("the store has ended", "error", err)
+	close(s.failed)
+	s.cancel()
+}
+
+// Failed is closed when the store has ended by itself. Err says why.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
+
+// Err is why the store has ended by itself, or nil.
+func (s *Store) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// Close leaves the log; a sequencer gives its office up, so that another node can take it at its next tick. Appends
+// that are under way get events.ErrClosed and may be recorded.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.running.Wait()
+	s.conn.close()
+	return s.Err()
+}
+
+// bound is ctx that also ends with the store.
+func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(s.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// why gives the reason of an error under bound.
+func (s *Store) why(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e := s.alive(); e != nil {
+		return e
+	}
+	if e := ctx.Err(); e != nil {
+		return e
+	}
+	return err
+}
