@@ -66,8 +66,9 @@
 //
 // Report.Uncovered is for those who accept documents of any kind: all that means something and is covered by no signature whose
 // digests and value fit. Elements with nothing covered inside count, in full; of others the start tag, if it has attributes,
-// text other than white space, CDATA sections and processing instructions. Signature elements do not count, except the Object elements
-// of an enveloping signature that it does not refer to. Whoever wraps a signature adds something that nobody signed, which is then there.
+// text other than white space, CDATA sections and processing instructions. Signature elements do not count, except what stands in the
+// Object elements of an enveloping signature, one that refers into its own objects for more than properties; their tags do not count,
+// nor do QualifyingProperties that hold something signed. Whoever wraps a signature adds something that nobody signed, which is then there.
 // That parts which are signed each by its Id were moved about or taken away does not show.
 //
 // # What is accepted
@@ -78,7 +79,8 @@
 //
 // The certificates are those of KeyInfo/X509Data/X509Certificate, 16 at most; the signer's is the first whose key fits the value.
 // All else in KeyInfo is ignored, a bare key above all. A chain must lead from it to a root of the trust directory
-// (RFC 5280), with the help of the other certificates and of the directory's intermediates; its key usage, if present, must have
+// (RFC 5280), which is one that is self-signed or whose issuer is not listed there, with the help of the other certificates and of the
+// directory's intermediates; its key usage, if present, must have
 // digitalSignature or nonRepudiation (contentCommitment); every certificate of the chain must be valid at VerifyOptions.At, the
 // earliest proved time. Revocation, and the many ways between yes and no, are the business of signing/verdict, for which
 // VerifyOptions.CryptoOnly leaves certificates alone: Report.Refusal then accepts nothing. Whether the signer is who the document

@@ -212,6 +212,53 @@ func TestUncovered(t *testing.T) {
 	}
 }
 
+// TestUncoveredObjects: who signs something inside an Object of the signature has not signed what stands beside it.
+func TestUncoveredObjects(t *testing.T) {
+	ca := newCA(t, "objects")
+	l := newLeaf(t, ca, trialca.P256)
+	const whole, part = `<Object xmlns="http://www.w3.org/2000/09/xmldsig#" Id="o">thật</Object>`, `<a xmlns="" Id="o">thật</a>`
+	const xades, props = `xmlns:x="http://uri.etsi.org/01903/v1.3.2#"`, `<x:SignedProperties Id="p">lúc</x:SignedProperties>`
+	signedProps := strings.Replace(props, "SignedProperties ", "SignedProperties "+xades+" ", 1)
+	typed := func(ref string) string {
+		return strings.Replace(ref, "<Reference ", `<Reference Type="http://uri.etsi.org/01903#SignedProperties" `, 1)
+	}
+	for _, c := range []struct{ signed, objects, want string }{
+		{whole, `<Object Id="o">thật</Object>`, ""},
+		{whole, `<Object Id="o">thật</Object><Object>giả</Object>`, "<Object>giả</Object>"},
+		{part, `<Object>` + part + `</Object>`, ""},
+		{part, `<Object Id="w"> ` + part + "\n</Object>", ""},
+		{part, `<Object><w xmlns="">` + part + `</w></Object>`, ""},
+		{part, `<Object>` + part + `giả</Object>`, "giả"},
+		{part, `<Object><b/>` + part + `<a xmlns="">giả</a></Object>`, `<b/>|<a xmlns="">giả</a>`},
+		{part, `<Object><w v="1">` + part + `</w></Object>`, `<w v="1">`},
+		{part, `<Object>` + part + `</Object><Object><x:QualifyingProperties ` + xades + `>` + props + `<x:UnsignedProperties><y z="1">t</y></x:UnsignedProperties></x:QualifyingProperties></Object>`, ""},
+		{part, `<Object>` + part + `</Object><Object><x:QualifyingProperties ` + xades + `>` + props + `</x:QualifyingProperties>giả</Object>`, "giả"},
+		{part, `<Object>` + part + `</Object><Object><x:QualifyingProperties ` + xades + `>` + props + strings.Repeat("<y/>z<u v='1'>"+"</u>", 200) + `</x:QualifyingProperties></Object>`, ""},
+		{part, `<Object>` + part + `</Object><Object><x:QualifyingProperties ` + xades + `/></Object>`, `<Object><x:QualifyingProperties ` + xades + `/></Object>`},
+		{part, `<Object>` + part + `<Signature><Object>giả</Object></Signature></Object>`, ""},
+	} {
+		refs := []string{reference("#o", excTransform, []byte(strings.Replace(c.signed, ` xmlns=""`, "", 1)))}
+		if strings.Contains(c.objects, props) {
+			refs = append(refs, typed(reference("#p", excTransform, []byte(signedProps))))
+		}
+		doc := sealed(t, l, strings.Replace(signature(l, refs...), sigClose, c.objects+sigClose, 1))
+		rep, err := signing.Verify(context.Background(), signing.BytesSource(doc), signing.VerifyOptions{CryptoOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res := &rep.Signatures[0]; !res.DigestsOK || !res.ValueOK {
+			t.Fatalf("%s: %v", c.objects, res.Err)
+		}
+		var got []string
+		for _, r := range rep.Uncovered {
+			got = append(got, doc[r.Start:r.End])
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%s: uncovered %q, want %q", c.objects, got, c.want)
+		}
+	}
+}
+
 func TestDigestIdentifiers(t *testing.T) {
 	for _, h := range []crypto.Hash{crypto.SHA1, crypto.SHA256, crypto.SHA384, crypto.SHA512} {
 		uri, ok := signing.DigestURI(h)

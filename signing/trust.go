@@ -46,9 +46,8 @@ type Trust struct {
 	parsed map[[32]byte]*x509.Certificate // the authorities in known chains, likewise
 }
 
-// NewTrust returns the trust in these authorities for every purpose and at all times of their validity. Self-signed
-// certificates are roots, others are intermediates that help to find a chain but are believed only through a root. Trial
-// authorities are refused unless trial is set.
+// NewTrust returns the trust in these authorities for every purpose and at all times of their validity; see NewTrustList for which
+// are roots. Trial authorities are refused unless trial is set.
 func NewTrust(certificates []*x509.Certificate, trial bool) (*Trust, error) {
 	authorities := make([]Authority, 0, len(certificates))
 	for _, c := range certificates {

@@ -154,7 +154,7 @@ func (a *Authority) period() string {
 
 // unfit returns the certificate of the chain whose extended key usage does not allow the purpose, nil if all do. A time-stamp needs
 // a certificate that names time-stamping, below authorities that are not restricted to something else (RFC 3161 §2.3). A document
-// must not be signed with a certificate that is only for time-stamps or OCSP answers.
+// or a receipt must not be signed with a certificate that is only for time-stamps or OCSP answers.
 func unfit(chain []*x509.Certificate, p Purpose) *x509.Certificate {
 	leaf := chain[0]
 	named := len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0
@@ -168,7 +168,7 @@ func unfit(chain []*x509.Certificate, p Purpose) *x509.Certificate {
 				return c
 			}
 		}
-	case PurposeOrganisation, PurposePerson:
+	case PurposeOrganisation, PurposePerson, PurposeNode:
 		if !named || len(leaf.UnknownExtKeyUsage) > 0 {
 			return nil
 		}

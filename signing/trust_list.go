@@ -54,7 +54,8 @@ var ErrWrongPurpose = errors.New("not meant for this purpose")
 // ErrNotTrustedThen is in ChainResult.Err if a chain was found, but the trust list did not hold an authority in it trusted at that time.
 var ErrNotTrustedThen = errors.New("authority not trusted at that time")
 
-// NewTrustList returns the trust in these authorities. Self-signed certificates are roots. Others are intermediates: they help to
+// NewTrustList returns the trust in these authorities. Chains end at roots: self-signed certificates, and those whose issuer is not
+// in the list, for who lists an authority believes it, and nobody else could vouch for it. Others are intermediates: they help to
 // find a chain, are believed only through a root, and where a chain leads through one, its purposes and times count
 // beside those of the root. Trial authorities are refused unless trial is set.
 func NewTrustList(authorities []Authority, trial bool) (*Trust, error) {
@@ -69,8 +70,12 @@ func NewTrustList(authorities []Authority, trial bool) (*Trust, error) {
 		t.authorities = append(t.authorities, a)
 	}
 	for i := range t.authorities {
-		t.list(&t.authorities[i])
+		a := &t.authorities[i]
+		key := sha256.Sum256(a.Certificate.Raw)
+		t.listed[key] = append(t.listed[key], a)
+		t.certificates = append(t.certificates, a.Certificate)
 	}
+	t.sort()
 	return t, nil
 }
 
@@ -106,17 +111,26 @@ func (a *Authority) check(trial bool) error {
 	return nil
 }
 
-func (t *Trust) list(a *Authority) {
-	c, key := a.Certificate, sha256.Sum256(a.Certificate.Raw)
-	if len(t.listed[key]) == 0 {
-		if string(c.RawSubject) == string(c.RawIssuer) && c.CheckSignatureFrom(c) == nil {
+// sort tells roots from intermediates.
+func (t *Trust) sort() {
+	named := make(map[string][]*x509.Certificate) // by subject, DER
+	for _, entries := range t.listed {
+		c := entries[0].Certificate
+		named[string(c.RawSubject)] = append(named[string(c.RawSubject)], c)
+	}
+	for _, c := range t.certificates {
+		issuedBy := func(by *x509.Certificate) bool {
+			err := c.CheckSignatureFrom(by)
+			var old x509.InsecureAlgorithmError // nobody follows such a signature, but it tells who is above
+			return !c.Equal(by) && (err == nil || errors.As(err, &old))
+		}
+		selfSigned := string(c.RawSubject) == string(c.RawIssuer) && c.CheckSignatureFrom(c) == nil
+		if selfSigned || !slices.ContainsFunc(named[string(c.RawIssuer)], issuedBy) {
 			t.roots.AddCert(c)
 		} else {
 			t.intermediates.AddCert(c)
 		}
 	}
-	t.listed[key] = append(t.listed[key], a)
-	t.certificates = append(t.certificates, c)
 }
 
 // trusts reports whether the list trusts the authority at this time.

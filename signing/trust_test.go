@@ -71,6 +71,7 @@ func TestPurposes(t *testing.T) {
 		{"time-stamp by an organisation", org.cert, signing.PurposeTimeStamp, signing.WrongKeyUsage, nil},
 		{"document by a time-stamp authority", tsa.cert, signing.PurposeOrganisation, signing.WrongKeyUsage, nil},
 		{"document by an OCSP responder", ocsp.cert, signing.PurposeOrganisation, signing.WrongKeyUsage, nil},
+		{"receipt by a time-stamp authority", tsa.cert, signing.PurposeNode, signing.WrongKeyUsage, nil},
 		{"authority itself", orgs.Certificate, signing.PurposeOrganisation, signing.WrongKeyUsage, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -123,6 +124,47 @@ func TestTrustedTimes(t *testing.T) {
 		if res.Refusal != c.want || c.err != nil && !errors.Is(res.Err, c.err) {
 			t.Errorf("at %s for %q: %q, %v, want %q, %v", c.at, c.purpose, res.Refusal, res.Err, c.want, c.err)
 		}
+	}
+}
+
+// TestListedWithoutIssuer: who lists an authority and not the one above it believes it; who lists both asks both.
+func TestListedWithoutIssuer(t *testing.T) {
+	root := authority(t, "gốc", trialca.Options{Below: 2})
+	mid := below(t, root, "giữa", trialca.Options{Below: 1})
+	ca := below(t, mid, "CA", trialca.Options{})
+	other := authority(t, "gốc", trialca.Options{Below: 2, Key: trialca.P384}) // the name of root, another key
+	l := issue(t, ca, trialca.Leaf{})
+	orgs, persons := []signing.Purpose{signing.PurposeOrganisation}, []signing.Purpose{signing.PurposePerson}
+	along := []*x509.Certificate{ca.Certificate, mid.Certificate, root.Certificate}
+	for _, c := range []struct {
+		name   string
+		list   []signing.Authority
+		others []*x509.Certificate
+		want   signing.Refusal
+		anchor *x509.Certificate
+	}{
+		{"issuing only", []signing.Authority{{Certificate: ca.Certificate}}, nil, signing.Accepted, ca.Certificate},
+		{"issuing only, those above come along", []signing.Authority{{Certificate: ca.Certificate}}, along, signing.Accepted, ca.Certificate},
+		{"middle only", []signing.Authority{{Certificate: mid.Certificate}}, along, signing.Accepted, mid.Certificate},
+		{"middle only, issuing missing", []signing.Authority{{Certificate: mid.Certificate}}, nil, signing.UntrustedCertificate, nil},
+		{"middle and issuing", []signing.Authority{{Certificate: ca.Certificate}, {Certificate: mid.Certificate}}, nil, signing.Accepted, mid.Certificate},
+		{"root and issuing, middle missing", []signing.Authority{{Certificate: ca.Certificate}, {Certificate: root.Certificate}}, nil, signing.Accepted, ca.Certificate},
+		{"middle and another of its issuer's name", []signing.Authority{{Certificate: mid.Certificate}, {Certificate: other.Certificate}}, along, signing.Accepted, mid.Certificate},
+		{"another of the root's name", []signing.Authority{{Certificate: other.Certificate}}, along, signing.UntrustedCertificate, nil},
+		{"for something else", []signing.Authority{{Certificate: ca.Certificate, Purposes: persons}}, along, signing.UntrustedCertificate, nil},
+		{"not trusted then", []signing.Authority{{Certificate: ca.Certificate, Until: day}}, along, signing.UntrustedCertificate, nil},
+		{"its issuer is for something else", []signing.Authority{{Certificate: ca.Certificate, Purposes: orgs}, {Certificate: mid.Certificate, Purposes: persons}}, along, signing.UntrustedCertificate, nil},
+		{"its issuer is not trusted any more", []signing.Authority{{Certificate: ca.Certificate}, {Certificate: mid.Certificate, Until: day}}, along, signing.UntrustedCertificate, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			trust := listOf(t, c.list...)
+			for range 2 {
+				res := trust.CheckFor(l.cert, c.others, day, signing.PurposeOrganisation)
+				if res.Refusal != c.want || c.anchor != nil && (res.Anchor == nil || !res.Anchor.Certificate.Equal(c.anchor) || !res.Chain[len(res.Chain)-1].Equal(c.anchor)) {
+					t.Fatalf("%q (%v), anchor %+v", res.Refusal, res.Err, res.Anchor)
+				}
+			}
+		})
 	}
 }
 

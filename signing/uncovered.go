@@ -54,7 +54,7 @@ type uncovering struct {
 	covered    []Range
 	signatures []SignatureResult
 	open       []openElement
-	signature  int // depth of the Signature that is passed over, 0 outside
+	skipping   int // depth of the element that is passed over: a Signature, or a part of one; 0 outside
 	found      []Range
 	full       bool
 }
@@ -64,6 +64,10 @@ type openElement struct {
 	tag        Range
 	attributes bool // that mean something
 	holds      bool // something covered, or a signature: it is not itself what is uncovered
+	envelope   bool // a Signature whose objects count, because it envelops what it signs
+	object     bool // one of those
+	properties bool // QualifyingProperties in one of those: where some are signed, others beside them are there to be added later
+	full       bool // uncovering.full when it began
 	found      int  // len(found) when it began
 }
 
@@ -82,11 +86,11 @@ func (u *uncovering) token(t *xmlstream.Token) {
 	case xmlstream.EndElement:
 		u.end(t)
 	case xmlstream.Text:
-		if u.signature == 0 && (t.HasRef || !t.IsSpace()) {
+		if u.skipping == 0 && (t.HasRef || !t.IsSpace()) {
 			u.mark(t)
 		}
 	case xmlstream.CData, xmlstream.ProcInst:
-		if u.signature == 0 {
+		if u.skipping == 0 {
 			u.mark(t)
 		}
 	}
@@ -127,15 +131,32 @@ func (u *uncovering) boundary(n int) bool {
 }
 
 func (u *uncovering) start(t *xmlstream.Token) {
-	switch {
-	case u.signature > 0:
+	if u.skipping > 0 {
 		return
+	}
+	var parent openElement
+	if n := len(u.open); n > 0 {
+		parent = u.open[n-1]
+	}
+	switch {
 	case u.inside(t.Start):
 		u.holding()
 	case t.Is(dsNamespace, "Signature"):
 		u.holding()
-		u.signature = t.Depth
-		u.objects(t.Start)
+		if !u.envelops(t.Start) {
+			u.skipping = t.Depth
+			return
+		}
+		u.open = append(u.open, openElement{tag: Range{t.Start, t.End}, holds: true, envelope: true, found: len(u.found)})
+		return
+	case parent.envelope && t.Is(dsNamespace, "Object"):
+		u.open = append(u.open, openElement{tag: Range{t.Start, t.End}, object: true, found: len(u.found)})
+		return
+	case parent.envelope:
+		u.skipping = t.Depth
+		return
+	case parent.object && string(t.Local) == "QualifyingProperties" && strings.HasPrefix(t.URI, xadesNamespacePrefix):
+		u.open = append(u.open, openElement{tag: Range{t.Start, t.End}, properties: true, found: len(u.found), full: u.full})
 		return
 	}
 	covered := u.inside(t.Start)
@@ -143,9 +164,9 @@ func (u *uncovering) start(t *xmlstream.Token) {
 }
 
 func (u *uncovering) end(t *xmlstream.Token) {
-	if u.signature > 0 {
-		if t.Depth == u.signature {
-			u.signature = 0
+	if u.skipping > 0 {
+		if t.Depth == u.skipping {
+			u.skipping = 0
 		}
 		return
 	}
@@ -159,6 +180,8 @@ func (u *uncovering) end(t *xmlstream.Token) {
 		return
 	case e.attributes:
 		u.insert(e)
+	case e.properties:
+		u.found, u.full = u.found[:min(e.found, len(u.found))], e.full
 	}
 	u.holding()
 }
@@ -174,19 +197,14 @@ func (u *uncovering) insert(e openElement) {
 	u.found[e.found] = e.tag
 }
 
-// objects looks at the signature that starts at start: if it envelops what it signs, its other objects count.
-func (u *uncovering) objects(start int64) {
+// envelops reports whether the signature that starts at start envelops what it signs.
+func (u *uncovering) envelops(start int64) bool {
 	for i := range u.signatures {
-		res := &u.signatures[i]
-		if res.Range.Start != start || !res.envelops() {
-			continue
-		}
-		for _, o := range res.Elements.Objects {
-			if !res.touches(o) {
-				u.add(o)
-			}
+		if u.signatures[i].Range.Start == start {
+			return u.signatures[i].envelops()
 		}
 	}
+	return false
 }
 
 // envelops reports whether the signature signs an Object of its own that is not there for XAdES.
@@ -206,14 +224,4 @@ func isProperties(refType string) bool {
 
 func (res *SignatureResult) within(r Range) bool {
 	return r.Len() > 0 && r.Start >= res.Range.Start && r.End <= res.Range.End
-}
-
-// touches reports whether any reference that fits leads into o.
-func (res *SignatureResult) touches(o Range) bool {
-	for _, ref := range res.References {
-		if ref.OK && ref.Range.Start < o.End && o.Start < ref.Range.End {
-			return true
-		}
-	}
-	return false
 }
