@@ -169,6 +169,15 @@ func readFull(src io.ReaderAt, b []byte, at int64) error {
 	return err
 }
 
+// Attributes of an entry: who wrote them, and what they call a file.
+const (
+	madeByUnix = 3
+	madeByMac  = 19
+	modeKind   = 0o170000
+	modeFile   = 0o100000
+	dosNoFile  = 0x08 | 0x10 // a volume's name, a folder
+)
+
 // header is what the central directory says of an entry.
 type header struct {
 	name   string
@@ -201,6 +210,10 @@ func parseCentral(b []byte) (h header, rest []byte, err error) {
 	}
 	if u16(34) != 0 {
 		return h, nil, refuse(Ambiguous, h.name, "it begins on another volume")
+	}
+	// Dates and permissions say nothing here, but a program that unpacks would make a link or a folder of what is read as a file.
+	if kind := u32(38) >> 16 & modeKind; (b[5] == madeByUnix || b[5] == madeByMac) && kind != 0 && kind != modeFile || u32(38)&dosNoFile != 0 {
+		return h, nil, refuse(Ambiguous, h.name, "its attributes say that it is not a file")
 	}
 	return h, b[end:], nil
 }

@@ -36,6 +36,8 @@ type file struct {
 	gap           string  // bytes before the local header
 	descriptor    string  // "", "marked", "bare", "wrong"
 	behind        string  // bytes appended to the deflate stream
+	madeBy        uint8   // system of attributes
+	attributes    uint32
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -105,8 +107,8 @@ func build(t testing.TB, files []file, change func(end []byte) []byte) []byte {
 		case "wrong":
 			put(&out, uint32(descriptorMark), crc, uint32(len(packed)), size+1)
 		}
-		put(&dir, uint32(centralMark), uint16(20), uint16(20), flags, method, uint32(0), crc, uint32(len(packed)), size,
-			uint16(len(f.name)), uint16(len(f.extra)), uint16(len(f.comment)), uint16(0), uint16(0), uint32(0), at)
+		put(&dir, uint32(centralMark), uint16(f.madeBy)<<8|20, uint16(20), flags, method, uint32(0), crc, uint32(len(packed)), size,
+			uint16(len(f.name)), uint16(len(f.extra)), uint16(len(f.comment)), uint16(0), uint16(0), f.attributes, at)
 		dir.WriteString(f.name + f.extra + f.comment)
 	}
 	var end bytes.Buffer
@@ -144,6 +146,11 @@ func TestOpen(t *testing.T) {
 			e[20] = byte(len(typeComment))
 			return append(e, typeComment...)
 		}},
+		{name: "permissions", files: good(file{name: "a.xml", madeBy: madeByUnix, attributes: 0o100644 << 16})},
+		{name: "permissions alone", files: good(file{name: "a.xml", madeBy: madeByUnix, attributes: 0o600<<16 | 0x20})},
+		{name: "link", files: good(file{name: "a.xml", content: "/etc/passwd", madeBy: madeByUnix, attributes: 0o120777 << 16}), want: Ambiguous},
+		{name: "link, Mac", files: good(file{name: "a.xml", content: "b.xml", madeBy: madeByMac, attributes: 0o120777 << 16}), want: Ambiguous},
+		{name: "called a folder", files: good(file{name: "a.xml", attributes: 0x10}), want: Ambiguous},
 		{name: "folders", files: good(file{name: "META-INF/signatures.xml", content: "<s/>"}, file{name: "Văn bản/số 1.xml", content: "<a/>"})},
 
 		{name: "no zip", files: nil, end: func([]byte) []byte { return []byte("no zip file at all, though long enough for one") }, want: NotZIP},
