@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
@@ -16,32 +17,41 @@ import (
 // has no such event, the configured authorities (Config.Trust) stand in: for the genesis change, and for logs older than the
 // list. From the first one on the list alone decides about signatures, and the configuration is no longer asked.
 
-// trustOf makes the trust of a state of the directory. What cannot be used is left out and named: one bad entry must not close
-// the door on everybody else's packages.
+// trustOf makes the trust of a state of the directory. What cannot be used is left out and named.
 func (n *Node) trustOf(d directory.State) (*signing.Trust, error) {
+	return TrustOf(d, n.c.Trust, n.c.Policy.Trial, func(authority events.Digest, err error) {
+		n.c.Log.Warn("authority left out of the trust list", "authority", authority, "error", err)
+	})
+}
+
+// TrustOf makes the trust of a state of the directory, which is before while the record has no list. leftOut (nil: nobody) is told of entries
+// that cannot be used: one bad entry must not close the door on everybody else's packages.
+func TrustOf(d directory.State, before *signing.Trust, trial bool, leftOut func(authority events.Digest, err error)) (*signing.Trust, error) {
 	if !d.HasTrustList() {
-		return n.c.Trust, nil
+		return before, nil
 	}
 	var list []signing.Authority
 	for _, a := range d.AllAuthorities() {
-		entry, err := n.authority(a)
+		entry, err := authorityOf(a, trial)
 		if err != nil {
-			n.c.Log.Warn("authority left out of the trust list", "authority", a.Authority, "error", err)
+			if leftOut != nil {
+				leftOut(a.Authority, err)
+			}
 			continue
 		}
 		if entry != nil {
 			list = append(list, *entry)
 		}
 	}
-	t, err := signing.NewTrustList(list, n.c.Policy.Trial)
+	t, err := signing.NewTrustList(list, trial)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't use the trust list: %w", err)
 	}
 	return t, nil
 }
 
-// authority is an entry as the verifier wants it; nil for one that was never believed.
-func (n *Node) authority(a *directory.TrustedAuthority) (*signing.Authority, error) {
+// authorityOf is an entry as the verifier wants it; nil for one that was never believed.
+func authorityOf(a *directory.TrustedAuthority, trial bool) (*signing.Authority, error) {
 	from, until := a.Period()
 	if !until.IsZero() && !from.Before(until) {
 		return nil, nil
@@ -54,7 +64,7 @@ func (n *Node) authority(a *directory.TrustedAuthority) (*signing.Authority, err
 	for _, p := range a.Purposes {
 		entry.Purposes = append(entry.Purposes, signing.Purpose(p))
 	}
-	if _, err := signing.NewTrustList([]signing.Authority{entry}, n.c.Policy.Trial); err != nil {
+	if _, err := signing.NewTrustList([]signing.Authority{entry}, trial); err != nil {
 		return nil, err
 	}
 	return &entry, nil

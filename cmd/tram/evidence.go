@@ -10,13 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tram-exchange/tram/events"
-	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway/evidence"
@@ -60,7 +57,8 @@ func evidenceCommand() *cobra.Command {
 		Long: `Makes an evidence container (ASiC-E, signed by the node): the package as it was received, the statements about it with receipts,
 what the signatures were judged by, and time-stamps. "tram evidence check" judges it on a machine that never heard of the node.
 
-DOCUMENT is the document's key (64 hex digits). With -c it may also be a package's SHA-256 or its file.
+DOCUMENT is the document's key (64 hex digits, tram send prints it), its number (112/BC-UBND) or its DocumentId; of several with one number
+the keys are listed. With -c it may also be a package's SHA-256 or its file.
 With -c the record is read in the node's folder, whether the node runs or not; the node's key must be at hand. Otherwise a running
 node is asked, and gives what the caller may read.`,
 		Args: cobra.ExactArgs(1),
@@ -135,11 +133,12 @@ func answers(c *Config, offline bool, first ...revocation.Source) (revocation.So
 var documentKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // fetchEvidence asks a node.
-func fetchEvidence(ctx context.Context, flags clientFlags, key string, w io.Writer) (int64, error) {
-	if !documentKey.MatchString(key) {
-		return 0, fmt.Errorf("couldn't ask for %q: want the document's key, 64 hex digits (tram send prints it)", key)
-	}
+func fetchEvidence(ctx context.Context, flags clientFlags, doc string, w io.Writer) (int64, error) {
 	c, err := flags.open()
+	if err != nil {
+		return 0, err
+	}
+	key, err := askDocument(ctx, c, doc)
 	if err != nil {
 		return 0, err
 	}
@@ -169,7 +168,7 @@ func makeEvidence(ctx context.Context, config, doc string, stamp, offline bool, 
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, record.Close()) }()
-	key, err := findDocument(ctx, record, doc)
+	key, _, err := findDocument(ctx, record, doc)
 	if err != nil {
 		return 0, err
 	}
@@ -182,14 +181,18 @@ func makeEvidence(ctx context.Context, config, doc string, stamp, offline bool, 
 	if err != nil {
 		return 0, err
 	}
+	trust, err := trustOfRecord(ctx, record, keys.trust, c.Trial)
+	if err != nil {
+		return 0, err
+	}
 	o := evidence.Options{Record: record, Key: keys.node, Chain: keys.chain, Now: time.Now,
-		Believe: func() (*signing.Trust, revocation.Source) { return keys.trust, source }}
+		Believe: func() (*signing.Trust, revocation.Source) { return trust, source }}
 	o.LogKey, _ = keys.verifierKey(c.Origin)
 	if stamp {
 		if len(c.Timestamp.Services) == 0 {
 			return 0, errors.New("couldn't stamp the container: the configuration names no time-stamp authority")
 		}
-		if o.Stamper, err = newStamper(c, func() *signing.Trust { return keys.trust }, nil); err != nil {
+		if o.Stamper, err = newStamper(c, func() *signing.Trust { return trust }, nil); err != nil {
 			return 0, err
 		}
 	}
@@ -199,44 +202,4 @@ func makeEvidence(ctx context.Context, config, doc string, stamp, offline bool, 
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	return f.Size, f.WriteTo(ctx, w)
-}
-
-// findDocument takes a document's key, the digest of one of its packages, or the package itself.
-func findDocument(ctx context.Context, record *sqlitestore.Reader, doc string) (string, error) {
-	var sum events.Digest
-	if documentKey.MatchString(doc) {
-		found := false
-		err := record.Stream(ctx, document.StreamPrefix+doc, 0, func(events.Event) error { found = true; return nil })
-		if err != nil || found {
-			return doc, err
-		}
-		if sum, err = events.ParseDigest(doc); err != nil {
-			return "", err
-		}
-	} else {
-		src, err := signing.OpenFile(doc)
-		if err != nil {
-			return "", fmt.Errorf("couldn't use %q as a document: neither 64 hex digits nor a package: %w", doc, err)
-		}
-		defer src.Close()
-		d, err := digestOf(src)
-		if err != nil {
-			return "", err
-		}
-		sum = d
-	}
-	positions, err := record.FindPackage(ctx, sum)
-	if err != nil {
-		return "", err
-	}
-	for _, p := range positions {
-		e, err := record.Event(ctx, p)
-		if err != nil {
-			return "", err
-		}
-		if key, ok := strings.CutPrefix(e.Statement.Stream, document.StreamPrefix); ok {
-			return key, nil
-		}
-	}
-	return "", fmt.Errorf("couldn't find document %s: %w", doc, events.ErrNotFound)
 }

@@ -109,19 +109,50 @@ func printEvidence(p palette, file string, r *evidence.Report) {
 	for _, text := range r.Rests {
 		p.line("  ", "dựa vào / rests on", text)
 	}
+	if len(r.Rests) == 0 && r.Indication != verdict.TotalFailed {
+		p.line("  ", "dựa vào / rests on", "chưa có gì: hãy cho biết tin ai, bằng --trust hoặc --key / nothing: say whom you trust, by --trust or --key")
+	}
+	printFindings(p, r.Findings)
+}
+
+// foldParts is how many parts of one finding are named to people.
+const foldParts = 3
+
+// printFindings prints what is wrong, each only once, with the parts that it is said of.
+func printFindings(p palette, findings []evidence.Finding) {
+	type said struct {
+		result      verdict.Result
+		vi, en, why string
+	}
 	marks := map[verdict.Result]string{verdict.Failed: p.paint(red, "✗"), verdict.Unknown: p.paint(yellow, "?"), verdict.Warning: p.paint(yellow, "!")}
-	for _, f := range r.Findings {
-		mark, ok := marks[f.Result]
-		if !ok {
+	var order []said
+	parts := map[said][]string{}
+	for _, f := range findings {
+		if _, ok := marks[f.Result]; !ok {
 			continue
 		}
-		part := f.Part
+		s := said{f.Result, f.Vi, f.En, ""}
+		if f.Detail != "" {
+			s.why = f.ID + ": " + printable(strings.ReplaceAll(f.Detail, "\n", "; "))
+		}
+		part := printable(f.Part)
 		if part == "" {
 			part = "vật chứa / container"
 		}
-		fmt.Fprintf(p.w, "  %s %s\n    %s\n    %s\n", mark, printable(part), f.Vi, f.En)
-		if f.Detail != "" {
-			fmt.Fprintf(p.w, "    %s\n", p.paint(faint, f.ID+": "+printable(strings.ReplaceAll(f.Detail, "\n", "; "))))
+		if parts[s] == nil {
+			order = append(order, s)
+		}
+		parts[s] = append(parts[s], part)
+	}
+	for _, s := range order {
+		of := parts[s]
+		text := strings.Join(of[:min(len(of), foldParts)], ", ")
+		if more := len(of) - foldParts; more > 0 {
+			text += fmt.Sprintf(" … (×%d)", len(of))
+		}
+		fmt.Fprintf(p.w, "  %s %s\n    %s\n    %s\n", marks[s.result], text, s.vi, s.en)
+		if s.why != "" {
+			fmt.Fprintf(p.w, "    %s\n", p.paint(faint, s.why))
 		}
 	}
 }

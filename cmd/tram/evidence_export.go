@@ -34,7 +34,7 @@ the package byte for byte.
 Only XAdES signatures can be augmented. One that a later signature covers (a person's under the organisation's) stays as it is. For
 plain XML signatures "tram evidence" keeps everything that proves them, beside the package.
 
-DOCUMENT is the document's key, a package's SHA-256 or its file. The node may run.`,
+DOCUMENT is the document's key, its number (112/BC-UBND) or DocumentId, or a package's SHA-256 or its file. The node may run.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, ok := xades.ParseLevel(level)
@@ -84,8 +84,12 @@ func exportPackage(ctx context.Context, c *Config, doc string, level xades.Level
 		return err
 	}
 	defer func() { err = errors.Join(err, keys.close()) }()
-	o := xades.AugmentOptions{Level: level, Trust: keys.trust, Now: time.Now, SkipCovered: true}
-	if o.Stamper, err = configuredStamper(c, keys); err != nil {
+	trust, err := trustOfRecord(ctx, record, keys.trust, c.Trial)
+	if err != nil {
+		return err
+	}
+	o := xades.AugmentOptions{Level: level, Trust: trust, Now: time.Now, SkipCovered: true}
+	if o.Stamper, err = configuredStamper(c, keys, trust); err != nil {
 		return err
 	}
 	kept, err := keptAnswers(ctx, record, e)
@@ -100,12 +104,12 @@ func exportPackage(ctx context.Context, c *Config, doc string, level xades.Level
 
 // packageEvent is the event that recorded the document's package, or the one that names the given package.
 func packageEvent(ctx context.Context, record *sqlitestore.Reader, doc string) (found events.Event, err error) {
-	key, err := findDocument(ctx, record, doc)
+	key, named, err := findDocument(ctx, record, doc)
 	if err != nil {
 		return found, err
 	}
 	err = record.Stream(ctx, document.StreamPrefix+key, 0, func(e events.Event) error {
-		if e.Statement.Package != nil && found.Statement.Package == nil {
+		if p := e.Statement.Package; p != nil && found.Statement.Package == nil && (named == nil || p.SHA256 == *named) {
 			found = e
 		}
 		return nil
@@ -141,9 +145,9 @@ func keptAnswers(ctx context.Context, record *sqlitestore.Reader, e events.Event
 }
 
 // configuredStamper gives time-stamps by the configured authorities; a trial node without any stamps with its own key.
-func configuredStamper(c *Config, keys *nodeKeys) (tsp.Stamper, error) {
+func configuredStamper(c *Config, keys *nodeKeys, trust *signing.Trust) (tsp.Stamper, error) {
 	if len(c.Timestamp.Services) > 0 {
-		return newStamper(c, func() *signing.Trust { return keys.trust }, nil)
+		return newStamper(c, func() *signing.Trust { return trust }, nil)
 	}
 	if !c.Trial {
 		return nil, errors.New("couldn't make a time-stamp: the configuration names no time-stamp authority (timestamp.services)")
