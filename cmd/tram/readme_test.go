@@ -23,6 +23,10 @@ func TestReadmeSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	authority, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	program, err := os.Executable()
 	if err != nil {
@@ -41,8 +45,9 @@ func TestReadmeSession(t *testing.T) {
 	session = strings.NewReplacer(
 		"make build\n", "", "sleep 2 ", "# ",
 		"--trial\n", "--trial --listen "+api+" --portal '' --operations ''\n",
-		"127.0.0.1:8443", api,
+		"127.0.0.1:8443", api, "127.0.0.1:8318", authority,
 		"bin/tram serve -c my-node/tram.yaml &", "bin/tram serve -c my-node/tram.yaml --ready-file ready & node=$!\ntrap 'kill $node; wait $node' EXIT\nuntil [ -f ready ]; do kill -0 $node; sleep 0.05; done #",
+		"bin/tram trial serve my-node &", "bin/tram trial serve my-node --listen "+authority+" --ready-file asked & authority=$!\ntrap 'kill $node $authority; wait $node $authority' EXIT\nuntil [ -f asked ]; do kill -0 $authority; sleep 0.05; done #",
 	).Replace(session)
 	cmd := exec.Command("sh", "-e", "-u", "-x", "-c", session)
 	cmd.Dir = dir
@@ -50,7 +55,7 @@ func TestReadmeSession(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the README's session failed: %v\n%s", err, out)
 	}
-	for _, want := range []string{"accepted", "HỢP LỆ / VALID", "receipt proved", "ĐÚNG / PROVED", "vanthu: clerk, H02.02"} {
+	for _, want := range []string{"accepted", "HỢP LỆ / VALID", "mức / level              B-T", "letter.asice", "receipt proved", "ĐÚNG / PROVED", "vanthu: clerk, H02.02"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the session never said %q:\n%s", want, out)
 		}
