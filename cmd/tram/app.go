@@ -55,6 +55,7 @@ type app struct {
 	accounts *portal.Accounts
 	portal   *portal.Portal
 	stamps   *timestamper
+	public   *publishedLog
 	clock    *clockWatch // nil: no time-stamp authority to compare with
 
 	revocation revocation.Source // nil: nobody is asked
@@ -159,13 +160,17 @@ func (a *app) openGateway(data string) (err error) {
 	if err != nil {
 		return err
 	}
-	a.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	if a.public, err = newPublishedLog(data, c.Origin, a.keys, a.store, 2*perMinute, a.log); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.public.close)
+	a.handler = a.public.beside(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/peer/") {
 			peers.ServeHTTP(w, r)
 			return
 		}
 		a.api.ServeHTTP(w, r)
-	})
+	}))
 	return nil
 }
 
@@ -277,6 +282,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("router", a.router.Run)
 	part("directory exchange", a.exchange.Run)
 	part("time-stamps", a.stamps.run)
+	part("published log", a.public.run)
 	part("clock", a.clock.run)
 	addresses := map[string]string{}
 	for _, s := range servers {

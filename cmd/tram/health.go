@@ -43,7 +43,7 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 		views.State = portal.StateWarn
 	}
 	out = append(out, views)
-	out = append(out, a.stamps.check())
+	out = append(out, a.stamps.check(), a.public.check())
 	if count, subject := a.node.RevocationUnknown(); count > 0 {
 		out = append(out, portal.Check{Name: portal.CheckRevocation, Subject: subject, State: portal.StateWarn, Number: float64(count), Unit: portal.UnitCount,
 			Detail: "không hỏi được tổ chức chứng thực / authorities do not answer"})

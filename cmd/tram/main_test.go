@@ -42,6 +42,9 @@ func TestScripts(t *testing.T) {
 			"documentkey": documentKeyOf,
 			"waitproved":  waitProved,
 			"waithealth":  waitHealth,
+
+			"fsck":    fsckLog,
+			"waitlog": waitLog,
 		},
 	})
 }
