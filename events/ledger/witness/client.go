@@ -306,7 +306,7 @@ func (c *Client) accept(w Peer, checkpoint []byte, lines string) (note.Signature
 	if err != nil {
 		return note.Signature{}, err
 	}
-	n, err = note.Open([]byte(n.Text+"\n"+lines), note.VerifierList(w.Key))
+	n, err = openStrict([]byte(n.Text+"\n"+lines), note.VerifierList(w.Key))
 	if err != nil {
 		return note.Signature{}, fmt.Errorf("couldn't verify cosignature of witness %q: %w", w.Name, err)
 	}

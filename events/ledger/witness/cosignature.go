@@ -153,6 +153,21 @@ func (c *cosignerAt) Sign(text []byte) ([]byte, error) {
 	return b, nil
 }
 
+// openStrict is note.Open that also refuses a verified line in another base64 than the one it was signed with: the last
+// character of most lines has bits that do not count, and a line would have several forms.
+func openStrict(checkpoint []byte, keys note.Verifiers) (*note.Note, error) {
+	n, err := note.Open(checkpoint, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range n.Sigs {
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return nil, fmt.Errorf("signature line of %q is not in the one base64 form", s.Name)
+		}
+	}
+	return n, nil
+}
+
 // timeOf reads the time out of a signature that a Key verified.
 func timeOf(s note.Signature) (time.Time, error) {
 	b, err := base64.StdEncoding.DecodeString(s.Base64)

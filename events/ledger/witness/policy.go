@@ -280,7 +280,7 @@ func Witnessed(checkpoint []byte, p *Policy) (Verdict, error) {
 	if len(checkpoint) > maxCheckpoint {
 		return Verdict{}, fmt.Errorf("couldn't check cosignatures: checkpoint of %d bytes, limit %d", len(checkpoint), maxCheckpoint)
 	}
-	n, err := note.Open(checkpoint, p.verifiers())
+	n, err := openStrict(checkpoint, p.verifiers())
 	if unverified := (*note.UnverifiedNoteError)(nil); errors.As(err, &unverified) {
 		n, err = unverified.Note, nil // none is an answer, too
 	}

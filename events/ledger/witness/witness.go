@@ -124,7 +124,7 @@ func (w *Witness) Add(ctx context.Context, body []byte) Answer {
 	if len(keys) == 0 {
 		return refuse(http.StatusNotFound, "origin %q is unknown here", head.Origin)
 	}
-	n, err := note.Open(r.Checkpoint, note.VerifierList(keys...))
+	n, err := openStrict(r.Checkpoint, note.VerifierList(keys...))
 	if err != nil {
 		return refuse(http.StatusForbidden, "no signature by a key of %q: %v", head.Origin, err)
 	}
@@ -239,11 +239,11 @@ func (w *Witness) load(origin string, keys []note.Verifier) (record, error) {
 	if err != nil || b == nil {
 		return record{}, err
 	}
-	n, err := note.Open(b, note.VerifierList(w.Cosigner.Key))
+	n, err := openStrict(b, note.VerifierList(w.Cosigner.Key))
 	var unverified *note.UnverifiedNoteError
 	own := err == nil
 	if errors.As(err, &unverified) {
-		n, err = note.Open(b, note.VerifierList(keys...))
+		n, err = openStrict(b, note.VerifierList(keys...))
 	}
 	if err != nil {
 		return record{}, fmt.Errorf("couldn't trust stored checkpoint: %w", err)
@@ -273,7 +273,7 @@ func (w *Witness) Latest(origin string) ([]byte, error) {
 
 // cosignature finds the line of one key in a checkpoint and verifies it.
 func cosignature(checkpoint []byte, key *Key) (line string, at time.Time, err error) {
-	n, err := note.Open(checkpoint, note.VerifierList(key))
+	n, err := openStrict(checkpoint, note.VerifierList(key))
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("couldn't verify cosignature: %w", err)
 	}
