@@ -188,15 +188,19 @@ func setUpDemo(ctx context.Context, dir, exe string, say *narrator) (*day, error
 	return d, d.enrol(ctx)
 }
 
-// stop ends nodes and authorities, as far as they were started.
+// stop ends nodes and authorities, as far as they were started. A node takes a second to drain, so they do it together.
 func (d *day) stop() error {
-	var errs []error
+	stopped := make(chan error, 2)
 	for _, n := range []*demoNode{d.province, d.vpcp} {
-		if n != nil {
-			errs = append(errs, n.stop())
-		}
+		go func() {
+			if n == nil {
+				stopped <- nil
+				return
+			}
+			stopped <- n.stop()
+		}()
 	}
-	return errors.Join(append(errs, d.authorities.end())...)
+	return errors.Join(<-stopped, <-stopped, d.authorities.end())
 }
 
 // enrol lets the agencies in, and makes the nodes known to each other.
