@@ -60,7 +60,8 @@ type Writer struct {
 	head  *ledger.Head // the published one; nil before the first
 	tree  *ledger.Tree // of the published head; nil: to be loaded from the files
 	tail  []events.Digest
-	dirty map[string]bool // folders whose names are not durable yet
+	dirty map[string]bool // folders in which names are not durable yet
+	made  map[string]bool // folders that this writer has made and synced: false before the sync
 }
 
 // NewWriter gives a writer that goes on from what is in files.
@@ -189,8 +190,11 @@ func (w *Writer) writeOnce(t Tile, b []byte) error {
 	case err == nil && !bytes.Equal(there, b):
 		return differs(name, there, b)
 	case err == nil:
+		if err := w.folder(path.Dir(name)); err != nil {
+			return err
+		}
 		w.dirty[path.Dir(name)] = true // who wrote it may have ended before its name was durable
-		return w.folder(path.Dir(name))
+		return nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
@@ -228,12 +232,22 @@ func (w *Writer) put(name string, b []byte) error {
 	return nil
 }
 
+// maxMade bounds what a writer remembers of folders. Forgetting one costs some syncs of what is durable already.
+const maxMade = 1024
+
 // folder makes a folder. Those above it must keep its name too, also when an earlier writer made it.
 func (w *Writer) folder(name string) error {
+	if _, ok := w.made[name]; ok {
+		return nil
+	}
 	if err := w.files.MkdirAll(name); err != nil {
 		return fmt.Errorf("couldn't make folder %s: %w", name, err)
 	}
 	for ; name != "."; name = path.Dir(name) {
+		if w.made[name] {
+			break
+		}
+		w.made[name] = false
 		w.dirty[path.Dir(name)] = true
 	}
 	return nil
@@ -247,6 +261,12 @@ func (w *Writer) sync() error {
 		}
 	}
 	clear(w.dirty)
+	if len(w.made) > maxMade {
+		clear(w.made)
+	}
+	for name := range w.made {
+		w.made[name] = true
+	}
 	return nil
 }
 
