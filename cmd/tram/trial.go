@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,8 +86,7 @@ func trialCommand() *cobra.Command {
 				return err
 			}
 			if services != "" {
-				base := strings.TrimSuffix(services, "/")
-				ca.Places = trialca.Places{CRL: base + "/ca.crl", OCSP: base + "/ocsp", Issuer: base + "/ca.crt"}
+				ca.Places = trialPlaces(services)
 			}
 			admin, err := adminIdentity(c)
 			if err != nil {

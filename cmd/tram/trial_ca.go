@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -174,11 +175,19 @@ func (o *trialOffice) crl(now time.Time) ([]byte, error) {
 	return o.ca.CRL(now, list...)
 }
 
-// stamps opens the trial time-stamping authority, which is made the first time.
+// trialPlaces are where tram trial serve answers about certificates.
+func trialPlaces(base string) trialca.Places {
+	base = strings.TrimSuffix(base, "/")
+	return trialca.Places{CRL: base + "/ca.crl", OCSP: base + "/ocsp", Issuer: base + "/ca.crt"}
+}
+
+// stamps opens the trial time-stamping authority, which is made the first time. Its certificate names the authority's places, and is
+// issued anew if they have moved.
 func (o *trialOffice) stamps() (*tsp.Authority, error) {
 	base := filepath.Join(o.dir, "keys", trialStamp)
+	leaf := trialca.Leaf{Name: "Dấu thời gian thử nghiệm", Use: trialca.TimeStamp}
 	if _, err := os.Stat(base + ".crt"); errors.Is(err, fs.ErrNotExist) {
-		key, cert, err := o.ca.Issue(trialca.Leaf{Name: "Dấu thời gian thử nghiệm", Use: trialca.TimeStamp})
+		key, cert, err := o.ca.Issue(leaf)
 		if err != nil {
 			return nil, err
 		}
@@ -193,6 +202,16 @@ func (o *trialOffice) stamps() (*tsp.Authority, error) {
 	certs, err := signing.LoadCertificates(base + ".crt")
 	if err != nil {
 		return nil, err
+	}
+	if at := o.ca.Places.OCSP; at != "" && !slices.Contains(certs[0].OCSPServer, at) {
+		if certs[0], err = o.ca.IssueFor(leaf, key.Public()); err != nil {
+			return nil, err
+		}
+		certs = certs[:1]
+		block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certs[0].Raw})
+		if err := writeWhole(base+".crt", func(w io.Writer) error { _, err := w.Write(block); return err }); err != nil {
+			return nil, err
+		}
 	}
 	return tsp.NewAuthority(key, append(certs, o.ca.Certificate), tsp.Options{Now: time.Now, Rand: rand.Reader})
 }
@@ -326,13 +345,14 @@ Certificates name these places if they were made with tram trial agency --servic
 				return err
 			}
 			log := newLogger(cmd.ErrOrStderr(), "text")
-			h, err := o.handler(log)
-			if err != nil {
-				return err
-			}
 			l, err := (&net.ListenConfig{}).Listen(cmd.Context(), "tcp", listen)
 			if err != nil {
 				return fmt.Errorf("couldn't listen: %w", err)
+			}
+			o.ca.Places = trialPlaces("http://" + l.Addr().String())
+			h, err := o.handler(log)
+			if err != nil {
+				return errors.Join(err, l.Close())
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "http://%s\n", l.Addr())
 			if readyFile != "" {

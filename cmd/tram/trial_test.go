@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	"testing"
@@ -81,6 +82,21 @@ func TestTrialServices(t *testing.T) {
 	}
 	if again, err := o.stamps(); err != nil || !again.Certificates()[0].Equal(token.Signer) {
 		t.Errorf("another certificate for time-stamps the second time: %v", err)
+	}
+	// It says where to ask about it, once that is known, and again when that has moved; the key stays.
+	for _, base := range []string{"http://127.0.0.1:1", "http://127.0.0.1:2/"} {
+		o.ca.Places = trialPlaces(base)
+		moved, err := o.stamps()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := moved.Certificates()[0]
+		if c.OCSPServer[0] != strings.TrimSuffix(base, "/")+"/ocsp" || len(c.CRLDistributionPoints) != 1 || !bytes.Equal(c.RawSubjectPublicKeyInfo, token.Signer.RawSubjectPublicKeyInfo) {
+			t.Errorf("certificate for time-stamps: %v %v", c.OCSPServer, c.CRLDistributionPoints)
+		}
+		if again, err := o.stamps(); err != nil || !again.Certificates()[0].Equal(c) {
+			t.Errorf("another certificate: %v", err)
+		}
 	}
 	// Many at once: the authority behind it is not safe for concurrent use, the service is.
 	o.ca.Places = trialca.Places{CRL: s.URL + "/ca.crl", OCSP: s.URL + "/ocsp"}
