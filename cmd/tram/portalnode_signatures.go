@@ -249,11 +249,24 @@ func describePDF(v *verdict.Verdict) portal.FileSignatures {
 			c := s.Chain[0]
 			f.Issuer, f.Serial, f.NotBefore, f.NotAfter = c.Issuer, c.Serial, c.NotBefore, c.NotAfter
 		}
-		f.Algorithm, f.Proved = s.Algorithm, s.BestTime
+		f.Algorithm, f.Proved = cmsAlgorithmName(s.Algorithm), s.BestTime
 		if s.BestTimeBy == "time-stamp" {
 			f.Results = append(f.Results, portal.ResultTimeProved)
 		}
 		out.Signatures = append(out.Signatures, f)
 	}
 	return out
+}
+
+// cmsAlgorithmName is the name of a signature algorithm of a PDF, which is an object identifier there; of one without a name, that.
+func cmsAlgorithmName(oid string) string {
+	names := map[string]string{
+		"1.2.840.113549.1.1.1": "RSA", "1.2.840.113549.1.1.10": "RSA-PSS",
+		"1.2.840.113549.1.1.11": "RSA-SHA256", "1.2.840.113549.1.1.12": "RSA-SHA384", "1.2.840.113549.1.1.13": "RSA-SHA512",
+		"1.2.840.10045.4.3.2": "ECDSA-SHA256", "1.2.840.10045.4.3.3": "ECDSA-SHA384", "1.2.840.10045.4.3.4": "ECDSA-SHA512",
+	}
+	if name, ok := names[oid]; ok {
+		return name
+	}
+	return oid
 }
