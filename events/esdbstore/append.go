@@ -71,7 +71,7 @@ func (s *Store) propose(a events.Append) ([]proposal, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
-		if size += len(p.bytes); size > s.opts.MaxAppend-appendSlack {
+		if size += len(p.bytes) + len(e.Name) + eventOverhead; size > s.opts.MaxAppend-appendSlack {
 			return nil, fmt.Errorf("statements of more than %d bytes at once", s.opts.MaxAppend-appendSlack)
 		}
 		list[i] = p

@@ -23,35 +23,51 @@ type conn struct {
 	deadline time.Duration
 	pause    func(ctx context.Context, attempt int) error
 
-	mu       sync.Mutex
-	closed   bool
-	client   *esdb.Client
-	inFlight sync.WaitGroup // of the present client
+	mu     sync.Mutex
+	closed bool
+	client *client
 }
 
-func (c *conn) get() (*esdb.Client, error) {
+// client is one life of the client.
+type client struct {
+	*esdb.Client
+	dead     chan struct{} // closed when it was found to have ended: calls that it still holds will never return
+	inFlight sync.WaitGroup
+}
+
+func newConn(o Options) (*conn, error) {
+	config, err := esdb.ParseConnectionString(o.Connection)
+	if err != nil {
+		return nil, errors.New("couldn't read connection string") // the error may hold a password
+	}
+	config.Logger = esdb.NoopLogging() // it would log to standard output
+	return &conn{config: config, deadline: o.Deadline, pause: o.pause}, nil
+}
+
+func (c *conn) get() (*client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, events.ErrClosed
 	}
 	if c.client == nil {
-		client, err := esdb.NewClient(c.config)
+		made, err := esdb.NewClient(c.config)
 		if err != nil {
 			return nil, err
 		}
-		c.client = client
+		c.client = &client{Client: made, dead: make(chan struct{})}
 	}
-	c.inFlight.Add(1)
+	c.client.inFlight.Add(1)
 	return c.client, nil
 }
 
 // drop forgets a client that has ended by itself.
-func (c *conn) drop(client *esdb.Client) {
+func (c *conn) drop(old *client) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.client == client {
+	if c.client == old {
 		c.client = nil
+		close(old.dead)
 	}
 }
 
@@ -60,15 +76,19 @@ func (c *conn) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	if client := c.client; client != nil {
+	if last := c.client; last != nil {
 		go func() { // a call may hang in a client that has ended by itself
-			c.inFlight.Wait()
-			client.Close()
+			last.inFlight.Wait()
+			last.Close()
 		}()
 	}
 }
 
-// call runs f with the client, and leaves it behind if the context ends first: f must not touch what is the caller's.
+// errHung can be retried: nobody knows what became of the call.
+var errHung = errors.New("the client does not answer")
+
+// call runs f with the client, and leaves it behind if the context ends first or it takes twice the deadline: f must not
+// touch what is the caller's.
 func call[T any](ctx context.Context, c *conn, f func(context.Context, *esdb.Client) (T, error)) (T, error) {
 	type answer struct {
 		v   T
@@ -84,11 +104,18 @@ func call[T any](ctx context.Context, c *conn, f func(context.Context, *esdb.Cli
 	}
 	got := make(chan answer, 1)
 	go func() {
-		defer c.inFlight.Done()
-		v, err := f(metadata.AppendToOutgoingContext(ctx, "requires-leader", "true"), client)
+		defer client.inFlight.Done()
+		v, err := f(metadata.AppendToOutgoingContext(ctx, "requires-leader", "true"), client.Client)
 		got <- answer{v, err}
 	}()
+	hung := time.NewTimer(2 * c.deadline)
+	defer hung.Stop()
 	select {
+	case <-client.dead:
+		return none, errHung
+	case <-hung.C: // calls have deadlines of their own; a client that has ended by itself may not even look at them
+		c.drop(client)
+		return none, errHung
 	case a := <-got:
 		if a.err != nil && ctx.Err() != nil {
 			return none, ctx.Err()

@@ -70,6 +70,9 @@ func (s *Store) logged(ctx context.Context, from, to uint64) ([]events.Event, er
 	if err := s.alive(); err != nil {
 		return nil, err
 	}
+	if list := s.state.recent(from, min(to, from+streamChunk)); list != nil {
+		return list, ctx.Err()
+	}
 	bound, cancel := s.bound(ctx)
 	defer cancel()
 	count := uint64(readBatches)
@@ -162,8 +165,24 @@ func (s *Store) Event(ctx context.Context, position uint64) (events.Event, error
 // Stream implements events.Store. It sees what any node has written to the stream. Events that have no place in the log
 // after SealPatience come with position Unsealed and the time that they were written with (see the package comment).
 func (s *Store) Stream(ctx context.Context, stream string, from uint64, f func(events.Event) error) error {
+	for _, e := range s.state.recentOf(stream, from) {
+		err := s.alive()
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = s.addFacts(ctx, &e)
+		}
+		if err != nil {
+			return fmt.Errorf("couldn't read stream %s: %w", stream, err)
+		}
+		if err := f(e); err != nil {
+			return err
+		}
+		from++
+	}
 	late := &patience{c: s.late()}
-	for {
+	for { // what is older, or newer than this node's log: other nodes write too
 		list, err := s.written(ctx, stream, from)
 		if err != nil {
 			return fmt.Errorf("couldn't read stream %s: %w", stream, err)

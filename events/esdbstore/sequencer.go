@@ -18,6 +18,9 @@ import (
 // ticksPerLease is how often in LeaseTTL a sequencer renews and a candidate looks.
 const ticksPerLease = 4
 
+// releaseWait bounds how long Close tries to release the lease.
+const releaseWait = 2 * time.Second
+
 // errLost ends an office: another node has it.
 var errLost = errors.New("another node sequences")
 
@@ -142,7 +145,7 @@ func (s *Store) renew(ctx context.Context, l *lease, released bool) error {
 
 // release lets the next one begin without waiting. If it fails the lease runs out.
 func (s *Store) release(l *lease) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), s.opts.Deadline)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), min(s.opts.Deadline, releaseWait))
 	defer cancel()
 	if err := s.renew(ctx, l, true); err != nil {
 		s.opts.Log.Info("couldn't release the lease", "error", err)
@@ -215,9 +218,6 @@ func (s *Store) begin(l *lease) error {
 // sign puts the end of the log under a signed head, if it is not yet.
 func (s *Store) sign(l *lease) error {
 	for {
-		if err := s.opts.hook(s.ctx, "sign"); err != nil {
-			return err
-		}
 		s.state.mu.Lock()
 		h := events.Head{Origin: s.opts.Origin, Size: s.state.tree.Size(), Root: s.state.tree.Root(), Time: s.state.time}
 		next, sealed, epoch := s.state.headNext, s.state.head.Size, s.state.epoch
@@ -232,6 +232,9 @@ func (s *Store) sign(l *lease) error {
 		var err error
 		if h.Checkpoint, err = s.signer.Sign(h.Size, h.Root); err != nil {
 			return contradiction{err}
+		}
+		if err := s.opts.hook(s.ctx, "sign"); err != nil {
+			return err
 		}
 		err = s.put(s.ctx, s.headStream(), headType, int64(next)-1, headEntry{Epoch: l.epoch, Time: h.Time.UnixMicro(), Checkpoint: string(h.Checkpoint)})
 		var m *moved
@@ -289,42 +292,59 @@ func (s *Store) sequence(l *lease) (took bool, err error) {
 // feed hands on all proposals behind a place in $all, in order; some may come twice.
 func (s *Store) feed(ctx context.Context, from source, to chan<- *esdb.RecordedEvent) error {
 	for attempt := 0; ; attempt++ {
-		at := esdb.AllPosition(esdb.Start{})
-		if from != (source{}) {
-			at = esdb.Position{Commit: from.Commit, Prepare: from.Prepare}
-		}
-		sub, err := call(ctx, s.conn, func(ctx context.Context, client *esdb.Client) (*esdb.Subscription, error) {
-			return client.SubscribeToAll(ctx, esdb.SubscribeToAllOptions{
-				From: at, Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{s.proposals("")}},
-			})
-		})
-		for err == nil {
-			e := sub.Recv()
-			if e.SubscriptionDropped != nil {
-				break
-			}
-			if p := e.CheckPointReached; p != nil {
-				if c := (source{p.Commit, p.Prepare}); from.less(c) {
-					from = c
-				}
-			}
-			if e.EventAppeared == nil {
-				continue
-			}
-			r := e.EventAppeared.OriginalEvent()
-			select {
-			case to <- r:
-				from, attempt = source{r.Position.Commit, r.Position.Prepare}, 0
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		before := from
+		err := s.feedOnce(ctx, &from, to)
+		if e := ctx.Err(); e != nil {
+			return e
 		}
 		if err != nil && !retryable(err) {
 			return err
 		}
+		if before != from {
+			attempt = 0
+		}
 		s.opts.Log.Warn("the subscription to proposals was dropped and begins again", "error", err)
 		if err := s.opts.pause(ctx, attempt); err != nil {
 			return err
+		}
+	}
+}
+
+// feedOnce hands on proposals until the subscription is dropped, and moves from along.
+func (s *Store) feedOnce(ctx context.Context, from *source, to chan<- *esdb.RecordedEvent) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	at := esdb.AllPosition(esdb.Start{}) // the client's default is the end
+	if *from != (source{}) {
+		at = esdb.Position{Commit: from.Commit, Prepare: from.Prepare}
+	}
+	sub, err := call(ctx, s.conn, func(ctx context.Context, client *esdb.Client) (*esdb.Subscription, error) {
+		return client.SubscribeToAll(ctx, esdb.SubscribeToAllOptions{
+			From: at, Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{s.proposals("")}},
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for {
+		e := sub.Recv()
+		if e.SubscriptionDropped != nil {
+			return nil
+		}
+		if p := e.CheckPointReached; p != nil {
+			if c := (source{p.Commit, p.Prepare}); from.less(c) {
+				*from = c
+			}
+		}
+		if e.EventAppeared == nil {
+			continue
+		}
+		r := e.EventAppeared.OriginalEvent()
+		select {
+		case to <- r:
+			*from = source{r.Position.Commit, r.Position.Prepare}
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -357,9 +377,6 @@ func (s *Store) seal(l *lease, groups [][]*esdb.RecordedEvent) error {
 }
 
 func (s *Store) record(l *lease, list []*esdb.RecordedEvent) error {
-	if err := s.opts.hook(s.ctx, "record"); err != nil {
-		return err
-	}
 	h, statements, next, err := s.arrange(l, list)
 	if err != nil || len(statements) == 0 {
 		return err
@@ -370,6 +387,9 @@ func (s *Store) record(l *lease, list []*esdb.RecordedEvent) error {
 	}
 	e, err := s.rawEvent(batchType, b, esdb.ContentTypeBinary)
 	if err != nil {
+		return err
+	}
+	if err := s.opts.hook(s.ctx, "record"); err != nil {
 		return err
 	}
 	// COMMIT POINT of the order: the exact revision keeps out whoever does not know all that is in the log.

@@ -20,6 +20,8 @@ type state struct {
 	tiles    map[tileAt][]byte
 	entries  []events.Digest // leaf by position
 	batches  []batchAt       // in order
+	tail     []events.Event  // the last ones, without facts: at least keep, at most twice that
+	keep     int
 	streams  map[string][]uint64
 	packages map[events.Digest][]uint64
 	evidence map[events.Digest]uint64 // first position that names it
@@ -43,9 +45,9 @@ type tileAt struct {
 // batchAt is where in the log stream positions from `from` on are.
 type batchAt struct{ from, revision uint64 }
 
-func newState(origin string) *state {
+func newState(origin string, keep int) *state {
 	return &state{
-		origin: origin, tree: &ledger.Tree{}, tiles: map[tileAt][]byte{}, streams: map[string][]uint64{},
+		keep: keep, origin: origin, tree: &ledger.Tree{}, tiles: map[tileAt][]byte{}, streams: map[string][]uint64{},
 		packages: map[events.Digest][]uint64{}, evidence: map[events.Digest]uint64{}, time: time.UnixMicro(0).UTC(), changed: make(chan struct{}),
 	}
 }
@@ -128,6 +130,12 @@ func (s *state) batch(revision uint64, h batchHeader, statements [][]byte) error
 		s.index(h.From+uint64(i), &list[i])
 	}
 	s.entries = append(s.entries, entries...)
+	for i := range list {
+		s.tail = append(s.tail, events.Event{Position: h.From + uint64(i), Statement: list[i], Bytes: statements[i]})
+	}
+	if len(s.tail) > 2*s.keep {
+		s.tail = append([]events.Event(nil), s.tail[len(s.tail)-s.keep:]...)
+	}
 	s.batches = append(s.batches, batchAt{h.From, revision})
 	s.time, s.source, s.logNext = at, h.Source, revision+1
 	return nil
@@ -223,6 +231,29 @@ func (s *state) entry(position uint64) events.Digest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.entries[position]
+}
+
+// recent gives events from a position to another, if all of them are recent.
+func (s *state) recent(from, to uint64) []events.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := uint64(len(s.entries) - len(s.tail))
+	if from < first || from >= to {
+		return nil
+	}
+	return append([]events.Event(nil), s.tail[from-first:to-first]...)
+}
+
+// recentOf gives the events of a stream from a version on that have a place in the log, as long as they are recent.
+func (s *state) recentOf(stream string, version uint64) (list []events.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := uint64(len(s.entries) - len(s.tail))
+	positions := s.streams[stream]
+	for ; version < uint64(len(positions)) && positions[version] >= first; version++ {
+		list = append(list, s.tail[positions[version]-first])
+	}
+	return list
 }
 
 // packageAt gives the sealed positions that refer to a package.

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
-
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
 )
@@ -37,6 +35,7 @@ type Options struct {
 	MaxAppend    int           // bytes that the server takes in one write; 0: 1 MiB
 	SealPatience time.Duration // how long Stream waits for the seal of what it finds unsealed; 0: 2 s, negative: not at all
 
+	tail  int                                          // events that are kept in memory; 0: 4096, negative: none
 	tick  func(time.Duration) <-chan time.Time         // nil: time.After; for the lease
 	after func(time.Duration) <-chan time.Time         // nil: time.After; for SealPatience
 	pause func(ctx context.Context, attempt int) error // nil: backoff
@@ -70,6 +69,9 @@ func (o *Options) fill() error {
 	if o.MaxAppend < 2*appendSlack {
 		return fmt.Errorf("MaxAppend is %d, expected %d or more", o.MaxAppend, 2*appendSlack)
 	}
+	if o.tail == 0 {
+		o.tail = 4096
+	}
 	if o.tick == nil {
 		o.tick = time.After
 	}
@@ -98,9 +100,10 @@ func backoff(ctx context.Context, attempt int) error {
 }
 
 const (
-	appendSlack = 16 << 10 // of MaxAppend, for what stands around the statements
-	maxEvents   = 4096     // of one append
-	maxBatch    = 512      // statements
+	appendSlack   = 16 << 10 // of MaxAppend, for what stands around the statements
+	maxEvents     = 4096     // of one append
+	eventOverhead = 128      // bytes that the server counts for an event beside its data and type, at most
+	maxBatch      = 512      // statements
 )
 
 // Store is an events.Store over a cluster that several nodes share.
@@ -144,14 +147,13 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := esdb.ParseConnectionString(opts.Connection)
+	c, err := newConn(opts)
 	if err != nil {
-		return nil, errors.New("couldn't read connection string") // it may hold a password
+		return nil, err
 	}
-	config.Logger = esdb.NoopLogging() // it would log to standard output
 	s := &Store{
-		opts: opts, signer: signer, state: newState(opts.Origin), prefix: "tram+" + opts.Origin + "+", failed: make(chan struct{}),
-		conn: &conn{config: config, deadline: opts.Deadline, pause: opts.pause},
+		opts: opts, signer: signer, state: newState(opts.Origin, max(0, opts.tail)), prefix: "tram+" + opts.Origin + "+", failed: make(chan struct{}),
+		conn: c,
 	}
 	var id [8]byte
 	if err := s.random(id[:]); err != nil {

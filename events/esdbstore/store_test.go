@@ -60,7 +60,7 @@ func startNode(t testing.TB, c *esdbtest.Cluster) *esdbtest.Node {
 
 func openTest(t testing.TB, o Options) *Store {
 	t.Helper()
-	s, err := Open(patience1(t), o)
+	s, err := Open(soon(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,8 +68,8 @@ func openTest(t testing.TB, o Options) *Store {
 	return s
 }
 
-// patience1 bounds a wait for something that must come.
-func patience1(t testing.TB) context.Context {
+// soon bounds a wait for something that must come.
+func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
@@ -83,7 +83,7 @@ func TestConformance(t *testing.T) {
 	eventstest.Run(t, func(t *testing.T) eventstest.Open {
 		node := startNode(t, esdbtest.NewCluster())
 		o := testOptions(t, node.Connection())
-		return func() (eventstest.Store, error) { return Open(patience1(t), o) }
+		return func() (eventstest.Store, error) { return Open(soon(t), o) }
 	})
 }
 
@@ -99,6 +99,6 @@ func TestRealServer(t *testing.T) {
 		o := testOptions(t, connection)
 		n++
 		o.Origin, o.pause = fmt.Sprintf("tram.test.example/%d/%d", run, n), nil
-		return func() (eventstest.Store, error) { return Open(patience1(t), o) }
+		return func() (eventstest.Store, error) { return Open(soon(t), o) }
 	})
 }

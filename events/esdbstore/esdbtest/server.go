@@ -13,12 +13,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
@@ -169,12 +171,26 @@ type Node struct {
 }
 
 // Start adds a node on a loopback port.
-func (c *Cluster) Start() (*Node, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func (c *Cluster) Start() (*Node, error) { return c.start("127.0.0.1:0") }
+
+// Restart puts a stopped node's successor on its address.
+func (n *Node) Restart() (*Node, error) {
+	next, err := n.cluster.start(n.listener.Addr().String())
+	n.cluster.mu.Lock()
+	defer n.cluster.mu.Unlock()
+	if err == nil && n.cluster.leader == n {
+		n.cluster.leader = next
+	}
+	return next, err
+}
+
+func (c *Cluster) start(address string) (*Node, error) {
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cluster: c, listener: l, server: grpc.NewServer(grpc.MaxRecvMsgSize(32 << 20))}
+	n := &Node{cluster: c, listener: l, server: grpc.NewServer(grpc.MaxRecvMsgSize(32<<20),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}))}
 	streams.RegisterStreamsServer(n.server, n)
 	serverfeatures.RegisterServerFeaturesServer(n.server, n)
 	c.mu.Lock()
