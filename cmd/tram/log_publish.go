@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -59,7 +60,10 @@ func newPublishedLog(data, origin string, keys *nodeKeys, store events.Store, pe
 	if perMinute <= 0 {
 		perMinute = 1_200_000
 	}
-	limit := httprate.Limit(perMinute, time.Minute, httprate.WithKeyFuncs(httprate.KeyByIP))
+	limit := httprate.LimitBy(perMinute, time.Minute, func(r *http.Request) (string, error) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		return httprate.CanonicalizeIP(host), err
+	})
 	p.handler = limit(http.StripPrefix(logPrefix, tiles.Handler(p.root.FS())))
 	return p, nil
 }
