@@ -76,10 +76,11 @@ func judgeAttached(ctx context.Context, open func() (io.ReadCloser, error), o ve
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		f.Close()
-		os.Remove(f.Name())
-	}()
+	defer f.Close()
+	// Without a name from the start: the words of a document must not stay behind when the process is killed.
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, err
+	}
 	size, err := io.Copy(f, io.LimitReader(io.MultiReader(bytes.NewReader(head), r), maxSignedFile))
 	if err != nil {
 		return nil, err

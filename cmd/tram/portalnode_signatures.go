@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/signing"
+	"github.com/tram-exchange/tram/signing/revocation"
 	"github.com/tram-exchange/tram/signing/verdict"
 )
 
@@ -213,9 +215,13 @@ func (n *portalNode) FileSignatures(ctx context.Context, sha256 string, index in
 	if att.Size >= maxShownFile {
 		return portal.FileSignatures{Problem: portal.ProblemTooLarge}, nil
 	}
-	v, err := judgeAttached(ctx, func() (io.ReadCloser, error) { return io.NopCloser(att.Body), nil }, verdict.Options{
-		Trust: n.a.node.Snapshot().Trust, At: n.Now(), Revocation: n.a.revocation,
-	})
+	o := verdict.Options{Trust: n.a.node.Snapshot().Trust, At: n.Now()}
+	if n.a.revocation != nil {
+		asking, cancel := context.WithTimeout(ctx, n.a.c.Revocation.Wait)
+		defer cancel()
+		o.Revocation = impatient{n.a.revocation, asking}
+	}
+	v, err := judgeAttached(ctx, func() (io.ReadCloser, error) { return io.NopCloser(att.Body), nil }, o)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return portal.FileSignatures{}, err
@@ -226,6 +232,25 @@ func (n *portalNode) FileSignatures(ctx context.Context, sha256 string, index in
 		return portal.FileSignatures{Problem: portal.ProblemNotPDF}, nil
 	}
 	return describePDF(v), nil
+}
+
+// impatient asks about revocation as long as asking lasts, all questions of a page together: the certificates in somebody's file name whom to
+// ask, and a page must not wait for them. What is not heard by then counts as not known.
+type impatient struct {
+	revocation.Source
+	asking context.Context
+}
+
+// Find implements revocation.Source.
+func (i impatient) Find(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) ([]revocation.Answer, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	got, err := i.Source.Find(i.asking, cert, issuer, at)
+	if err != nil && i.asking.Err() != nil && ctx.Err() == nil {
+		err = errors.New("couldn't hear in time whether a certificate is revoked") // not the end of ctx
+	}
+	return got, err
 }
 
 // maxShownFile is the largest file that a page looks into, in bytes.
