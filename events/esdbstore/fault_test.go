@@ -48,6 +48,66 @@ func TestAWriteWhoseAnswerIsLostIsRecordedOnce(t *testing.T) {
 	}
 }
 
+func TestTheLeaseIsTakenThoughItsAnswerIsLost(t *testing.T) {
+	for _, persist := range []bool{true, false} {
+		cluster := esdbtest.NewCluster()
+		node := startNode(t, cluster)
+		o := testOptions(t, node.Connection())
+		ticks := make(clock)
+		o.tick = ticks.tick
+		happened := cluster.Fail(esdbtest.Fault{Prefix: "tram+" + testOrigin + "+lease", Persist: persist, Code: codes.DeadlineExceeded, Times: 1})
+		s := openTest(t, o)
+		wait(t, happened)
+		again := cluster.Fail(esdbtest.Fault{Prefix: s.leaseStream(), Persist: persist, Code: codes.Unavailable, Times: 1})
+		ticks.pass(t, 3) // renewals
+		wait(t, again)
+		mustAppend(t, s, plain("s", -1))
+		if s.state.epoch != 1 {
+			t.Errorf("epoch %d", s.state.epoch)
+		}
+	}
+}
+
+// TestWhatDoesNotFitIntoOneWrite: an append that is too large is refused, and many that fit become several batches.
+func TestWhatDoesNotFitIntoOneWrite(t *testing.T) {
+	cluster := esdbtest.NewCluster()
+	node := startNode(t, cluster)
+	o := testOptions(t, node.Connection())
+	g := newGate("record")
+	o.hook = g.hook
+	s := openTest(t, o)
+	large := func(stream string, count int) events.Append {
+		a := plain(stream, -1)
+		a.Events[0].Data = map[string]string{"x": strings.Repeat("x", 400<<10)}
+		for len(a.Events) < count {
+			a.Events = append(a.Events, a.Events[0])
+		}
+		return a
+	}
+	if _, err := s.Append(soon(t), large("s", 3)); err == nil || !strings.Contains(err.Error(), "at once") {
+		t.Errorf("got %v", err)
+	}
+	g.arm()
+	all := []<-chan outcome{appendAside(s, plain("first", -1))}
+	wait(t, g.reached)
+	for i := range 5 {
+		all = append(all, appendAside(s, large(fmt.Sprint("s", i), 2)))
+		if err := cluster.AwaitLen(soon(t), s.proposals(fmt.Sprint("s", i)), 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(g.open)
+	for _, c := range all {
+		if r := wait(t, c); r.err != nil {
+			t.Error(r.err)
+		}
+	}
+	wholeLog(t, s, 11)
+	o.tail = -1
+	s.Close()
+	wholeLog(t, openTest(t, o), 11)
+}
+
 // TestALostAnswerIsNotAConflict: the write was persisted, others wrote behind it, and only then it is tried again.
 func TestALostAnswerIsNotAConflict(t *testing.T) {
 	cluster := esdbtest.NewCluster()

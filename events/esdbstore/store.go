@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type Options struct {
 	Objects    Objects       // shared by the nodes
 	LogKey     crypto.Signer // Ed25519, signs heads for log tools
 	NodeKey    crypto.Signer // key of the node certificate (P-256 or RSA), signs heads for everyone else
+
+	NodeChain []*x509.Certificate // of the node, its own first; goes into receipts
 
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand.Reader; used under a lock
@@ -279,4 +282,10 @@ func (s *Store) why(ctx context.Context, err error) error {
 		return e
 	}
 	return err
+}
+
+// Receipt writes the receipt file of event i of an append, with the node's certificate chain. The head may have been
+// signed by another node's certificate: then only its log line can be checked with this chain.
+func (s *Store) Receipt(sealed events.Sealed, i int) ([]byte, error) {
+	return ledger.NewReceipt(sealed, i, s.opts.NodeChain)
 }

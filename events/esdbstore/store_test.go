@@ -102,3 +102,35 @@ func TestRealServer(t *testing.T) {
 		return func() (eventstest.Store, error) { return Open(soon(t), o) }
 	})
 }
+
+// BenchmarkAppend measures the store over a server in memory on the same machine: the protocol, not a cluster.
+func BenchmarkAppend(b *testing.B) {
+	node, err := esdbtest.NewCluster().Start()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer node.Stop()
+	s := openTest(b, testOptions(b, node.Connection()))
+	defer s.Close()
+	const senders = 64
+	next := make(chan int, senders)
+	go func() {
+		for i := range b.N {
+			next <- i
+		}
+		close(next)
+	}()
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for range senders {
+		wg.Go(func() {
+			for i := range next {
+				if _, err := s.Append(context.Background(), plain(fmt.Sprint("s/", i), -1)); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+}

@@ -390,9 +390,8 @@ func (n *Node) Read(req *streams.ReadReq, out streams.Streams_ReadServer) error 
 	if o.GetStream() == nil {
 		return status.Error(codes.Unimplemented, "only subscriptions to $all")
 	}
-	name := string(o.GetStream().StreamIdentifier.StreamName)
 	n.cluster.mu.Lock()
-	list := n.cluster.streams[name]
+	list := n.cluster.streams[string(o.GetStream().StreamIdentifier.StreamName)]
 	n.cluster.mu.Unlock()
 	if len(list) == 0 {
 		return out.Send(&streams.ReadResp{Content: &streams.ReadResp_StreamNotFound_{StreamNotFound: &streams.ReadResp_StreamNotFound{StreamIdentifier: o.GetStream().StreamIdentifier}}})
