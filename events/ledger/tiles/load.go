@@ -28,6 +28,9 @@ func (w *Writer) load(ctx context.Context, now events.Head) error {
 	if err != nil {
 		return err
 	}
+	if err := w.files.SyncDir("."); err != nil { // who moved it there may have ended before its name was durable
+		return err
+	}
 	h, err := openCheckpoint(b, now.Origin, w.o.Verifiers)
 	if err != nil {
 		return err

@@ -220,12 +220,17 @@ func (d *disk) step() (do, half bool, err error) {
 	}
 	first := d.steps == d.failAt
 	if first && d.mode == powerFails {
-		for _, u := range slices.Backward(d.undo) {
-			u.do()
-		}
-		d.undo = nil
+		d.losePower()
 	}
 	return first && d.mode == persists, first && d.mode == torn, errDisk
+}
+
+// losePower forgets what is not durable.
+func (d *disk) losePower() {
+	for _, u := range slices.Backward(d.undo) {
+		u.do()
+	}
+	d.undo = nil
 }
 
 // revive ends the failure: the next process starts.

@@ -61,7 +61,7 @@ type Writer struct {
 	tree  *ledger.Tree // of the published head; nil: to be loaded from the files
 	tail  []events.Digest
 	dirty map[string]bool // folders in which names are not durable yet
-	made  map[string]bool // folders that this writer has made and synced: false before the sync
+	made  map[string]bool // folders that this writer has made; their names are durable, or the folder they stand in is dirty
 }
 
 // NewWriter gives a writer that goes on from what is in files.
@@ -237,17 +237,14 @@ const maxMade = 1024
 
 // folder makes a folder. Those above it must keep its name too, also when an earlier writer made it.
 func (w *Writer) folder(name string) error {
-	if _, ok := w.made[name]; ok {
+	if w.made[name] {
 		return nil
 	}
 	if err := w.files.MkdirAll(name); err != nil {
 		return fmt.Errorf("couldn't make folder %s: %w", name, err)
 	}
-	for ; name != "."; name = path.Dir(name) {
-		if w.made[name] {
-			break
-		}
-		w.made[name] = false
+	for ; name != "." && !w.made[name]; name = path.Dir(name) {
+		w.made[name] = true
 		w.dirty[path.Dir(name)] = true
 	}
 	return nil
@@ -263,9 +260,6 @@ func (w *Writer) sync() error {
 	clear(w.dirty)
 	if len(w.made) > maxMade {
 		clear(w.made)
-	}
-	for name := range w.made {
-		w.made[name] = true
 	}
 	return nil
 }

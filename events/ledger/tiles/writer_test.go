@@ -169,6 +169,47 @@ func TestEveryStepCanFail(t *testing.T) {
 	}
 }
 
+// What a killed process left and the next one takes up must be durable before the checkpoint too: the power fails at every
+// step after every kill.
+func TestPowerFailsAfterKill(t *testing.T) {
+	r := newRecord(t)
+	h := r.head(t, 257)
+	r.size = 257
+	clean := newDisk()
+	if err := tiles.NewWriter(r, clean, tiles.Options{}).Publish(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	want := plainFiles(257)
+	want["checkpoint"] = string(h.Checkpoint)
+	for kill := 1; kill <= clean.steps; kill++ {
+		for power := 1; ; power++ {
+			d := newDisk()
+			d.failAt = kill
+			if err := tiles.NewWriter(r, d, tiles.Options{}).Publish(t.Context(), h); !errors.Is(err, errDisk) {
+				t.Fatalf("kill at %d: %v", kill, err)
+			}
+			d.failAt, d.mode = d.steps+power, powerFails
+			err := tiles.NewWriter(r, d, tiles.Options{}).Publish(t.Context(), h)
+			if err == nil { // all steps have been tried: what is published stays
+				d.revive()
+				d.losePower()
+				same(t, d, want)
+				break
+			}
+			if _, ok := d.files["checkpoint"]; ok {
+				if _, err := tiles.Check(t.Context(), d.published(), r.verifier(t)); err != nil {
+					t.Fatalf("kill at %d, power at %d: a checkpoint without its files: %v", kill, power, err)
+				}
+			}
+			d.revive()
+			if err := tiles.NewWriter(r, d, tiles.Options{}).Publish(t.Context(), h); err != nil {
+				t.Fatalf("kill at %d, power at %d: couldn't go on: %v", kill, power, err)
+			}
+			same(t, d, want)
+		}
+	}
+}
+
 // The checkpoint is the last thing that is written of every publication.
 func TestCheckpointComesLast(t *testing.T) {
 	r, d := newRecord(t), newDisk()
