@@ -42,6 +42,7 @@ func newNetwork(t *testing.T) *network {
 			}
 			n.witnesses[i].ServeHTTP(rw, r)
 		})
+		mux.Handle("/elsewhere/add-checkpoint", w)
 		s := httptest.NewServer(mux)
 		t.Cleanup(s.Close)
 		n.witnesses, n.evidence = append(n.witnesses, w), append(n.evidence, e)
@@ -130,7 +131,7 @@ func TestGatherWithFaults(t *testing.T) {
 		"conflict with its own":   answer(409, size, "0\n"),
 		"refuses the first proof": answer(422, "text/plain", "no"),
 		"elsewhere": func(rw http.ResponseWriter, r *http.Request, _ http.Handler) {
-			http.Redirect(rw, r, "/witness/add-checkpoint", http.StatusTemporaryRedirect)
+			http.Redirect(rw, r, "/elsewhere/add-checkpoint", http.StatusTemporaryRedirect)
 		},
 		"cut off": func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) },
 		"answers another size in each round": func(rw http.ResponseWriter, r *http.Request, _ http.Handler) {
@@ -264,7 +265,7 @@ func TestGatherRefusesOurMistakes(t *testing.T) {
 	if _, err := gather(t, c, l.fork(t, 5, "b", 5), 10); err == nil || errors.Is(err, witness.ErrSplit) {
 		t.Errorf("two roots: %v", err)
 	}
-	if _, err := gather(t, c, newLog("other.example").grow(t, "a", 11), 11); err == nil {
+	if _, err := gather(t, c, newLog("other.example").grow(t, "a", 11), 11); err == nil || errors.Is(err, witness.ErrQuorum) {
 		t.Error("another log was accepted")
 	}
 	for i := range n.fault {

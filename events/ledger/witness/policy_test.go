@@ -150,6 +150,13 @@ func TestWitnessedMutations(t *testing.T) {
 			t.Fatalf("byte %d of the key changed: still %+v", i, v)
 		}
 	}
+	stolen, err := note.Sign(&note.Note{Text: newLog("other.example").grow(t, "a", 5).text(t, 5)}, l.signer(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := witness.Witnessed(stolen, p); err == nil {
+		t.Error("a listed log signed for another origin")
+	}
 	if _, err := witness.Witnessed(cosigned(t, newLog("other.example").grow(t, "a", 5), 5, "w1", "w2"), p); err == nil {
 		t.Error("a log that is not listed was accepted")
 	}

@@ -224,6 +224,22 @@ func TestNewWitnessKey(t *testing.T) {
 	}
 }
 
+// A file in another log's place is not taken for its head, though we cosigned it.
+func TestExchangedFiles(t *testing.T) {
+	const second = "second.example/log"
+	m := newMemory()
+	w := newWitness(t, ourName, m, newClock(), &evidence{}, origin, second)
+	for _, o := range []string{origin, second} {
+		if a := w.Add(context.Background(), newLog(o).grow(t, "a", 9).request(t, 0, 5)); a.Status != 200 {
+			t.Fatal(a)
+		}
+	}
+	m.m[origin] = m.m[second]
+	if a := w.Add(context.Background(), newLog(origin).grow(t, "a", 9).request(t, 5, 6)); a.Status != 503 {
+		t.Errorf("%v, expected 503", a)
+	}
+}
+
 func TestFolderIsLocked(t *testing.T) {
 	dir := t.TempDir()
 	f := openFolder(t, dir)
