@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events"
@@ -215,12 +214,9 @@ func (n *portalNode) FileSignatures(ctx context.Context, sha256 string, index in
 	if att.Size >= maxShownFile {
 		return portal.FileSignatures{Problem: portal.ProblemTooLarge}, nil
 	}
-	o := verdict.Options{Trust: n.a.node.Snapshot().Trust, At: n.Now()}
-	if n.a.revocation != nil {
-		asking, cancel := context.WithTimeout(ctx, n.a.c.Revocation.Wait)
-		defer cancel()
-		o.Revocation = impatient{n.a.revocation, asking}
-	}
+	asking, cancel := context.WithTimeout(ctx, n.a.c.Revocation.Wait)
+	defer cancel()
+	o := verdict.Options{Trust: n.a.node.Snapshot().Trust, At: n.Now(), Revocation: revocation.Within(asking, n.a.revocation)}
 	v, err := judgeAttached(ctx, func() (io.ReadCloser, error) { return io.NopCloser(att.Body), nil }, o)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -232,25 +228,6 @@ func (n *portalNode) FileSignatures(ctx context.Context, sha256 string, index in
 		return portal.FileSignatures{Problem: portal.ProblemNotPDF}, nil
 	}
 	return describePDF(v), nil
-}
-
-// impatient asks about revocation as long as asking lasts, all questions of a page together: the certificates in somebody's file name whom to
-// ask, and a page must not wait for them. What is not heard by then counts as not known.
-type impatient struct {
-	revocation.Source
-	asking context.Context
-}
-
-// Find implements revocation.Source.
-func (i impatient) Find(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) ([]revocation.Answer, error) {
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	got, err := i.Source.Find(i.asking, cert, issuer, at)
-	if err != nil && i.asking.Err() != nil && ctx.Err() == nil {
-		err = errors.New("couldn't hear in time whether a certificate is revoked") // not the end of ctx
-	}
-	return got, err
 }
 
 // maxShownFile is the largest file that a page looks into, in bytes.
@@ -268,7 +245,12 @@ func describePDF(v *verdict.Verdict) portal.FileSignatures {
 	}
 	for i := range v.Signatures {
 		s := &v.Signatures[i]
-		f := portal.FileSignature{Signature: describeVerdict(s), Field: s.ID, Changed: !s.Whole}
+		f := portal.FileSignature{Signature: describeVerdict(s), Field: s.ID}
+		switch s.SubIndication {
+		case verdict.HashFailure, verdict.SigCryptoFailure, verdict.FormatFailure: // what it covers is not even as it was
+		default:
+			f.Changed = !s.Whole
+		}
 		f.Signer = commonName(s.Signer)
 		if len(s.Chain) > 0 {
 			c := s.Chain[0]
