@@ -99,7 +99,8 @@ func (n *Node) PackageAnswer(ctx context.Context, c Caller, sha256, answer event
 }
 
 // PackageVerdict judges the signatures of a stored package as of its acceptance, by the words of EN 319 102-1, with the
-// authorities of today's trust list and the answers that were kept then. CodeNotFound unless the caller may read it.
+// authorities of today's trust list and the answers that were kept then. Of certificates about which none was kept, those of
+// time-stamps above all, it is asked now, for a short time. CodeNotFound unless the caller may read it.
 func (n *Node) PackageVerdict(ctx context.Context, c Caller, sha256 events.Digest) (*verdict.Verdict, error) {
 	if err := n.mayRead(ctx, c, sha256); err != nil {
 		return nil, err
@@ -135,8 +136,11 @@ func (n *Node) Verdict(ctx context.Context, sha256 events.Digest) (*verdict.Verd
 	}
 	defer release()
 	rules := n.Snapshot().Policy.Policy.Signature
+	asking, cancel := context.WithTimeout(ctx, n.l.RevocationWait)
+	defer cancel()
 	v, err := verdict.Judge(ctx, p, verdict.Options{
-		Trust: n.Snapshot().Trust, At: j.At, Revocation: revocation.NewOffline(raws...), Kind: j.Kind,
+		Trust: n.Snapshot().Trust, At: j.At, Kind: j.Kind,
+		Revocation:    revocation.Otherwise(revocation.NewOffline(raws...), revocation.Within(asking, n.c.Revocation)),
 		Proofs:        []verdict.Proof{{Time: j.At, By: "receipt of " + n.c.Origin}},
 		MaxSignatures: rules.MaxSignatures, MaxReferences: rules.MaxReferences,
 	})

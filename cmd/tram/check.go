@@ -41,7 +41,7 @@ type checkedPackage struct {
 // checkOptions are the flags of the command.
 type checkOptions struct {
 	trustDir, at, policyFile, detachedDir string
-	json, printPolicy, online             bool
+	json, printPolicy, online, private    bool
 }
 
 func checkCommand() *cobra.Command {
@@ -74,6 +74,7 @@ what. Without it no certificate can lead to a trusted authority, and the answer 
 	fs.StringVar(&o.policyFile, "policy", "", "policy file (see --print-policy)")
 	fs.StringVar(&o.detachedDir, "detached", "", "folder with the files that signatures refer to outside the document, by name")
 	fs.BoolVar(&o.online, "online", false, "ask the OCSP responders and CRLs that certificates name (default: only what is at hand)")
+	fs.BoolVar(&o.private, "private-network", false, "with --online: let certificates name places at private addresses")
 	fs.BoolVar(&o.json, "json", false, "print one JSON object")
 	fs.BoolVar(&o.printPolicy, "print-policy", false, "print the default policy as a file with comments")
 	return cmd
@@ -136,7 +137,7 @@ func (o *checkOptions) judgeOptions() (vo verdict.Options, done func(), err erro
 		sources = append(sources, folder)
 	}
 	if o.online {
-		sources = append(sources, revocation.NewOnline(revocation.OnlineOptions{Now: time.Now}))
+		sources = append(sources, revocation.NewOnline(revocation.OnlineOptions{Now: time.Now, AllowPrivate: o.private}))
 	}
 	vo.Revocation = verdict.JoinSources(sources...)
 	return vo, done, err

@@ -72,6 +72,7 @@ and name the log's host.`,
 	fs.StringVar(&o.at, "at", "", "judge as of this time (RFC 3339; default now)")
 	fs.StringVar(&o.policyFile, "policy", "", "policy file (see tram check --print-policy)")
 	fs.BoolVar(&o.online, "online", false, "ask the OCSP responders and CRLs that certificates name (default: only what is at hand)")
+	fs.BoolVar(&o.private, "private-network", false, "with --online: let certificates name places at private addresses")
 	fs.BoolVar(&nodeTime, "node-time", false, "believe the node's clock, too: the time in a proved statement counts like a time-stamp")
 	fs.BoolVar(&o.json, "json", false, "print one JSON object")
 	return cmd
