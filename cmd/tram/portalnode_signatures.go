@@ -256,8 +256,9 @@ func describePDF(v *verdict.Verdict) portal.FileSignatures {
 			c := s.Chain[0]
 			f.Issuer, f.Serial, f.NotBefore, f.NotAfter = c.Issuer, c.Serial, c.NotBefore, c.NotAfter
 		}
-		f.Algorithm, f.Proved = cmsAlgorithmName(s.Algorithm), s.BestTime
-		if s.BestTimeBy == "time-stamp" {
+		f.Algorithm = cmsAlgorithmName(s.Algorithm)
+		if s.BestTimeBy == "time-stamp" { // else the time of judgement, which proves nothing
+			f.Proved = s.BestTime
 			f.Results = append(f.Results, portal.ResultTimeProved)
 		}
 		out.Signatures = append(out.Signatures, f)
