@@ -81,14 +81,17 @@ func CanonicalizeEach(ctx context.Context, w io.Writer, src Source, parts []Rang
 	return nil
 }
 
+// alreadyRead is for the second reading of a document that Verify has read: the bounds that its caller chose have held already.
+var alreadyRead = xmlstream.Limits{MaxDepth: 1 << 16, MaxAttrs: 1 << 16, MaxBinds: 1 << 20, MaxToken: 1 << 20, MaxTokens: 1 << 62}
+
 func canonicalParts(ctx context.Context, w *keepingWriter, src Source, parts []Range, outer Range, c Context, m c14nMethod) error {
 	s := new(xmlstream.Scanner)
 	if c.outer.Len() == 0 {
-		resetScanner(s, src, xmlstream.Limits{})
+		resetScanner(s, src, alreadyRead)
 	} else if mem, ok := src.(inMemory); ok {
-		s.ResetFragment(mem.Bytes()[outer.Start:outer.End], outer.Start, c.bindings, xmlstream.Limits{})
+		s.ResetFragment(mem.Bytes()[outer.Start:outer.End], outer.Start, c.bindings, alreadyRead)
 	} else {
-		s.ResetFragmentReader(io.NewSectionReader(src, outer.Start, outer.Len()), outer.Start, c.bindings, xmlstream.Limits{})
+		s.ResetFragmentReader(io.NewSectionReader(src, outer.Start, outer.Len()), outer.Start, c.bindings, alreadyRead)
 	}
 	r := reading{s: s}
 	for _, a := range c.inherit {
@@ -159,6 +162,7 @@ func WriteReference(ctx context.Context, w io.Writer, src Source, res *Signature
 	case ref.URI != "" && ref.URI[0] != '#':
 		err = refusef(ExternalReference, "%q", ref.URI)
 	default:
+		o.XML = alreadyRead
 		err = runJobs(ctx, new(xmlstream.Scanner), src, []*job{j}, &o)
 	}
 	if bad := j.outcome(ref.URI); err == nil && bad != nil {

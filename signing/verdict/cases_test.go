@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tram-exchange/tram/internal/xmlstream"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/cms"
 	"github.com/tram-exchange/tram/signing/revocation"
@@ -283,6 +284,27 @@ var cases = []testCase{
 		delete(m, "root.pem")
 		return made{doc: w.sign(plainDoc, w.org, xades.SignOptions{}), trust: m}
 	}},
+	{name: "issuing-authority-alone", why: "who trusts an authority need not trust the one above it", expect: passed,
+		dss: "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND: it is asked to trust none that did not issue itself", make: func(w *world) made {
+			m := w.material(now)
+			delete(m, "root.pem")
+			m["issuing.pem"] = certificatePEM(w.issuing.Certificate)
+			return made{doc: w.sign(plainDoc, w.org, xades.SignOptions{}), trust: m}
+		}},
+	{name: "signed-by-a-time-stamp-authority", why: "its certificate is for time-stamps only", expect: "INDETERMINATE CHAIN_CONSTRAINTS_FAILURE", failed: "chain-purpose",
+		dss: passed + ": it does not ask what a certificate is for", make: simple(func(w *world) []byte { return w.sign(plainDoc, w.tsa, xades.SignOptions{}) })},
+	{name: "key-of-other-kind", why: "the algorithm was changed to one that the key is not for", expect: "TOTAL-FAILED SIG_CRYPTO_FAILURE", failed: "coverage signature-value",
+		make: simple(func(w *world) []byte {
+			return w.replace(w.sign(plainDoc, w.org, xades.SignOptions{}), signing.ECDSASHA256, signing.RSASHA256)
+		})},
+	{name: "deep-and-wide", why: "documents of any kind may be larger than packages", expect: passed, make: simple(func(w *world) []byte {
+		var wide strings.Builder
+		for i := range 300 {
+			fmt.Fprintf(&wide, ` a%d="%d"`, i, i)
+		}
+		return w.sign([]byte(strings.Repeat("<d>", 200)+"<e"+wide.String()+` long="`+strings.Repeat("x", 100_000)+`"/>`+strings.Repeat("</d>", 200)), w.org,
+			xades.SignOptions{SignOptions: signing.SignOptions{XML: xmlstream.Limits{MaxDepth: 300, MaxAttrs: 400, MaxToken: 1 << 20}}})
+	})},
 	{name: "authority-not-trusted-yet", why: "the trust list has the authority from later on", expect: "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND", failed: "chain",
 		dss: passed + ": a folder of certificates has no dates for it", make: func(w *world) made {
 			m := w.material(now)

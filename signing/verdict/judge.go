@@ -32,8 +32,11 @@ type Options struct {
 
 	MaxSignatures int              // in one document; default that of package signing
 	MaxReferences int              // likewise
-	XML           xmlstream.Limits // bounds of the document
+	XML           xmlstream.Limits // bounds of the document; zero: wide ones, for documents of any kind
 }
+
+// anyDocument bounds documents of any kind: wider than what a package may have, and still linear in time and constant in memory.
+var anyDocument = xmlstream.Limits{MaxDepth: 512, MaxAttrs: 512, MaxBinds: 1024, MaxToken: 1 << 20, MaxTokens: 200_000_000}
 
 // Proof says that something existed at a time, because somebody who is believed recorded it: the sealed time of receipt,
 // a time-stamp over the log.
@@ -53,6 +56,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Policy == nil {
 		o.Policy = DefaultPolicy()
+	}
+	if o.XML == (xmlstream.Limits{}) {
+		o.XML = anyDocument
 	}
 	return o, nil
 }

@@ -156,10 +156,28 @@ func (j *judgement) value() {
 	switch {
 	case j.res.ValueOK:
 		j.list.pass(CheckValue, "")
+	case !j.keyFits(): // somebody changed the algorithm or the certificate
+		_, _, words := keyOf(j.res.Certificate.PublicKey)
+		j.list.fail(CheckValue, Failed, failed(SigCryptoFailure), fmt.Sprintf("%s, %s", j.res.Algorithm, words))
 	case j.res.Refusal == signing.AlgorithmRefused: // told by algorithms
 	case j.res.Value != nil && j.res.Certificate != nil:
 		j.list.fail(CheckValue, Failed, failed(SigCryptoFailure), "")
 	}
+}
+
+// keyFits tells whether the key of the certificate is of the kind that the signature's algorithm needs, where it came to that.
+func (j *judgement) keyFits() bool {
+	if j.res.Value == nil || j.res.Certificate == nil {
+		return true
+	}
+	typ, _, _ := keyOf(j.res.Certificate.PublicKey)
+	switch schemes[j.res.Algorithm].signature {
+	case sigPKCS1, sigPSS:
+		return typ == "RSA"
+	case sigECDSA:
+		return typ == "ECDSA"
+	}
+	return true
 }
 
 // certificates judges the chain of the signer (5.2.6).
@@ -191,7 +209,7 @@ func (j *judgement) purposes() []signing.Purpose {
 // algorithms judges what the signature itself uses, at the best time (5.2.8.4).
 func (j *judgement) algorithms() {
 	at := j.v.BestTime
-	if j.res.Refusal == signing.AlgorithmRefused {
+	if j.res.Refusal == signing.AlgorithmRefused && j.keyFits() {
 		j.list.fail(CheckAlgorithm, Failed, indeterminate(CryptoConstraintsFailure), j.res.Err.Error())
 	} else if j.res.Algorithm != "" {
 		sch := schemes[j.res.Algorithm]
