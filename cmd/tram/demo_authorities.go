@@ -47,7 +47,7 @@ func openDemoAuthorities(dir string) (*demoAuthorities, error) {
 	go func() { served <- serveUntilDone(ctx, l, a.mux) }()
 	a.end = func() error { cancel(); return <-served }
 	if a.persons, err = a.add("ca-nhan", "CA cá nhân thử nghiệm", byOCSP); err == nil {
-		a.stamps, err = a.add("dau-thoi-gian", "CA dấu thời gian thử nghiệm", byNothing)
+		a.stamps, err = a.add("dau-thoi-gian", "CA dấu thời gian thử nghiệm", byCRL)
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.end())
@@ -57,8 +57,7 @@ func openDemoAuthorities(dir string) (*demoAuthorities, error) {
 
 // What certificates name as the place to ask about them.
 const (
-	byNothing = iota
-	byCRL
+	byCRL = iota
 	byOCSP
 )
 
