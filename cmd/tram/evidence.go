@@ -65,7 +65,7 @@ node is asked, and gives what the caller may read.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			var size int64
-			err := writeNew(output, func(w io.Writer) (err error) {
+			err := writeNewOr(cmd.OutOrStdout(), output, func(w io.Writer) (err error) {
 				if config != "" {
 					size, err = makeEvidence(ctx, config, args[0], stamp, offline, w)
 					return err
@@ -73,7 +73,7 @@ node is asked, and gives what the caller may read.`,
 				size, err = fetchEvidence(ctx, flags, args[0], w)
 				return err
 			})
-			if err != nil {
+			if err != nil || output == "-" {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes\n", output, size)
@@ -82,13 +82,21 @@ node is asked, and gives what the caller may read.`,
 	}
 	flags.register(cmd)
 	fs := cmd.Flags()
-	fs.StringVarP(&output, "output", "o", "", "file to write, e.g. 215-SNV-VP.asice (required)")
+	fs.StringVarP(&output, "output", "o", "", "file to write, e.g. 215-SNV-VP.asice; - is standard output (required)")
 	fs.StringVarP(&config, "config", "c", "", "the node's configuration: read its folder instead of asking the node")
 	fs.BoolVar(&stamp, "stamp", false, "with -c: have the configured authority time-stamp the node's signature on the container")
 	fs.BoolVar(&offline, "offline", false, "with -c: ask no CRL or OCSP server about today's state of the certificates")
 	_ = cmd.MarkFlagRequired("output")
 	cmd.AddCommand(evidenceCheckCommand())
 	return cmd
+}
+
+// writeNewOr writes a new file, or to out if the file is called "-".
+func writeNewOr(out io.Writer, file string, write func(io.Writer) error) error {
+	if file == "-" {
+		return write(out)
+	}
+	return writeNew(file, write)
 }
 
 // writeNew writes a file that appears whole or not at all, and never in another's place.

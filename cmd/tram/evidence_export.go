@@ -46,13 +46,13 @@ DOCUMENT is the document's key, its number (112/BC-UBND) or DocumentId, or a pac
 			if err != nil {
 				return err
 			}
-			return writeNew(output, func(w io.Writer) error { return exportPackage(ctx, c, args[0], l, offline, w) })
+			return writeNewOr(cmd.OutOrStdout(), output, func(w io.Writer) error { return exportPackage(ctx, c, args[0], l, offline, w) })
 		},
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&config, "config", "c", "tram.yaml", "the node's configuration")
 	fs.StringVar(&level, "level", string(xades.LevelB), "B-B (as stored), B-T, B-LT or B-LTA")
-	fs.StringVarP(&output, "output", "o", "", "file to write (required)")
+	fs.StringVarP(&output, "output", "o", "", "file to write; - is standard output (required)")
 	fs.BoolVar(&offline, "offline", false, "ask no CRL or OCSP server: take what the node has kept and the lists in its folder")
 	_ = cmd.MarkFlagRequired("output")
 	return cmd
