@@ -95,6 +95,7 @@ type Scanner struct {
 
 	tok   Token
 	attrs []Attr
+	order []int // for distinct
 	decls []Attr
 	stack []element
 	names []byte // names of the open elements, one after the other

@@ -59,6 +59,27 @@ func dump(s *Scanner) (string, error) {
 	}
 }
 
+// TestManyAttributes: one that stands twice among many is found, and those that only look alike are none.
+func TestManyAttributes(t *testing.T) {
+	var many strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&many, " a%d='' p:a%d=''", (i*7)%300, i)
+	}
+	for _, c := range []struct{ more, twice string }{{"", ""}, {" a301=''", ""}, {" q:b='' p:b='' b=''", ""}, {" a7=''", "attribute a7 "}, {" p:a250=''", "attribute p:a250 "},
+		{" r:a0='' p:a9=''", "attribute r:a0 "}, {" q:a1='' q:a1=''", "attribute q:a1 "}} {
+		doc := "<e xmlns:p='u' xmlns:q='v' xmlns:r='u'" + many.String() + c.more + "/>"
+		s := NewBytes([]byte(doc), Limits{MaxAttrs: 1000})
+		tok, err := s.Next()
+		var syntax *SyntaxError
+		switch {
+		case c.twice == "" && (err != nil || len(tok.Attrs) < 600 || string(tok.Attrs[1].Name) != "p:a0"):
+			t.Errorf("with%s: %v", c.more, err)
+		case c.twice != "" && (!errors.As(err, &syntax) || syntax.Kind != DuplicateAttribute || !strings.HasPrefix(syntax.Msg, c.twice) || syntax.Offset < int64(len(doc)-len(c.more)-2)):
+			t.Errorf("with%s: %v", c.more, err)
+		}
+	}
+}
+
 func TestTokens(t *testing.T) {
 	for _, c := range []struct{ name, doc, want string }{
 		{"plain", "<a>x</a>", "start 1 {}a\ntext \"x\"\nend 1 {}a\n"},

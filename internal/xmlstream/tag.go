@@ -1,6 +1,10 @@
 package xmlstream
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // view returns what one tag, comment or processing instruction may use of the window.
 func (s *Scanner) view() []byte {
@@ -410,6 +414,7 @@ func (s *Scanner) declare() status {
 
 // resolveAttrs finds the namespaces of the attributes and refuses duplicates.
 func (s *Scanner) resolveAttrs() status {
+	few := len(s.attrs) <= fewAttrs
 	for i := range s.attrs {
 		a := &s.attrs[i]
 		if len(a.Prefix) > 0 {
@@ -418,13 +423,52 @@ func (s *Scanner) resolveAttrs() status {
 			}
 			a.URI = s.binds[a.Binding].URI
 		}
+		if !few {
+			continue
+		}
 		for j := range s.attrs[:i] {
 			b := &s.attrs[j]
 			if len(a.Local) != len(b.Local) || a.URI != b.URI || !bytes.Equal(a.Local, b.Local) {
 				continue
 			}
-			return s.bad(DuplicateAttribute, int(a.Offset-s.base), "attribute %s stands twice on one element", a.Name)
+			return s.duplicate(a)
 		}
+	}
+	if few {
+		return done
+	}
+	return s.distinct()
+}
+
+// fewAttrs is how many attributes are compared each with each.
+const fewAttrs = 24
+
+func (s *Scanner) duplicate(a *Attr) status {
+	return s.bad(DuplicateAttribute, int(a.Offset-s.base), "attribute %s stands twice on one element", a.Name)
+}
+
+// distinct looks for an attribute that stands twice among many, by sorting.
+func (s *Scanner) distinct() status {
+	s.order = s.order[:0]
+	for i := range s.attrs {
+		s.order = append(s.order, i)
+	}
+	compare := func(i, j int) int {
+		a, b := &s.attrs[i], &s.attrs[j]
+		if c := bytes.Compare(a.Local, b.Local); c != 0 {
+			return c
+		}
+		return strings.Compare(a.URI, b.URI)
+	}
+	slices.SortFunc(s.order, compare)
+	second := -1
+	for k := 1; k < len(s.order); k++ {
+		if i, j := s.order[k-1], s.order[k]; compare(i, j) == 0 && (second < 0 || max(i, j) < second) {
+			second = max(i, j)
+		}
+	}
+	if second >= 0 {
+		return s.duplicate(&s.attrs[second])
 	}
 	return done
 }

@@ -36,7 +36,7 @@ type Options struct {
 }
 
 // anyDocument bounds documents of any kind: wider than what a package may have, and still linear in time and constant in memory.
-var anyDocument = xmlstream.Limits{MaxDepth: 512, MaxAttrs: 512, MaxBinds: 1024, MaxToken: 1 << 20, MaxTokens: 200_000_000}
+var anyDocument = xmlstream.Limits{MaxDepth: 512, MaxAttrs: 512, MaxToken: 1 << 20, MaxTokens: 200_000_000}
 
 // Proof says that something existed at a time, because somebody who is believed recorded it: the sealed time of receipt,
 // a time-stamp over the log.
