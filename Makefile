@@ -3,7 +3,7 @@ GO ?= go
 NPM ?= npm
 PORTAL := adapters/portal/assets
 
-.PHONY: all build assets demo test lint vuln bench soak test-peers fuzz clean
+.PHONY: all build assets demo test lint vuln bench soak profile test-peers fuzz clean
 
 all: build
 
@@ -55,6 +55,13 @@ bench: build
 
 soak: build
 	./bin/tram bench --soak 10m
+
+# The profile that the compiler reads when it builds the program (cmd/tram/default.pgo, found by name): what is hot when documents are verified.
+# Make it anew when the scanner or the canonicaliser have changed much. Paths of this machine are left out.
+profile:
+	@set -e; d=$$(mktemp -d); trap 'rm -rf "$$d"' EXIT; \
+	$(GO) test -trimpath -run '^$$' -bench 'BenchmarkVerify$$/230KB' -benchtime 4000x -cpuprofile $$d/cpu -o $$d/test ./signing; \
+	$(GO) tool pprof -proto $$d/cpu > cmd/tram/default.pgo
 
 # A short run of every fuzzer, by count: by time, the go command fails a run whose last input is cut off ("context deadline exceeded").
 FUZZTIME ?= 2000x

@@ -23,11 +23,16 @@ import (
 )
 
 // portalNode answers what the portal asks of the node. It judges no rights: the portal has asked the views first.
-type portalNode struct{ a *app }
+type portalNode struct {
+	a     *app
+	looks chan struct{} // turns to look into an attached file
+}
 
 var _ portal.Node = (*portalNode)(nil)
 
-func newPortalNode(a *app) *portalNode { return &portalNode{a: a} }
+func newPortalNode(a *app) *portalNode {
+	return &portalNode{a: a, looks: make(chan struct{}, looksAtOnce)}
+}
 
 func (n *portalNode) Now() time.Time { return n.a.node.Now() }
 

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/revocation"
@@ -214,6 +216,12 @@ func (n *portalNode) FileSignatures(ctx context.Context, sha256 string, index in
 	if att.Size >= maxShownFile {
 		return portal.FileSignatures{Problem: portal.ProblemTooLarge}, nil
 	}
+	select {
+	case n.looks <- struct{}{}:
+		defer func() { <-n.looks }()
+	case <-ctx.Done():
+		return portal.FileSignatures{}, ctx.Err()
+	}
 	asking, cancel := context.WithTimeout(ctx, n.a.c.Revocation.Wait)
 	defer cancel()
 	o := verdict.Options{Trust: n.a.node.Snapshot().Trust, At: n.Now(), Revocation: revocation.Within(asking, n.a.revocation)}
@@ -227,13 +235,15 @@ func (n *portalNode) FileSignatures(ctx context.Context, sha256 string, index in
 	case v == nil:
 		return portal.FileSignatures{Problem: portal.ProblemNotPDF}, nil
 	}
-	return describePDF(v), nil
+	return describePDF(v, n.a.node.Snapshot().Directory), nil
 }
 
-// maxShownFile is the largest file that a page looks into, in bytes.
-const maxShownFile = 100 << 20
+const (
+	maxShownFile = 100 << 20 // the largest file that a page looks into, in bytes
+	looksAtOnce  = 2         // files looked into at the same time, each from a copy of that size
+)
 
-func describePDF(v *verdict.Verdict) portal.FileSignatures {
+func describePDF(v *verdict.Verdict, dir directory.State) portal.FileSignatures {
 	out := portal.FileSignatures{Readable: true}
 	for _, c := range v.Checks {
 		if c.ID == verdict.CheckPDF && c.Result == verdict.Failed && len(v.Signatures) == 0 {
@@ -246,6 +256,7 @@ func describePDF(v *verdict.Verdict) portal.FileSignatures {
 	for i := range v.Signatures {
 		s := &v.Signatures[i]
 		f := portal.FileSignature{Signature: describeVerdict(s), Field: s.ID}
+		f.Kind = "" // a certificate that the directory does not know may be anybody's
 		switch s.SubIndication {
 		case verdict.HashFailure, verdict.SigCryptoFailure, verdict.FormatFailure: // what it covers is not even as it was
 		default:
@@ -255,6 +266,7 @@ func describePDF(v *verdict.Verdict) portal.FileSignatures {
 		if len(s.Chain) > 0 {
 			c := s.Chain[0]
 			f.Issuer, f.Serial, f.NotBefore, f.NotAfter = c.Issuer, c.Serial, c.NotBefore, c.NotAfter
+			f.Kind, f.Organisation = signsFor(dir, c.Fingerprint)
 		}
 		f.Algorithm = cmsAlgorithmName(s.Algorithm)
 		if s.BestTimeBy == "time-stamp" { // else the time of judgement, which proves nothing
@@ -264,6 +276,26 @@ func describePDF(v *verdict.Verdict) portal.FileSignatures {
 		out.Signatures = append(out.Signatures, f)
 	}
 	return out
+}
+
+// signsFor says on whose behalf a certificate signs, if the directory knows it.
+func signsFor(dir directory.State, fingerprint string) (kind, organisation string) {
+	d, err := parseDigest(fingerprint)
+	if err != nil {
+		return "", ""
+	}
+	enrolled, ok := dir.Certificate(d)
+	if !ok {
+		return "", ""
+	}
+	kind = portal.KindOrganisation
+	if slices.Contains(enrolled.Purposes, directory.PurposePerson) {
+		kind = portal.KindPerson
+	}
+	if org, ok := dir.Organisation(enrolled.Holder.ID); ok {
+		organisation = org.Name
+	}
+	return kind, organisation
 }
 
 // cmsAlgorithmName is the name of a signature algorithm of a PDF, which is an object identifier there; of one without a name, that.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/adapters/portal"
+	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/signing/verdict"
 )
 
@@ -12,7 +13,7 @@ import (
 func TestDescribePDF(t *testing.T) {
 	now := time.Date(2026, 11, 22, 1, 0, 0, 0, time.UTC)
 	of := func(sub verdict.SubIndication, whole bool, by string) portal.FileSignature {
-		return describePDF(&verdict.Verdict{Signatures: []verdict.SignatureVerdict{{Conclusion: verdict.Conclusion{SubIndication: sub}, Whole: whole, BestTime: now, BestTimeBy: by}}}).Signatures[0]
+		return describePDF(&verdict.Verdict{Signatures: []verdict.SignatureVerdict{{Conclusion: verdict.Conclusion{SubIndication: sub}, Whole: whole, BestTime: now, BestTimeBy: by}}}, directory.State{}).Signatures[0]
 	}
 	if s := of("", true, "time-stamp"); s.Changed || !s.Proved.Equal(now) {
 		t.Errorf("good: %+v", s)
