@@ -176,14 +176,9 @@ func (n *Node) TrustList(at time.Time) (TrustList, error) {
 		return out, nil
 	}
 	for _, a := range s.Directory.AllAuthorities() {
-		c, err := x509.ParseCertificate(a.Certificate)
+		entry, err := recordedAuthority(a)
 		if err != nil {
-			return out, fmt.Errorf("couldn't parse authority %s: %w", a.Authority, err)
-		}
-		from, until := a.Period()
-		entry := signing.Authority{Certificate: c, Kind: signing.AuthorityKind(a.Kind), From: from, Until: until}
-		for _, p := range a.Purposes {
-			entry.Purposes = append(entry.Purposes, signing.Purpose(p))
+			return out, fmt.Errorf("couldn't list authority %s: %w", a.Authority, err)
 		}
 		out.Authorities = append(out.Authorities, listAuthority(entry, a.Name, a.Distrusted, at))
 	}

@@ -52,22 +52,31 @@ func TrustOf(d directory.State, before *signing.Trust, trial bool, leftOut func(
 
 // authorityOf is an entry as the verifier wants it; nil for one that was never believed.
 func authorityOf(a *directory.TrustedAuthority, trial bool) (*signing.Authority, error) {
-	from, until := a.Period()
-	if !until.IsZero() && !from.Before(until) {
+	if from, until := a.Period(); !until.IsZero() && !from.Before(until) {
 		return nil, nil
 	}
-	c, err := x509.ParseCertificate(a.Certificate)
+	entry, err := recordedAuthority(a)
 	if err != nil {
-		return nil, fmt.Errorf("couldn't parse certificate: %w", err)
-	}
-	entry := signing.Authority{Certificate: c, Kind: signing.AuthorityKind(a.Kind), From: from, Until: until}
-	for _, p := range a.Purposes {
-		entry.Purposes = append(entry.Purposes, signing.Purpose(p))
+		return nil, err
 	}
 	if _, err := signing.NewTrustList([]signing.Authority{entry}, trial); err != nil {
 		return nil, err
 	}
 	return &entry, nil
+}
+
+// recordedAuthority is an entry in the verifier's words, believed or not.
+func recordedAuthority(a *directory.TrustedAuthority) (signing.Authority, error) {
+	c, err := x509.ParseCertificate(a.Certificate)
+	if err != nil {
+		return signing.Authority{}, fmt.Errorf("couldn't parse certificate: %w", err)
+	}
+	from, until := a.Period()
+	entry := signing.Authority{Certificate: c, Kind: signing.AuthorityKind(a.Kind), From: from, Until: until}
+	for _, p := range a.Purposes {
+		entry.Purposes = append(entry.Purposes, signing.Purpose(p))
+	}
+	return entry, nil
 }
 
 // authoritiesFor says which authorities are believed for what a holder's certificate does: any one of these purposes will do.
