@@ -17,7 +17,7 @@ const maxPEM = 4 << 20
 // LoadKey reads a private key (RSA, ECDSA or Ed25519) from a PEM file: PKCS#8, or the older forms
 // "RSA PRIVATE KEY" and "EC PRIVATE KEY". The key is the first such block; blocks of other types are skipped.
 func LoadKey(path string) (crypto.Signer, error) {
-	b, err := readBounded(path)
+	b, err := readBounded(path, maxPEM)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read key: %w", err)
 	}
@@ -84,7 +84,7 @@ func SaveKey(path string, key crypto.Signer) error {
 
 // LoadCertificates reads every certificate of a PEM file, or the one of a DER file.
 func LoadCertificates(path string) ([]*x509.Certificate, error) {
-	b, err := readBounded(path)
+	b, err := readBounded(path, maxPEM)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read certificates: %w", err)
 	}
@@ -145,13 +145,14 @@ func KeyFits(key crypto.Signer, c *x509.Certificate) bool {
 	return ok && pub.Equal(c.PublicKey)
 }
 
-func readBounded(path string) ([]byte, error) {
+// readBounded is os.ReadFile for files of at most limit bytes; larger ones are an error that names both numbers.
+func readBounded(path string, limit int64) ([]byte, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if st.Size() > maxPEM {
-		return nil, fmt.Errorf("%s has %d bytes, limit is %d", path, st.Size(), maxPEM)
+	if st.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, limit is %d", path, st.Size(), limit)
 	}
 	return os.ReadFile(path)
 }

@@ -48,7 +48,7 @@ func LoadTrust(dir string, trial bool) (*Trust, error) {
 			files = append(files, e.Name())
 		}
 	}
-	b, err := readUpTo(filepath.Join(dir, TrustFile), maxTrustFile)
+	b, err := readBounded(filepath.Join(dir, TrustFile), maxTrustFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return loadAll(dir, files, trial)
 	}
@@ -93,7 +93,7 @@ func loadAll(dir string, files []string, trial bool) (*Trust, error) {
 func loadAuthorities(path string) ([]Authority, error) {
 	certs, err := LoadCertificates(path)
 	if err != nil {
-		if b, rerr := readBounded(path); rerr == nil && bytes.Contains(b, []byte("-----BEGIN X509 CRL-----")) && !bytes.Contains(b, []byte("-----BEGIN CERTIFICATE-----")) {
+		if b, rerr := readBounded(path, maxPEM); rerr == nil && bytes.Contains(b, []byte("-----BEGIN X509 CRL-----")) && !bytes.Contains(b, []byte("-----BEGIN CERTIFICATE-----")) {
 			return nil, nil
 		}
 		return nil, err
@@ -265,15 +265,4 @@ func trustError(path string, err error) error {
 		return fmt.Errorf("couldn't read trust list %s: line %d: %s", path, theirs.GetToken().Position.Line, theirs.GetMessage())
 	}
 	return fmt.Errorf("couldn't read trust list %s: %w", path, err)
-}
-
-func readUpTo(path string, limit int64) ([]byte, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if st.Size() > limit {
-		return nil, fmt.Errorf("%s has %d bytes, limit is %d", path, st.Size(), limit)
-	}
-	return os.ReadFile(path)
 }
