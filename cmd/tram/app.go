@@ -23,7 +23,6 @@ import (
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/policy"
-	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/evidence"
 	"github.com/tram-exchange/tram/gateway/httpapi"
@@ -44,7 +43,7 @@ type app struct {
 	log  *slog.Logger
 
 	metrics  *prometheus.Registry
-	store    *sqlitestore.Store
+	store    nodeStore
 	views    *projections.Views
 	node     *gateway.Node
 	peers    *peer.Client
@@ -78,11 +77,11 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 	a.closers = append(a.closers, a.keys.close)
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	data := c.path(c.Data)
-	if a.store, err = sqlitestore.Open(ctx, data, sqlitestore.Options{
-		Origin: c.Origin, LogKey: a.keys.log, NodeKey: a.keys.node, NodeChain: a.keys.chain, MinFree: c.MinFreeMiB << 20,
-	}); err != nil {
+	store, err := openStore(ctx, c, a.keys)
+	if err != nil {
 		return nil, err
 	}
+	a.store = store
 	a.closers = append(a.closers, a.store.Close)
 	if a.views, err = projections.Open(ctx, filepath.Join(data, viewsFile), a.store, projections.Options{Logger: log}); err != nil {
 		return nil, err
