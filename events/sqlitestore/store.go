@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -33,6 +34,12 @@ type Options struct {
 	MinFree     int64 // bytes that must stay free on the disk; 0: 256 MiB, negative: no check
 	SegmentSize int64 // bytes after which a new package segment is begun; 0: 1 GiB
 	Readers     int   // read connections; 0: 8
+
+	// BeforeSign, if set, is called once by Open, when the durable state has been checked and nothing has been signed
+	// yet: stored is the last stored signed checkpoint (nil if there is none), durable the head that is about to be
+	// signed. An error refuses to open: nothing is signed, nothing is written, the folder is free again. It is where a
+	// node asks whether others have seen more of its log than it has itself (a restored backup).
+	BeforeSign func(ctx context.Context, stored []byte, durable ledger.Head) error
 
 	files     fileSystem // nil: the operating system's
 	vfs       string     // SQLite's, for tests
@@ -354,6 +361,12 @@ func (s *Store) load(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if s.opts.BeforeSign != nil {
+		durable := ledger.Head{Origin: row.origin, Size: row.size, Root: row.root}
+		if err := s.opts.BeforeSign(ctx, bytes.Clone(row.checkpoint), durable); err != nil {
+			return fmt.Errorf("couldn't sign the head of size %d: %w", row.size, err)
+		}
 	}
 	checkpoint, err := s.signer.Sign(row.size, row.root)
 	if err != nil {
