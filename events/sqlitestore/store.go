@@ -153,8 +153,7 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := s.openFormat(); err != nil {
 		return nil, err
 	}
-	if s.db, err = openConn(s.dbPath(), "rwc", opts.vfs, "journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)",
-		"cache_size(-65536)", "wal_autocheckpoint(0)", "journal_size_limit(67108864)", "secure_delete(on)", "trusted_schema(off)"); err != nil {
+	if err := s.openDatabase(); err != nil {
 		return nil, err
 	}
 	if err := s.create(); err != nil {
@@ -198,6 +197,13 @@ func (o *Options) fill() {
 	if o.files == nil {
 		o.files = osFiles{}
 	}
+}
+
+// openDatabase opens the writer's connection.
+func (s *Store) openDatabase() (err error) {
+	s.db, err = openConn(s.dbPath(), "rwc", s.opts.vfs, "journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)",
+		"cache_size(-65536)", "wal_autocheckpoint(0)", "journal_size_limit(67108864)", "secure_delete(on)", "trusted_schema(off)")
+	return err
 }
 
 func (s *Store) dbPath() string { return filepath.Join(s.dir, dbName) }
@@ -348,18 +354,7 @@ func (s *Store) load(ctx context.Context) error {
 		return err
 	}
 	s.tail.from = row.size
-	s.recent = newRecent(row.indexed, s.opts.runLength)
-	end := row.end
-	err = readEvents(ctx, s.db, row.origin, row.indexed, row.size, func(e *events.Event, at *place) error {
-		s.recent.add(e)
-		if e.Statement.Package != nil && at != nil {
-			if at.segment > end.segment || at.segment == end.segment && at.offset+recordSize(e.Statement.Package.Length) > end.offset {
-				return fmt.Errorf("package of event %d ends behind the recorded end of the segments", e.Position)
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := s.loadRecent(ctx, row); err != nil {
 		return err
 	}
 	if s.opts.BeforeSign != nil {
@@ -382,6 +377,21 @@ func (s *Store) load(ctx context.Context) error {
 		return err
 	}
 	return s.opts.files.SyncDir(filepath.Join(s.dir, segmentDir))
+}
+
+// loadRecent brings back the index entries that the B-trees do not have yet.
+func (s *Store) loadRecent(ctx context.Context, row logRow) error {
+	s.recent = newRecent(row.indexed, s.opts.runLength)
+	end := row.end
+	return readEvents(ctx, s.db, row.origin, row.indexed, row.size, func(e *events.Event, at *place) error {
+		s.recent.add(e)
+		if e.Statement.Package != nil && at != nil {
+			if at.segment > end.segment || at.segment == end.segment && at.offset+recordSize(e.Statement.Package.Length) > end.offset {
+				return fmt.Errorf("package of event %d ends behind the recorded end of the segments", e.Position)
+			}
+		}
+		return nil
+	})
 }
 
 // loadTree restores the tree from the last statements and the full tiles; its root must be the stored one.
