@@ -22,9 +22,20 @@ type FollowOptions struct {
 	Interval time.Duration
 	// After is time.After; tests put their own.
 	After func(time.Duration) <-chan time.Time
-	// Report is told the outcome of each publication, from the goroutine that follows; nil: nobody.
+	// Cosign asks the witnesses of the log about each published head; nil: there are none. It is called again for the same
+	// head while it fails.
+	Cosign Cosigner
+	// Binding keeps back a checkpoint until Cosign has succeeded for it. Else it is published at once, and replaced by the
+	// cosigned one of the same size when that comes.
+	Binding bool
+	// Report is told the outcome of each publication, from the goroutine that follows; nil: nobody. Where cosignatures are not
+	// binding, their failing is a *CosignError beside a head that is published.
 	Report func(head events.Head, err error)
 }
+
+// maxPatience bounds how much longer than Interval is waited while a binding Cosign fails: each try for a log that grows
+// costs files that stay.
+const maxPatience = 64
 
 // Follow publishes head after head until ctx ends or the log is closed, which is no error. What fails is tried again,
 // but for a *Fault, with which it ends: then nothing may be published until somebody has looked.
@@ -36,6 +47,7 @@ func Follow(ctx context.Context, log Log, w *Writer, o FollowOptions) error {
 		o.After = time.After
 	}
 	var done int64 = -1 // size of the published head
+	patience := time.Duration(1)
 	for {
 		head := log.Head()
 		if int64(head.Size) <= done || len(head.Checkpoint) == 0 {
@@ -47,7 +59,7 @@ func Follow(ctx context.Context, log Log, w *Writer, o FollowOptions) error {
 				return err
 			}
 		}
-		err := w.Publish(ctx, head)
+		err := o.publish(ctx, w, head)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -57,13 +69,38 @@ func Follow(ctx context.Context, log Log, w *Writer, o FollowOptions) error {
 		if fault := new(Fault); errors.As(err, &fault) {
 			return err
 		}
+		wait := o.Interval
 		if err == nil {
-			done = int64(head.Size)
+			done, patience = int64(head.Size), 1
+		} else if failed := new(CosignError); o.Binding && errors.As(err, &failed) {
+			wait, patience = wait*patience, min(2*patience, maxPatience)
 		}
 		select {
-		case <-o.After(o.Interval):
+		case <-o.After(wait):
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// publish brings one head out, with its cosignatures before or after. A head that an earlier run published without them
+// gets them now.
+func (o *FollowOptions) publish(ctx context.Context, w *Writer, head events.Head) error {
+	if o.Cosign == nil {
+		return w.Publish(ctx, head)
+	}
+	if !o.Binding {
+		if err := w.Publish(ctx, head); err != nil {
+			return err
+		}
+		return w.Cosign(ctx, o.Cosign)
+	}
+	asked := false
+	if err := w.PublishCosigned(ctx, head, func(ctx context.Context, b []byte) ([]byte, error) {
+		asked = true
+		return o.Cosign(ctx, b)
+	}); err != nil || asked {
+		return err
+	}
+	return w.Cosign(ctx, o.Cosign)
 }

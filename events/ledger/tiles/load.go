@@ -16,7 +16,7 @@ import (
 // files give. If they give another one, every file is compared with the record: that names the wrong one, and writes those
 // that are missing.
 func (w *Writer) load(ctx context.Context, now events.Head) error {
-	w.tree, w.tail, w.head, w.dirty, w.made = nil, nil, nil, map[string]bool{}, map[string]bool{}
+	w.tree, w.tail, w.head, w.note, w.dirty, w.made = nil, nil, nil, nil, map[string]bool{}, map[string]bool{}
 	if err := w.files.RemoveAll(scratch); err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (w *Writer) load(ctx context.Context, now events.Head) error {
 			return err
 		}
 	}
-	w.head = &h
+	w.head, w.note = &h, b
 	return nil
 }
 

@@ -58,6 +58,7 @@ type Writer struct {
 	o      Options
 
 	head  *ledger.Head // the published one; nil before the first
+	note  []byte       // its checkpoint as it is published
 	tree  *ledger.Tree // of the published head; nil: to be loaded from the files
 	tail  []events.Digest
 	dirty map[string]bool // folders in which names are not durable yet
@@ -74,10 +75,19 @@ func NewWriter(record Record, files Files, o Options) *Writer {
 
 // Publish brings the files up to a signed head and then replaces the checkpoint by it. A head that is not newer than the
 // published one changes nothing. After an error, a *Fault excepted, it may be tried again, also by another writer.
-func (w *Writer) Publish(ctx context.Context, head events.Head) (err error) {
+func (w *Writer) Publish(ctx context.Context, head events.Head) error {
+	return w.PublishCosigned(ctx, head, nil)
+}
+
+// PublishCosigned is Publish with a step between the files and the checkpoint: cosign is given the checkpoint when all
+// that it speaks of is on stable storage, and gives it with further signature lines. If it fails, the files of the head
+// are there, the checkpoint is not, and the error is a *CosignError.
+func (w *Writer) PublishCosigned(ctx context.Context, head events.Head, cosign Cosigner) (err error) {
 	defer func() {
 		if err != nil {
-			w.tree = nil // what is in memory may be ahead of the files
+			if failed := new(CosignError); !errors.As(err, &failed) {
+				w.tree = nil // what is in memory may be ahead of the files
+			}
 			err = fmt.Errorf("couldn't publish log up to %d: %w", head.Size, err)
 		}
 	}()
@@ -95,11 +105,61 @@ func (w *Writer) Publish(ctx context.Context, head events.Head) (err error) {
 	if err := w.grow(ctx, head); err != nil {
 		return err
 	}
-	if err := w.replaceCheckpoint(head.Checkpoint); err != nil {
+	checkpoint := head.Checkpoint
+	if cosign != nil {
+		if checkpoint, err = cosigned(ctx, checkpoint, cosign); err != nil {
+			return err
+		}
+	}
+	if err := w.replaceCheckpoint(checkpoint); err != nil {
 		return err
 	}
-	w.head = &ledger.Head{Origin: head.Origin, Size: head.Size, Root: head.Root}
+	w.head, w.note = &ledger.Head{Origin: head.Origin, Size: head.Size, Root: head.Root}, checkpoint
 	return nil
+}
+
+// Cosign has the published checkpoint cosigned and replaces it by what comes back, if that has other lines. What cosign
+// gives beside an error is published, too: some cosignatures are better than none. The error is a *CosignError then.
+func (w *Writer) Cosign(ctx context.Context, cosign Cosigner) error {
+	if w.head == nil {
+		return errors.New("couldn't have checkpoint cosigned: none is published")
+	}
+	next, err := cosigned(ctx, w.note, cosign)
+	if next == nil || bytes.Equal(next, w.note) {
+		return err
+	}
+	if bad := w.replaceCheckpoint(next); bad != nil {
+		w.tree = nil
+		return errors.Join(err, fmt.Errorf("couldn't publish cosignatures of %d: %w", w.head.Size, bad))
+	}
+	w.note = next
+	return err
+}
+
+// Cosigner gives a checkpoint with further signature lines; package witness has one. Beside an error it may give those
+// that it got all the same.
+type Cosigner func(ctx context.Context, checkpoint []byte) ([]byte, error)
+
+// CosignError says that a head was not cosigned as it should be. Ask again later.
+type CosignError struct{ Err error }
+
+func (e *CosignError) Error() string { return "couldn't get checkpoint cosigned: " + e.Err.Error() }
+func (e *CosignError) Unwrap() error { return e.Err }
+
+// cosigned asks, and refuses what is over another text.
+func cosigned(ctx context.Context, checkpoint []byte, cosign Cosigner) ([]byte, error) {
+	next, err := cosign(ctx, checkpoint)
+	if err != nil {
+		err = &CosignError{err}
+	}
+	if next == nil && err == nil {
+		return nil, &CosignError{errors.New("nothing came back")}
+	}
+	text, _, _ := bytes.Cut(checkpoint, []byte("\n\n"))
+	if next != nil && !bytes.HasPrefix(next, append(bytes.Clone(text), "\n\n"...)) {
+		return nil, &CosignError{errors.Join(err, errors.New("a checkpoint with another text came back"))}
+	}
+	return next, err
 }
 
 // Published is the head that the files stand at, as far as this writer knows; nil before its first Publish.
