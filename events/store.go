@@ -58,11 +58,21 @@ func (e *ConflictError) Error() string {
 var (
 	// ErrNotFound: no such package, event or evidence (or it was destroyed: see Event.Destroyed).
 	ErrNotFound = errors.New("not found in the record")
+	// ErrDestroyed: it was lawfully destroyed. It is also an ErrNotFound; bytes that were destroyed are not taken in again.
+	ErrDestroyed = fmt.Errorf("lawfully destroyed: %w", ErrNotFound)
 	// ErrFull: the disk is nearly full; nothing was written. Retry later.
 	ErrFull = errors.New("couldn't accept: disk nearly full")
 	// ErrClosed: the store is draining or closed.
 	ErrClosed = errors.New("couldn't append: store closed")
 )
+
+// Removal is what a recorded decision takes out of a store: never a statement, only what lies beside one. A store that can
+// do it has a method Destroy(ctx, Removal) error: when it returns nil, none of it is left anywhere in the store, and done
+// again it does nothing. That a decision covers all of it is the caller's word.
+type Removal struct {
+	Packages []Digest // whose bytes go
+	Facts    []uint64 // positions of events whose facts go, with their salt
+}
 
 // Store is the record of one log. All methods may be called concurrently.
 type Store interface {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/policy"
@@ -71,7 +72,7 @@ func decode(e events.Event) (decoded, error) {
 		d.data = new(delivery.Failed)
 	case refusal.NameRecorded:
 		d.data = new(refusal.Recorded)
-	case policy.NameSet, submission.NameIDBound, timestamp.NameStamped, validation.NameKept:
+	case policy.NameSet, submission.NameIDBound, timestamp.NameStamped, validation.NameKept, destruction.NameDecided, destruction.NameExecuted:
 		return d, nil // counted, no more
 	default:
 		if kind == directory.Stream {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/policy"
@@ -55,6 +56,8 @@ var kinds = map[string][2]any{
 	refusal.NameRecorded:              {refusal.Recorded{}, nil},
 	validation.NameKept:               {validation.Kept{}, nil},
 	timestamp.NameStamped:             {timestamp.Stamped{}, nil},
+	destruction.NameDecided:           {destruction.Decided{}, destruction.Facts{}},
+	destruction.NameExecuted:          {destruction.Executed{}, nil},
 }
 
 // docs/events.md has a section for each event, with exactly the fields of its data, in their order, and opt. where they may
