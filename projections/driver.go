@@ -26,6 +26,16 @@ func (c *change) prepare(ctx context.Context, conn driver.ConnPrepareContext, te
 	return nil
 }
 
+// close releases it: a connection with a statement left open stays open itself, and its files with it.
+func (c *change) close() error {
+	s, ok := c.stmt.(driver.Stmt)
+	if !ok {
+		return nil
+	}
+	c.stmt = nil
+	return s.Close()
+}
+
 // exec runs it. Values must be driver values: int64, string, []byte, bool, nil.
 func (c *change) exec(ctx context.Context, values ...driver.Value) error {
 	c.args = c.args[:0]

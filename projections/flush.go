@@ -101,6 +101,35 @@ func (c *changes) prepare(ctx context.Context, conn *sql.Conn) error {
 	})
 }
 
+// close releases the statements.
+func (c *changes) close(conn *sql.Conn) error {
+	return conn.Raw(func(any) error {
+		var errs []error
+		for _, one := range []*change{&c.begin, &c.commit, &c.rollback, &c.meta, &c.counter, &c.updateDoc, &c.updateDelivery, &c.words} {
+			errs = append(errs, one.close())
+		}
+		for _, in := range []*insert{&c.dict, &c.directory, &c.doc, &c.paper, &c.delivery, &c.history, &c.status, &c.pkg, &c.late} {
+			errs = append(errs, in.one.close(), in.many.close())
+		}
+		return errors.Join(errs...)
+	})
+}
+
+func (l *lookups) close() error {
+	var errs []error
+	for _, s := range []*sql.Stmt{l.docByKey, l.docByID, l.deliveryByKey, l.paper} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// close ends writing.
+func (w *writer) close() error {
+	return errors.Join(w.find.close(), w.put.close(w.conn), w.conn.Close())
+}
+
 func (w *writer) newBatch(position uint64) *batch {
 	return &batch{w: w, cache: w.cache, counts: make(map[string]int64), position: position}
 }

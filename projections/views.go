@@ -228,7 +228,7 @@ func (v *Views) Close() error {
 }
 
 func (v *Views) closeDatabase() error {
-	return errors.Join(v.w.conn.Close(), v.db.close())
+	return errors.Join(v.w.close(), v.db.close())
 }
 
 // rebuild throws views.db away; the next pass reads the log from its beginning. The caller holds writing.
