@@ -64,36 +64,60 @@ type PeerEvidence struct {
 // JudgeAgain judges the revocation of the chains as of a time by the answers that the evidence refers to, and by nothing else, and
 // says where that differs from what it says itself. read gives the answers by their digest.
 func (e *Evidence) JudgeAgain(ctx context.Context, at time.Time, read func(events.Digest) ([]byte, error)) error {
+	k, err := e.Known(read)
+	if err != nil {
+		return err
+	}
+	return k.JudgeAgain(ctx, at)
+}
+
+// Known is evidence with its chains and answers read, for judging many acceptances by it. It is safe for concurrent use.
+type Known struct {
+	e       *Evidence
+	chains  [][]*x509.Certificate
+	checker revocation.Checker
+}
+
+// Known reads the chains, and the answers that the evidence refers to. read gives them by their digest.
+func (e *Evidence) Known(read func(events.Digest) ([]byte, error)) (*Known, error) {
 	if len(e.Revocation) == 0 {
-		return nil
+		return &Known{e: e}, nil
 	}
 	if len(e.Revocation) != len(e.Chains) {
-		return fmt.Errorf("couldn't judge revocation again: evidence about %d chains, there are %d", len(e.Revocation), len(e.Chains))
+		return nil, fmt.Errorf("couldn't judge revocation again: evidence about %d chains, there are %d", len(e.Revocation), len(e.Chains))
 	}
 	var raws [][]byte
 	for _, d := range e.Answers() {
 		raw, err := read(d)
 		if err != nil {
-			return fmt.Errorf("couldn't read answer %s: %w", d, err)
+			return nil, fmt.Errorf("couldn't read answer %s: %w", d, err)
 		}
 		if got := events.Sum(raw); got != d {
-			return fmt.Errorf("couldn't read answer %s: its bytes hash to %s", d, got)
+			return nil, fmt.Errorf("couldn't read answer %s: its bytes hash to %s", d, got)
 		}
 		raws = append(raws, raw)
 	}
-	checker := revocation.Checker{Source: revocation.NewOffline(raws...)}
-	f := revocation.Freshness{MaxAge: time.Duration(e.MaxAge) * time.Second}
-	for i, ders := range e.Chains {
+	k := &Known{e: e, checker: revocation.Checker{Source: revocation.NewOffline(raws...)}}
+	for _, ders := range e.Chains {
 		chain, err := parseChain(ders)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		found := checker.Chain(ctx, chain, at, f)
-		if len(found.Certificates) != len(e.Revocation[i]) {
-			return fmt.Errorf("evidence about %d certificates of chain %d, there are %d", len(e.Revocation[i]), i+1, len(found.Certificates))
+		k.chains = append(k.chains, chain)
+	}
+	return k, nil
+}
+
+// JudgeAgain is Evidence.JudgeAgain.
+func (k *Known) JudgeAgain(ctx context.Context, at time.Time) error {
+	f := revocation.Freshness{MaxAge: time.Duration(k.e.MaxAge) * time.Second}
+	for i, chain := range k.chains {
+		found := k.checker.Chain(ctx, chain, at, f)
+		if len(found.Certificates) != len(k.e.Revocation[i]) {
+			return fmt.Errorf("evidence about %d certificates of chain %d, there are %d", len(k.e.Revocation[i]), i+1, len(found.Certificates))
 		}
 		for j, c := range found.Certificates {
-			if want := e.Revocation[i][j].Status; c.Status.String() != want {
+			if want := k.e.Revocation[i][j].Status; c.Status.String() != want {
 				return fmt.Errorf("certificate of %q is %s by the stored answers, the evidence says %s", c.Certificate.Subject, c.Status, want)
 			}
 		}

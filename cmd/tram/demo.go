@@ -331,7 +331,7 @@ func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
 	documents, statuses := map[string]bool{}, map[string]bool{}
 	for _, n := range []*demoNode{d.province, d.vpcp} {
 		offers := map[string]bool{} // delivery streams of documents, not of status messages
-		v, err := verifyDir(ctx, verifyOptions{dir: n.data(), keyFile: n.keyFile(), each: func(e events.Event) {
+		v, err := runVerification(ctx, verifyOptions{dir: n.data(), keyFile: n.keyFile(), each: func(e events.Event) {
 			switch s := &e.Statement; s.Name {
 			case document.NameReceived:
 				documents[s.Stream] = true
@@ -353,7 +353,7 @@ func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
 					answer.RevokedRefused++
 				}
 			}
-		}})
+		}}, nil)
 		if err != nil {
 			return nil, err
 		}

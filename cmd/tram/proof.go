@@ -33,16 +33,33 @@ func acceptanceOf(e events.Event, evidence func(events.Digest) ([]byte, error)) 
 	if err != nil {
 		return nil, err
 	}
-	a := &acceptance{at: e.Statement.Time, evidence: ev}
+	at, err := judgedAt(e)
+	if err != nil {
+		return nil, err
+	}
+	trust, err := trustOf(&ev)
+	if err != nil {
+		return nil, err
+	}
+	return &acceptance{at: at, evidence: ev, trust: trust}, nil
+}
+
+// judgedAt is the time as of which the package of an event was judged.
+func judgedAt(e events.Event) (time.Time, error) {
 	var data struct {
 		Judged time.Time `json:"judged"`
 	}
 	if err := json.Unmarshal(e.Statement.Data, &data); err != nil {
-		return nil, fmt.Errorf("couldn't read event: %w", err)
+		return time.Time{}, fmt.Errorf("couldn't read event: %w", err)
 	}
-	if !data.Judged.IsZero() {
-		a.at = data.Judged
+	if data.Judged.IsZero() {
+		return e.Statement.Time, nil
 	}
+	return data.Judged, nil
+}
+
+// trustOf believes the authorities in stored chains, and no others.
+func trustOf(ev *gateway.Evidence) (*signing.Trust, error) {
 	var authorities []*x509.Certificate
 	for _, chain := range ev.Chains {
 		for _, der := range chain[min(1, len(chain)):] {
@@ -53,10 +70,11 @@ func acceptanceOf(e events.Event, evidence func(events.Digest) ([]byte, error)) 
 			authorities = append(authorities, c)
 		}
 	}
-	if a.trust, err = signing.NewTrust(authorities, true); err != nil {
+	trust, err := signing.NewTrust(authorities, true)
+	if err != nil {
 		return nil, fmt.Errorf("couldn't use stored chains: %w", err)
 	}
-	return a, nil
+	return trust, nil
 }
 
 // verify judges the package again as of its acceptance.

@@ -25,12 +25,22 @@ type VerifyOptions struct {
 	Origin     string      // expected origin line; empty: what the store says
 	Key        *ledger.Key // whoever signs the heads: the log's verifier key or the node certificate; nil: not proved
 	Checkpoint []byte      // a checkpoint kept from earlier, which the record must contain; nil: not proved
-	Workers    int         // how many segments are read at a time; 0: GOMAXPROCS
+	Workers    int         // how many segments are read, and events judged, at a time; 0: GOMAXPROCS
 
-	// Event is called for each event in order of position, after everything else has been found good: the place to
-	// verify signatures as of acceptance. evidence and open give the stored validation evidence and the package of the event
-	// (ErrNotFound if it has none).
-	Event func(e events.Event, evidence func() ([]byte, error), open func() (events.PackageReader, error)) error
+	// Event is called for each event from From on, several at a time and in no order, after everything else has been found
+	// good: the place to verify signatures as of acceptance. What it gives, if not nil, is called in order of position, one at
+	// a time: the place for what depends on the events before.
+	Event func(e events.Event, stored Stored) (then func() error, err error)
+
+	// Judged is told after each few events how many of how many were taken in order, with the root over them.
+	Judged func(done, size uint64, root func() events.Digest)
+
+	// Earlier is a head that an earlier verification came to: the record must have had the same root at that size.
+	Earlier *ledger.Head
+
+	// Problems is how many bad things are looked for before it ends; 0: one. Beyond the first only those are named that
+	// do not follow from one before.
+	Problems int
 
 	// Destroyed says whether the facts or the package of an event were lawfully destroyed. nil: nothing was.
 	Destroyed func(e events.Event) bool
@@ -50,7 +60,8 @@ type VerifyReport struct {
 	SignedSize   uint64 // size of the stored signed head
 	Unreferenced []Stretch
 	Unproved     []string
-	Problem      *Problem // the first bad thing
+	Problem      *Problem   // the first bad thing
+	Problems     []*Problem // all that were looked for, the first too
 }
 
 // Stretch is bytes of a segment that are not zero and that no event refers to: left behind by appends that
@@ -63,7 +74,7 @@ type Stretch struct {
 
 // Problem is one bad thing and where it is.
 type Problem struct {
-	Kind     string         // format, database, log, event, position, version, index, facts, evidence, package, segment, tree, head, checkpoint, older checkpoint, signature
+	Kind     string         // format, database, log, event, position, version, index, facts, evidence, package, segment, tree, head, checkpoint, older checkpoint, earlier verification, signature
 	Position *uint64        // of the event, if it is about one
 	Package  *events.Digest // if it is about one
 	File     string         // relative to the folder
@@ -122,15 +133,36 @@ func Verify(ctx context.Context, dir string, opts VerifyOptions, progress func(d
 		err = v.run()
 	}
 	var p *Problem
+	if errors.As(err, &p) {
+		if !slices.Contains(v.report.Problems, p) {
+			v.report.Problems = append(v.report.Problems, p)
+		}
+		err = nil
+	}
+	if len(v.report.Problems) > 0 {
+		v.report.Problem = v.report.Problems[0]
+	}
 	switch {
-	case errors.As(err, &p):
-		v.report.Problem = p
 	case ctx.Err() != nil:
 		return v.report, ctx.Err()
 	case err != nil:
 		return v.report, fmt.Errorf("couldn't verify %s: %w", dir, err)
 	}
 	return v.report, nil
+}
+
+// found takes a bad thing that does not hinder what follows. It gives it back if no more are looked for.
+func (v *verifier) found(p *Problem) error {
+	v.report.Problems = append(v.report.Problems, p)
+	if len(v.report.Problems) < v.opts.Problems {
+		return nil
+	}
+	return p
+}
+
+// named says whether something bad was found at a position.
+func (v *verifier) named(position uint64) bool {
+	return slices.ContainsFunc(v.report.Problems, func(p *Problem) bool { return p.Position != nil && *p.Position == position })
 }
 
 // meter counts bytes done.
@@ -158,6 +190,7 @@ type verifier struct {
 	row      logRow
 	signed   ledger.Head              // the stored checkpoint, if any
 	older    ledger.Head              // the one given
+	earlier  ledger.Head              // what an earlier verification came to
 	evidence map[events.Digest]uint64 // the position of the first event that names it
 	records  []record
 	dbBytes  int64 // of the meter, spread over the events
@@ -327,7 +360,13 @@ func (v *verifier) logRow() error {
 // checkpoints reads the stored and the given checkpoint and checks who signed them. Their roots are compared when
 // the tree has grown to their sizes.
 func (v *verifier) checkpoints() error {
-	v.signed.Size, v.older.Size = math.MaxUint64, math.MaxUint64
+	v.signed.Size, v.older.Size, v.earlier.Size = math.MaxUint64, math.MaxUint64, math.MaxUint64
+	if v.opts.Earlier != nil {
+		v.earlier = *v.opts.Earlier
+		if v.earlier.Origin != v.row.origin || v.earlier.Size > v.row.size {
+			return problem("earlier verification", "it was of %q and size %d, the log is %q and has size %d", v.earlier.Origin, v.earlier.Size, v.row.origin, v.row.size)
+		}
+	}
 	if v.opts.Key == nil {
 		v.unproved("who signed the heads: no key was given")
 	}

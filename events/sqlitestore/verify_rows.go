@@ -81,7 +81,9 @@ func (w *eventWalk) row(c []driver.Value) error {
 	st := &e.Statement
 	salt, _ := c[5].([]byte)
 	if err := w.facts(e, salt); err != nil {
-		return problem("facts", "%w", err).at(position)
+		if err := w.found(problem("facts", "%w", err).at(position)); err != nil {
+			return err
+		}
 	}
 	if err := events.CheckEvent(w.verifier.row.origin, e); err != nil {
 		return problem("event", "%w", err).at(position)
@@ -103,7 +105,7 @@ func (w *eventWalk) row(c []driver.Value) error {
 	}
 	w.entries = append(w.entries, ledger.Entry(e.Bytes))
 	w.next++
-	if len(w.entries) == 256 || w.next == w.signed.Size || w.next == w.older.Size {
+	if len(w.entries) == 256 || w.next == w.signed.Size || w.next == w.older.Size || w.next == w.earlier.Size {
 		return w.grow()
 	}
 	return nil
@@ -207,6 +209,9 @@ func (w *eventWalk) heads() error {
 	}
 	if w.tree.Size() == w.older.Size && w.tree.Root() != w.older.Root {
 		return problem("older checkpoint", "root of size %d is %s, it was signed as %s: events before it were changed", w.older.Size, w.tree.Root(), w.older.Root)
+	}
+	if w.tree.Size() == w.earlier.Size && w.tree.Root() != w.earlier.Root {
+		return problem("earlier verification", "root of size %d is %s, it was verified as %s: events before it were changed since", w.earlier.Size, w.tree.Root(), w.earlier.Root)
 	}
 	return nil
 }

@@ -101,24 +101,30 @@ func TestVerifyAGoodStore(t *testing.T) {
 	old := s.Head().Checkpoint
 	var last, total int64
 	n := 0
-	o := VerifyOptions{Key: logKey(), Checkpoint: old, Event: func(e events.Event, _ func() ([]byte, error), open func() (events.PackageReader, error)) error {
-		n++
-		p, err := open()
+	o := VerifyOptions{Key: logKey(), Checkpoint: old, Event: func(e events.Event, stored Stored) (func() error, error) {
+		inOrder := func() error {
+			if int(e.Position) != n%700 {
+				t.Errorf("event %d came after %d others", e.Position, n)
+			}
+			n++
+			return nil
+		}
+		p, err := stored.OpenPackage()
 		if e.Statement.Package == nil {
 			if !errors.Is(err, events.ErrNotFound) {
 				t.Errorf("event %d: open gave %v", e.Position, err)
 			}
-			return nil
+			return inOrder, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer p.Close()
 		b, err := io.ReadAll(io.NewSectionReader(p, 0, p.Size()))
 		if err != nil || events.Sum(b) != e.Statement.Package.SHA256 {
 			t.Errorf("event %d: hook reads another package, %v", e.Position, err)
 		}
-		return nil
+		return inOrder, nil
 	}}
 	// While the node runs.
 	r, err := Verify(context.Background(), dir, o, func(done, all int64) {
