@@ -353,4 +353,10 @@ var catalogue = []Entry{
 	{CodeInternal, "internal", 500, again,
 		"Lỗi phía trạm; hãy gửi lại sau, nếu vẫn lỗi hãy báo người vận hành kèm mã yêu cầu.",
 		"A fault of the node; hand it in again later, and if it persists tell the operator the request id."},
+	{CodeLogBehind, "log-behind", 503, again,
+		"Sổ của trạm cũ hơn sổ mà bên chứng kiến đã thấy nên trạm tạm ngừng nhận; hãy gửi lại sau khi người vận hành khôi phục.",
+		"The node's log is older than what its witnesses have seen and it has stopped accepting; hand it in again when the operator has restored it."},
+	{CodeLogSplit, "log-split", 503, once,
+		"Bên chứng kiến đã thấy một lịch sử khác của sổ nên trạm ngừng nhận vào sổ này; hãy hỏi người vận hành.",
+		"Witnesses have seen another history of the node's log and nothing more goes into it; ask the operator."},
 }

@@ -119,4 +119,7 @@ const (
 	CodeStarting = 6004
 	CodeClock    = 6005
 	CodeInternal = 6006
+
+	CodeLogBehind = 6010 // a witness has seen more of the log than the node has: an old copy was started
+	CodeLogSplit  = 6011 // a witness has seen another history of the log
 )

@@ -49,6 +49,9 @@ type Config struct {
 	Metrics prometheus.Registerer            // default: a registry of its own
 	Free    func(dir string) (uint64, error) // free bytes of a disk; default asks the system
 	ClockOK func(context.Context) error      // nil: always; an error stops accepting (CodeClock)
+	// Halted says why the log must not grow any more: a *Refusal, CodeLogBehind or CodeLogSplit. Then nothing is accepted, and
+	// nothing recorded by the node itself either. nil: it may always.
+	Halted func() error
 }
 
 // LocalClient is a credential from the configuration, for people who run the node. It can be an operator or an
@@ -264,7 +267,7 @@ func (n *Node) CatchUp(ctx context.Context) error {
 	return nil
 }
 
-// Ready says whether the node takes packages in now: a *Refusal says why not. It looks at draining, start-up, clock
+// Ready says whether the node takes packages in now: a *Refusal says why not. It looks at draining, start-up, halt, clock
 // and disk; nothing is written.
 func (n *Node) Ready(ctx context.Context) error {
 	switch {
@@ -272,6 +275,11 @@ func (n *Node) Ready(ctx context.Context) error {
 		return Refuse(CodeDraining)
 	case !n.started.Load():
 		return Refuse(CodeStarting)
+	}
+	if n.c.Halted != nil {
+		if err := n.c.Halted(); err != nil {
+			return err
+		}
 	}
 	if n.c.ClockOK != nil {
 		if err := n.c.ClockOK(ctx); err != nil {

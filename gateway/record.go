@@ -88,6 +88,11 @@ func (n *Node) decide(ctx context.Context, stream string, f func([]events.Event)
 func (n *Node) append(ctx context.Context, a events.Append) (events.Sealed, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.l.CloseAppend)
 	defer cancel()
+	if n.c.Halted != nil {
+		if err := n.c.Halted(); err != nil {
+			return events.Sealed{}, err
+		}
+	}
 	sealed, err := n.c.Store.Append(ctx, a)
 	switch {
 	case err == nil:

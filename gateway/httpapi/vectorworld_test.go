@@ -143,7 +143,7 @@ func nodeIn(t testing.TB, state string) *world {
 			t.Fatal(err)
 		}
 		return w
-	case "starting", "clock-off", "contended", "destroyed", "broken-views", "no-memory":
+	case "starting", "clock-off", "log-behind", "log-split", "contended", "destroyed", "broken-views", "no-memory":
 		w := newWorld(t)
 		w.second(state)
 		return w
@@ -160,6 +160,10 @@ func (w *world) second(fault string) {
 	switch fault {
 	case "clock-off":
 		c.ClockOK = func(context.Context) error { return errors.New("90 s away from the time-stamp authority") }
+	case "log-behind":
+		c.Halted = func() error { return gateway.Refuse(gateway.CodeLogBehind) }
+	case "log-split":
+		c.Halted = func() error { return gateway.Refuse(gateway.CodeLogSplit) }
 	case "no-memory":
 		c.Limits.MaxMemory = 100
 	case "contended":

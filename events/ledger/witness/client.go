@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -29,11 +30,17 @@ var (
 	ErrOlder = errors.New("a greater head was shown to witnesses before")
 )
 
-// BehindError is an ErrBehind. It rests on the word of the witness alone.
+// ErrResting: a witness that could not be reached is not asked again yet.
+var ErrResting = errors.New("the witness could not be reached and is not asked again yet")
+
+// BehindError is an ErrBehind. Without Cosigned it rests on the word of the witness alone.
 type BehindError struct {
 	Witness      string
 	Origin       string
 	Theirs, Ours uint64 // sizes
+	// Cosigned is the checkpoint of that size with the witness's line, verified; whether a key of ours signed it is the caller's
+	// to see. nil: the witness did not show it.
+	Cosigned []byte
 }
 
 func (e *BehindError) Error() string {
@@ -41,13 +48,13 @@ func (e *BehindError) Error() string {
 }
 func (e *BehindError) Unwrap() error { return ErrBehind }
 
-// SplitError is an ErrSplit. It rests on the word of the witness alone, which can prove it with the checkpoint it
-// has cosigned.
+// SplitError is an ErrSplit. Without Cosigned it rests on the word of the witness alone.
 type SplitError struct {
-	Witness string
-	Origin  string
-	Size    uint64    // where the histories differ
-	Ours    tlog.Hash // our root of that size
+	Witness  string
+	Origin   string
+	Size     uint64    // where the histories differ
+	Ours     tlog.Hash // our root of that size
+	Cosigned []byte    // as in BehindError
 }
 
 func (e *SplitError) Error() string {
@@ -80,10 +87,14 @@ type Doer interface {
 }
 
 // ClientOptions: Timeout is for each witness and all its rounds; 0 means 10 seconds. HTTP may be nil; an
-// *http.Client is used without following redirects.
+// *http.Client is used without following redirects. A witness that could not be reached is left alone for Rest, doubled with
+// each further failure up to 64 times, so that one that is away doesn't hold up the others; 0: it is always asked. Now is
+// the clock of that; nil: time.Now.
 type ClientOptions struct {
 	HTTP    Doer
 	Timeout time.Duration
+	Rest    time.Duration
+	Now     func() time.Time
 }
 
 // Client asks the witnesses of a policy about one log. Safe for concurrent use; one head is asked about at a time.
@@ -94,13 +105,26 @@ type Client struct {
 	turn    chan struct{}
 	asked   Head // greatest head given to Gather; owned by the holder of turn
 
+	rest time.Duration
+	now  func() time.Time
+
 	mu    sync.Mutex
-	known map[string]uint64 // by peer name: size it has cosigned, verified
+	known map[string]uint64  // by peer name: size it has cosigned, verified
+	away  map[string]absence // by peer name
+}
+
+// absence is how often in a row a witness could not be reached, and when it is asked again.
+type absence struct {
+	times int
+	until time.Time
 }
 
 // NewClient asks the witnesses of the policy that have an address.
 func NewClient(p *Policy, o ClientOptions) *Client {
-	c := &Client{policy: p, http: o.HTTP, timeout: o.Timeout, turn: make(chan struct{}, 1), known: map[string]uint64{}}
+	c := &Client{policy: p, http: o.HTTP, timeout: o.Timeout, turn: make(chan struct{}, 1), known: map[string]uint64{}, away: map[string]absence{}, rest: o.Rest, now: o.Now}
+	if c.now == nil {
+		c.now = time.Now
+	}
 	switch h := o.HTTP.(type) {
 	case nil:
 		c.http = &http.Client{CheckRedirect: noRedirect}
@@ -166,7 +190,11 @@ func (c *Client) Gather(ctx context.Context, checkpoint []byte, prove Prover) (R
 			ctx, cancel := context.WithTimeout(ctx, c.timeout)
 			defer cancel()
 			r := Reply{Name: w.Name}
-			if lines[i], r.Err = c.ask(ctx, w, head, checkpoint, prove); r.Err == nil {
+			if r.Err = c.rested(w); r.Err == nil {
+				lines[i], r.Err = c.ask(ctx, w, head, checkpoint, prove)
+				r.Err = c.prove(ctx, w, head.Origin, r.Err)
+			}
+			if r.Err == nil {
 				r.Time, r.Err = timeOf(lines[i])
 			}
 			res.Replies[i] = r
@@ -233,7 +261,7 @@ func (c *Client) ask(ctx context.Context, w Peer, head Head, checkpoint []byte, 
 	promised := c.known[w.Name]
 	c.mu.Unlock()
 	if promised > head.Size {
-		return sig, &BehindError{w.Name, head.Origin, promised, head.Size}
+		return sig, &BehindError{Witness: w.Name, Origin: head.Origin, Theirs: promised, Ours: head.Size}
 	}
 	old := promised
 	for range maxRounds {
@@ -256,7 +284,7 @@ func (c *Client) ask(ctx context.Context, w Peer, head Head, checkpoint []byte, 
 		case status == http.StatusOK:
 			return c.accept(w, checkpoint, body)
 		case status == http.StatusUnprocessableEntity && old > 0:
-			return sig, &SplitError{w.Name, head.Origin, old, root}
+			return sig, &SplitError{Witness: w.Name, Origin: head.Origin, Size: old, Ours: root}
 		case status != http.StatusConflict || kind != sizeType:
 			return sig, fmt.Errorf("couldn't get cosignature: witness %q answered %d %.200q", w.Name, status, body)
 		}
@@ -265,11 +293,11 @@ func (c *Client) ask(ctx context.Context, w Peer, head Head, checkpoint []byte, 
 		case err != nil:
 			return sig, fmt.Errorf("couldn't read answer of witness %q: %w", w.Name, err)
 		case next > head.Size:
-			return sig, &BehindError{w.Name, head.Origin, next, head.Size}
+			return sig, &BehindError{Witness: w.Name, Origin: head.Origin, Theirs: next, Ours: head.Size}
 		case next < promised:
 			return sig, fmt.Errorf("couldn't get cosignature: witness %q says it knows size %d of %q, it has cosigned %d: %w", w.Name, next, head.Origin, promised, ErrForgot)
 		case next == old && old == head.Size && old > 0:
-			return sig, &SplitError{w.Name, head.Origin, old, root}
+			return sig, &SplitError{Witness: w.Name, Origin: head.Origin, Size: old, Ours: root}
 		case next == old:
 			return sig, fmt.Errorf("couldn't get cosignature: witness %q refuses size %d and names it", w.Name, old)
 		}
@@ -286,6 +314,7 @@ func (c *Client) post(ctx context.Context, w Peer, r Request) (status int, kind,
 	}
 	req.Header.Set("Content-Type", "text/plain; charset=utf-8")
 	resp, err := c.http.Do(req)
+	c.reached(w, err == nil)
 	if err != nil {
 		return 0, "", "", fmt.Errorf("couldn't ask witness %q: %w", w.Name, err)
 	}
@@ -298,6 +327,65 @@ func (c *Client) post(ctx context.Context, w Peer, r Request) (status int, kind,
 		return 0, "", "", fmt.Errorf("couldn't read answer of witness %q: %w", w.Name, err)
 	}
 	return resp.StatusCode, resp.Header.Get("Content-Type"), string(b), nil
+}
+
+// rested says whether a witness may be asked.
+func (c *Client) rested(w Peer) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a := c.away[w.Name]; c.now().Before(a.until) {
+		return fmt.Errorf("couldn't ask witness %q: %w", w.Name, ErrResting)
+	}
+	return nil
+}
+
+func (c *Client) reached(w Peer, yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if yes {
+		delete(c.away, w.Name)
+		return
+	}
+	a := c.away[w.Name]
+	a.until = c.now().Add(c.rest << min(a.times, 6))
+	a.times++
+	c.away[w.Name] = a
+}
+
+// prove asks a witness that accuses us for what it has cosigned. Not having it changes nothing in the accusation.
+func (c *Client) prove(ctx context.Context, w Peer, origin string, err error) error {
+	behind, split := new(BehindError), new(SplitError)
+	var size uint64
+	switch {
+	case errors.As(err, &behind):
+		size = behind.Theirs
+	case errors.As(err, &split):
+		size = split.Size
+	default:
+		return err
+	}
+	req, bad := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+"/latest?origin="+url.QueryEscape(origin), nil)
+	if bad != nil {
+		return err
+	}
+	resp, bad := c.http.Do(req)
+	if bad != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	b, bad := io.ReadAll(io.LimitReader(resp.Body, maxCheckpoint+1))
+	if bad != nil || resp.StatusCode != http.StatusOK || len(b) > maxCheckpoint {
+		return err
+	}
+	n, bad := openStrict(b, note.VerifierList(w.Key))
+	if bad != nil {
+		return err
+	}
+	if h, bad := parseHead(n.Text); bad != nil || h.Origin != origin || h.Size < size {
+		return err
+	}
+	behind.Cosigned, split.Cosigned = b, b
+	return err
 }
 
 // accept takes the witness's own line out of its answer, if it is over our text.

@@ -45,6 +45,10 @@ type Options struct {
 	Now func() time.Time
 	// Split records evidence; it is called with the same pair again until it returns nil, and after a restart.
 	Split func(context.Context, Evidence) error
+	// Doubt is told of a checkpoint that a key of the origin signed and that was not joined to the one cosigned last: it is
+	// smaller, or its proof did not lead to it. It proves nothing yet (anybody may send an old one, or a wrong proof); package
+	// tiles can prove from the log's files whether the two contradict each other. It must return at once; nil: nobody.
+	Doubt func(origin string, checkpoint []byte)
 	// Logger gets what an operator must see; nil discards it.
 	Logger *slog.Logger
 }
@@ -157,12 +161,25 @@ func (w *Witness) decide(ctx context.Context, r Request, head Head, n *note.Note
 	case head.Size == known.Size && known.stored != nil && head.Root != known.Root:
 		return conflict(known.Size), w.split(ctx, head, known, n)
 	case r.Old != known.Size:
+		if head.Size < known.Size {
+			w.doubt(head.Origin, n)
+		}
 		return conflict(known.Size), nil
 	}
 	if err := checkProof(r.Proof, known.Head, head); err != nil {
+		w.doubt(head.Origin, n)
 		return refuse(http.StatusUnprocessableEntity, "the proof does not lead from size %d to size %d: %v", r.Old, head.Size, err), nil
 	}
 	return w.cosign(head, known, n)
+}
+
+func (w *Witness) doubt(origin string, n *note.Note) {
+	if w.Doubt == nil {
+		return
+	}
+	if b, err := note.Sign(n); err == nil { // the verified lines only
+		w.Doubt(origin, b)
+	}
 }
 
 func checkProof(p tlog.TreeProof, old, head Head) error {
@@ -269,6 +286,35 @@ func (w *Witness) Latest(origin string) ([]byte, error) {
 		return nil, fmt.Errorf("couldn't find the latest head of %q: %w", origin, err)
 	}
 	return k.stored, nil
+}
+
+// ServeLatest answers GET of <submission prefix>/latest?origin=…: the checkpoint that was cosigned last, or 404. It is no part of
+// tlog-witness; a log that is told to be behind finds there the proof by its own signature.
+func (w *Witness) ServeLatest(rw http.ResponseWriter, r *http.Request) {
+	h := rw.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.Set("Allow", "GET, HEAD")
+		rw.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	origin := r.URL.Query().Get("origin")
+	if len(origin) > maxName || len(w.Keys(origin)) == 0 {
+		rw.WriteHeader(http.StatusNotFound)
+		return
+	}
+	b, err := w.Latest(origin)
+	switch {
+	case err != nil:
+		w.Logger.ErrorContext(r.Context(), "couldn't show cosigned checkpoint", "origin", origin, "error", err)
+		rw.WriteHeader(http.StatusServiceUnavailable)
+	case b == nil:
+		rw.WriteHeader(http.StatusNotFound)
+	default:
+		rw.Write(b)
+	}
 }
 
 // cosignature finds the line of one key in a checkpoint and verifies it.
