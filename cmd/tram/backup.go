@@ -220,7 +220,7 @@ func (o *backupOptions) run(ctx context.Context, m *backupManifest) error {
 		return err
 	}
 	if o.prove {
-		if err := proveCopy(ctx, o.to, o.progress); err != nil {
+		if err := proveCopy(ctx, verifyOptions{dir: o.to}, o.progress); err != nil {
 			return err
 		}
 		at := o.now().UTC()
@@ -398,8 +398,14 @@ func copyStretch(ctx context.Context, im *sqlitestore.Importer, data string, hea
 func (o *backupOptions) applyDestroyed(context.Context, *backupManifest) error { return nil }
 
 // proveCopy reads a whole copy again.
-func proveCopy(ctx context.Context, dir string, progress io.Writer) error {
-	a, err := verifyDir(ctx, verifyOptions{dir: dir, progress: progress})
+func proveCopy(ctx context.Context, o verifyOptions, progress io.Writer) error {
+	var report verifyProgress
+	if progress != nil {
+		bars := &verifyBars{w: &patientWriter{w: progress, from: time.Now().Add(showProgressAfter)}}
+		report = bars.report
+		defer bars.finish()
+	}
+	a, err := runVerification(ctx, o, report)
 	if err != nil {
 		return err
 	}
