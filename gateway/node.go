@@ -20,6 +20,7 @@ import (
 	"github.com/tram-exchange/tram/events/delivery"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/policy"
+	"github.com/tram-exchange/tram/internal/disk"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/revocation"
 )
@@ -127,7 +128,7 @@ func New(c Config) (*Node, error) {
 		c.RevocationRecheck = time.Hour
 	}
 	if c.Free == nil {
-		c.Free = freeBytes
+		c.Free = disk.Free
 	}
 	for _, l := range c.Local {
 		if l.Kind != KindOperator && l.Kind != KindAdministrator {

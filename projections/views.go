@@ -41,6 +41,8 @@ type Options struct {
 	Gather time.Duration
 	// Decoders is how many goroutines decode events; 0 is 2.
 	Decoders int
+	// MinFree is the room that a rebuild leaves on the disk, in bytes.
+	MinFree int64
 }
 
 func (o *Options) defaults() {
@@ -70,6 +72,8 @@ type Views struct {
 	src  Source
 	opt  Options
 
+	rebuilding sync.Mutex // one Rebuild at a time; taken before writing
+
 	// writing is held by whoever moves the position; it is taken before mu. It guards what follows up to mu.
 	writing         sync.Mutex
 	bulkFrom        uint64        // bulkEvents, less in tests
@@ -96,6 +100,9 @@ var _ view.Views = (*Views)(nil)
 // It does not read the log: call Run or CatchUp.
 func Open(ctx context.Context, path string, src Source, opt Options) (*Views, error) {
 	opt.defaults()
+	if err := settle(path); err != nil {
+		return nil, err
+	}
 	v := &Views{path: path, src: src, opt: opt, moved: make(chan struct{}), bulkFrom: bulkEvents}
 	if err := v.open(ctx); err != nil {
 		if !isDamaged(err) {

@@ -1,6 +1,5 @@
-//go:build unix
-
-package gateway
+// Package disk tells how much room a disk has.
+package disk
 
 import (
 	"fmt"
@@ -8,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeBytes is the space that an ordinary process may still use on the disk of dir.
-func freeBytes(dir string) (uint64, error) {
+// Free is the space that an ordinary process may still use on the disk of dir.
+func Free(dir string) (uint64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, fmt.Errorf("couldn't stat the disk of %s: %w", dir, err)
