@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,9 @@ type Head struct {
 	Root       Digest
 	Time       time.Time
 	Checkpoint []byte // the signed note: C2SP checkpoint with both signature lines
+	// Chain is that of the node certificate whose key made the second line, its own first, where several nodes sign heads of
+	// one log; empty but not nil if nobody knows it. nil: the line is by the node that gives the head.
+	Chain []*x509.Certificate
 }
 
 // ConflictError says that the stream has moved on: load it again and decide again.
@@ -84,7 +88,8 @@ type Store interface {
 	Append(ctx context.Context, a Append) (Sealed, error)
 
 	// Stream calls f for each event of the stream in order of version from `from` on. It sees every append
-	// to that stream that has returned before the call, and possibly unsealed ones after (read your writes).
+	// to that stream that has returned before the call, and possibly unsealed ones after (read your writes). Those have
+	// their final position and bytes too: only their signed head is to come (Wait for it).
 	Stream(ctx context.Context, stream string, from uint64, f func(Event) error) error
 
 	// All calls f for events in order of position from `from` on, sealed ones only, up to the head as of the call,

@@ -25,6 +25,9 @@ func (s *Store) Append(ctx context.Context, a events.Append) (events.Sealed, err
 	if err := s.alive(); err != nil {
 		return events.Sealed{}, err
 	}
+	if s.signer == nil {
+		return events.Sealed{}, fmt.Errorf("couldn't append to %s: the log is open for reading", a.Stream)
+	}
 	bound, cancel := s.bound(ctx)
 	defer cancel()
 	list, err := s.propose(a)

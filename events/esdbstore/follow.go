@@ -86,8 +86,14 @@ func (s *Store) contradicts(err error) error {
 
 // takeHead takes an event of the heads stream.
 func (s *Store) takeHead(ctx context.Context, e *esdb.RecordedEvent) error {
-	h, err := s.readHead(e)
+	h, chain, err := s.readHead(e)
 	if err != nil {
+		return s.contradicts(fmt.Errorf("revision %d of the heads: %w", e.EventNumber, err))
+	}
+	if h.Chain, err = s.chainOf(ctx, chain); err != nil { // the objects may be back in a moment
+		return err
+	}
+	if err := s.checkSigner(h); err != nil {
 		return s.contradicts(fmt.Errorf("revision %d of the heads: %w", e.EventNumber, err))
 	}
 	for attempt := 0; ; attempt++ {
@@ -107,22 +113,36 @@ func (s *Store) takeHead(ctx context.Context, e *esdb.RecordedEvent) error {
 	}
 }
 
-func (s *Store) readHead(e *esdb.RecordedEvent) (events.Head, error) {
+// readHead reads a head that the log's key signed, without its chain, whose name it gives.
+func (s *Store) readHead(e *esdb.RecordedEvent) (events.Head, *events.Digest, error) {
 	if e.EventType != headType {
-		return events.Head{}, fmt.Errorf("type %q", e.EventType)
+		return events.Head{}, nil, fmt.Errorf("type %q", e.EventType)
 	}
 	var b headEntry
 	if err := decodeStrict(e.Data, &b); err != nil {
-		return events.Head{}, err
+		return events.Head{}, nil, err
 	}
-	h, lines, err := ledger.OpenCheckpoint([]byte(b.Checkpoint), s.opts.Origin, s.signer.LogVerifier())
+	h, err := s.openCheckpoint([]byte(b.Checkpoint))
 	if err != nil {
-		return events.Head{}, err
+		return events.Head{}, nil, err
 	}
-	if !lines.Log {
-		return events.Head{}, errors.New("not signed with the log's key")
+	return events.Head{Origin: h.Origin, Size: h.Size, Root: h.Root, Time: time.UnixMicro(b.Time).UTC(), Checkpoint: []byte(b.Checkpoint)}, b.Chain, nil
+}
+
+// openCheckpoint reads a checkpoint of this log. A reader without a key leaves its signatures to whoever has one.
+func (s *Store) openCheckpoint(b []byte) (ledger.Head, error) {
+	if s.verifier == nil {
+		h, err := ledger.ReadCheckpoint(b)
+		if err == nil && h.Origin != s.opts.Origin {
+			err = fmt.Errorf("checkpoint of %q", h.Origin)
+		}
+		return h, err
 	}
-	return events.Head{Origin: h.Origin, Size: h.Size, Root: h.Root, Time: time.UnixMicro(b.Time).UTC(), Checkpoint: []byte(b.Checkpoint)}, nil
+	h, lines, err := ledger.OpenCheckpoint(b, s.opts.Origin, s.verifier)
+	if err == nil && !lines.Log {
+		err = errors.New("not signed with the log's key")
+	}
+	return h, err
 }
 
 // catchLog reads the log to its end.

@@ -53,6 +53,8 @@ type headEntry struct {
 	Epoch      uint64 `json:"epoch"`
 	Time       int64  `json:"time"` // of the last event, microseconds since 1970
 	Checkpoint string `json:"checkpoint"`
+	// Chain names the certificates of the node that signed, an object of kind Chains.
+	Chain *events.Digest `json:"chain,omitempty"`
 }
 
 func encodeBatch(h batchHeader, statements [][]byte) ([]byte, error) {

@@ -160,7 +160,7 @@ func checkHeads(t *testing.T, s *Store) {
 	}
 	roots, last := map[uint64]events.Digest{}, uint64(0)
 	for _, e := range list {
-		h, err := s.readHead(e)
+		h, _, err := s.readHead(e)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ const (
 	Packages Kind = "packages"
 	Facts    Kind = "facts" // 32 random bytes, then the text: the digest in the statement is that of the object
 	Evidence Kind = "evidence"
+	Chains   Kind = "chains" // certificates of nodes that sign heads, each in DER, one behind the other
 )
 
 // ErrDestroyed: the object was lawfully destroyed. It is also an events.ErrNotFound.
@@ -49,7 +50,7 @@ type Folder struct{ dir string }
 
 // NewFolder uses dir, and creates what is missing in it.
 func NewFolder(dir string) (*Folder, error) {
-	for _, d := range []string{string(Packages), string(Facts), string(Evidence), "tmp"} {
+	for _, d := range []string{string(Packages), string(Facts), string(Evidence), string(Chains), "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("couldn't use folder of objects: %w", err)
 		}

@@ -162,8 +162,9 @@ func (s *Store) Event(ctx context.Context, position uint64) (events.Event, error
 	return e, nil
 }
 
-// Stream implements events.Store. It sees what any node has written to the stream. Events that have no place in the log
-// after SealPatience come with position Unsealed and the time that they were written with (see the package comment).
+// Stream implements events.Store. It sees what any node has written to the stream, and waits for the place in the log of what
+// has none yet. Events that have none after SealPatience, if that is set, come with position Unsealed and the time that they
+// were written with (see the package comment).
 func (s *Store) Stream(ctx context.Context, stream string, from uint64, f func(events.Event) error) error {
 	for _, e := range s.state.recentOf(stream, from) {
 		err := s.alive()
@@ -210,7 +211,10 @@ type patience struct {
 
 // late fires when SealPatience is over; nil if there is none.
 func (s *Store) late() <-chan time.Time {
-	if s.opts.SealPatience < 0 {
+	switch {
+	case s.opts.SealPatience == 0:
+		return nil
+	case s.opts.SealPatience < 0:
 		c := make(chan time.Time)
 		close(c)
 		return c

@@ -29,10 +29,12 @@ var errGap = errors.New("proposals are missing")
 
 // office lets this node stand for the office of sequencer for as long as the store is open.
 func (s *Store) office() {
-	for s.ctx.Err() == nil {
+	for attempt := 0; s.ctx.Err() == nil; attempt++ {
 		l, err := s.campaign()
 		if err == nil {
+			attempt = 0
 			err = s.reign(l)
+			s.leave()
 			s.release(l)
 		}
 		var c contradiction
@@ -43,7 +45,10 @@ func (s *Store) office() {
 			s.fail(err)
 			return
 		}
-		s.opts.Log.Info("this node does not sequence any more", "error", err)
+		s.opts.Log.Info("this node does not sequence", "error", err)
+		if s.opts.pause(s.ctx, attempt) != nil {
+			return
+		}
 	}
 }
 
@@ -211,32 +216,36 @@ func (s *Store) begin(l *lease) error {
 		if err := s.contradicts(s.state.epochBegins(next, entry)); err != nil {
 			return err
 		}
-		return s.sign(l)
+		s.hold(l)
+		return s.sign(l, true) // again with this node's certificate: receipts of now are then of a certificate of now
 	}
 }
 
-// sign puts the end of the log under a signed head, if it is not yet.
-func (s *Store) sign(l *lease) error {
+// sign puts the end of the log under a signed head: again, or only if it is not yet.
+func (s *Store) sign(l *lease, again bool) error {
+	chain, err := s.keepChain(s.ctx)
+	if err != nil {
+		return err
+	}
 	for {
 		s.state.mu.Lock()
 		h := events.Head{Origin: s.opts.Origin, Size: s.state.tree.Size(), Root: s.state.tree.Root(), Time: s.state.time}
 		next, sealed, epoch := s.state.headNext, s.state.head.Size, s.state.epoch
 		s.state.mu.Unlock()
-		if next > 0 && sealed == h.Size {
+		if next > 0 && sealed == h.Size && !again {
 			return nil
 		}
 		if epoch != l.epoch {
 			return errLost
 		}
 		// It is in the log already: whoever signs this size signs this root.
-		var err error
 		if h.Checkpoint, err = s.signer.Sign(h.Size, h.Root); err != nil {
 			return contradiction{err}
 		}
 		if err := s.opts.hook(s.ctx, "sign"); err != nil {
 			return err
 		}
-		err = s.put(s.ctx, s.headStream(), headType, int64(next)-1, headEntry{Epoch: l.epoch, Time: h.Time.UnixMicro(), Checkpoint: string(h.Checkpoint)})
+		err = s.put(s.ctx, s.headStream(), headType, int64(next)-1, headEntry{Epoch: l.epoch, Time: h.Time.UnixMicro(), Checkpoint: string(h.Checkpoint), Chain: chain})
 		var m *moved
 		if errors.As(err, &m) { // a head of an earlier sequencer came in between
 			if err := s.catchUp(s.ctx); err != nil {
@@ -245,6 +254,9 @@ func (s *Store) sign(l *lease) error {
 			continue
 		}
 		if err != nil {
+			return err
+		}
+		if h.Chain, err = s.chainOf(s.ctx, chain); err != nil {
 			return err
 		}
 		_, err = s.state.signed(next, h)
@@ -277,6 +289,7 @@ func (s *Store) sequence(l *lease) (took bool, err error) {
 			if err := s.renew(ctx, l, false); err != nil {
 				return took, err
 			}
+			s.hold(l)
 			if err := s.catchUp(ctx); err != nil {
 				return took, err
 			}
@@ -373,7 +386,7 @@ func (s *Store) seal(l *lease, groups [][]*esdb.RecordedEvent) error {
 			return err
 		}
 	}
-	return s.sign(l)
+	return s.sign(l, false)
 }
 
 func (s *Store) record(l *lease, list []*esdb.RecordedEvent) error {

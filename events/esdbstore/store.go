@@ -13,12 +13,14 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
 )
 
-// Options say whose record it is, where it lies and what it is sealed with. Origin, LogKey, NodeKey, Connection and
-// Objects are required. All nodes of a log have the same Origin, LogKey and Objects.
+// Options say whose record it is, where it lies and what it is sealed with. Origin, Connection and Objects are required,
+// for Open also LogKey and NodeKey. All nodes of a log have the same Origin, LogKey and Objects.
 type Options struct {
 	Origin     string
 	Connection string        // esdb://… or esdb+discover://…
@@ -26,7 +28,8 @@ type Options struct {
 	LogKey     crypto.Signer // Ed25519, signs heads for log tools
 	NodeKey    crypto.Signer // key of the node certificate (P-256 or RSA), signs heads for everyone else
 
-	NodeChain []*x509.Certificate // of the node, its own first; goes into receipts
+	NodeChain []*x509.Certificate // of the node, its own first; goes into receipts of the heads that it signs
+	Verifier  note.Verifier       // of the log key, for a reader that has no LogKey; nil there: signatures are for others to judge
 
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand.Reader; used under a lock
@@ -36,7 +39,7 @@ type Options struct {
 	LeaseTTL     time.Duration // how long a silent sequencer is left in office; 0: 10 s
 	Deadline     time.Duration // of one call to the server; 0: 10 s
 	MaxAppend    int           // bytes that the server takes in one write; 0: 1 MiB
-	SealPatience time.Duration // how long Stream waits for the seal of what it finds unsealed; 0: 2 s, negative: not at all
+	SealPatience time.Duration // how long Stream waits for the place of what has none yet; 0: as long as its context, negative: not at all
 
 	tail  int                                          // events that are kept in memory; 0: 4096, negative: none
 	tick  func(time.Duration) <-chan time.Time         // nil: time.After; for the lease
@@ -46,8 +49,8 @@ type Options struct {
 }
 
 func (o *Options) fill() error {
-	if o.Objects == nil || o.LogKey == nil || o.NodeKey == nil || o.Connection == "" {
-		return errors.New("connection, objects and keys are required")
+	if o.Objects == nil || o.Connection == "" {
+		return errors.New("connection and objects are required")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -65,7 +68,6 @@ func (o *Options) fill() error {
 	}
 	set(&o.LeaseTTL, 10*time.Second)
 	set(&o.Deadline, 10*time.Second)
-	set(&o.SealPatience, 2*time.Second)
 	if o.MaxAppend == 0 {
 		o.MaxAppend = 1 << 20
 	}
@@ -111,12 +113,15 @@ const (
 
 // Store is an events.Store over a cluster that several nodes share.
 type Store struct {
-	opts   Options
-	signer *ledger.Signer
-	conn   *conn
-	state  *state
-	id     string // of this node in leases
-	prefix string // of the streams of this log
+	opts     Options
+	signer   *ledger.Signer // nil: a reader
+	verifier note.Verifier  // of the log key; nil: a reader that has none
+	conn     *conn
+	state    *state
+	chains   chains
+	tenure   tenure
+	id       string // of this node in leases
+	prefix   string // of the streams of this log
 
 	randMu sync.Mutex
 
@@ -143,11 +148,25 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 }
 
 func open(ctx context.Context, opts Options) (*Store, error) {
-	if err := opts.fill(); err != nil {
+	if opts.LogKey == nil || opts.NodeKey == nil {
+		return nil, errors.New("keys are required")
+	}
+	s, err := newStore(opts)
+	if err != nil {
 		return nil, err
 	}
-	signer, err := ledger.NewSigner(opts.Origin, opts.LogKey, opts.NodeKey, opts.Rand)
-	if err != nil {
+	if s.signer, err = ledger.NewSigner(s.opts.Origin, s.opts.LogKey, s.opts.NodeKey, s.opts.Rand); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.verifier = s.signer.LogVerifier()
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func newStore(opts Options) (*Store, error) {
+	if err := opts.fill(); err != nil {
 		return nil, err
 	}
 	c, err := newConn(opts)
@@ -155,8 +174,8 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		opts: opts, signer: signer, state: newState(opts.Origin, max(0, opts.tail)), prefix: "tram+" + opts.Origin + "+", failed: make(chan struct{}),
-		conn: c,
+		opts: opts, verifier: opts.Verifier, state: newState(opts.Origin, max(0, opts.tail)), prefix: "tram+" + opts.Origin + "+", failed: make(chan struct{}),
+		conn: c, chains: chains{known: map[events.Digest][]*x509.Certificate{}}, tenure: tenure{changed: make(chan struct{}), renewed: make(chan struct{})},
 	}
 	var id [8]byte
 	if err := s.random(id[:]); err != nil {
@@ -164,8 +183,27 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	s.id = hex.EncodeToString(id[:])
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+	return s, nil
+}
+
+// ErrNoLog: the cluster holds no signed head of this log.
+var ErrNoLog = errors.New("the cluster holds no signed head of this log")
+
+// OpenReader opens the log as it stands, for reading: it takes no part in sequencing, writes nothing, and what comes later it
+// does not see. It needs no key; without one the tree is compared with the heads, and whose signatures they bear is for
+// others to judge. Append fails.
+func OpenReader(ctx context.Context, opts Options) (*Store, error) {
+	s, err := newStore(opts)
+	if err == nil {
+		if err = s.catchUp(ctx); err == nil && s.Head().Checkpoint == nil {
+			err = ErrNoLog
+		}
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read log %s: %w", opts.Origin, err)
 	}
 	return s, nil
 }
@@ -284,8 +322,7 @@ func (s *Store) why(ctx context.Context, err error) error {
 	return err
 }
 
-// Receipt writes the receipt file of event i of an append, with the node's certificate chain. The head may have been
-// signed by another node's certificate: then only its log line can be checked with this chain.
+// Receipt writes the receipt file of event i of an append, with the certificate chain of the node that signed its head.
 func (s *Store) Receipt(sealed events.Sealed, i int) ([]byte, error) {
 	return ledger.NewReceipt(sealed, i, s.opts.NodeChain)
 }

@@ -31,10 +31,14 @@ type Receipt struct {
 	Chain      []*x509.Certificate // of the node, its own certificate first; not trusted by being here
 }
 
-// NewReceipt writes the receipt of event i of an append. chain is the node's certificate chain, its own first.
+// NewReceipt writes the receipt of event i of an append. chain is the node's certificate chain, its own first; a head that
+// names the chain of its own signer goes before it.
 func NewReceipt(sealed events.Sealed, i int, chain []*x509.Certificate) ([]byte, error) {
 	if i < 0 || i >= len(sealed.Events) || len(sealed.Proofs) != len(sealed.Events) {
 		return nil, fmt.Errorf("couldn't write receipt: event %d of %d with %d proofs", i, len(sealed.Events), len(sealed.Proofs))
+	}
+	if sealed.Head.Chain != nil {
+		chain = sealed.Head.Chain
 	}
 	r := Receipt{
 		Bytes: sealed.Events[i].Bytes, Position: sealed.Events[i].Position,
