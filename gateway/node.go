@@ -37,12 +37,15 @@ type Config struct {
 	// RevocationRecheck is for how long an answer is gone by before it is asked for again, though it may promise to hold
 	// longer: how late a revocation may be seen. Default 1 h.
 	RevocationRecheck time.Duration
-	Policy            policy.Policy   // acceptance policy as configured; Start records it when it differs from the one in force
-	Pinned            []events.Digest // SHA-256 of administrator certificates that may sign a genesis change
-	Local             []LocalClient   // operators and monitors that the configuration names; no rights over documents
-	SpoolDir          string          // on the same disk as the store or another
-	DataDir           string          // whose free space is watched; default SpoolDir
-	Limits            Limits          //
+	Policy            policy.Policy // acceptance policy as configured; Start records it when it differs from the one in force
+	// RecordsPolicy says whether this node records its configured policy at Start: not if another node of the same log is to.
+	// nil: it does. A log without any policy gets one from whoever starts first.
+	RecordsPolicy func() bool
+	Pinned        []events.Digest // SHA-256 of administrator certificates that may sign a genesis change
+	Local         []LocalClient   // operators and monitors that the configuration names; no rights over documents
+	SpoolDir      string          // on the same disk as the store or another
+	DataDir       string          // whose free space is watched; default SpoolDir
+	Limits        Limits          //
 
 	Now     func() time.Time                 // default time.Now
 	Rand    io.Reader                        // default crypto/rand
@@ -174,8 +177,10 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := n.CatchUp(ctx); err != nil {
 		return err
 	}
-	if err := n.recordPolicy(ctx); err != nil {
-		return err
+	if n.c.RecordsPolicy == nil || n.Snapshot().Policy.Number == 0 || n.c.RecordsPolicy() {
+		if err := n.RecordPolicy(ctx); err != nil {
+			return err
+		}
 	}
 	n.started.Store(true)
 	return nil

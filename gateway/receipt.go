@@ -40,7 +40,11 @@ func (n *Node) receiptOf(ctx context.Context, e events.Event) ([]byte, error) {
 }
 
 // earlier answers for what is recorded at a position: the same statement and position as the first time.
+// What was found may have been written by another node a moment ago: its head is waited for.
 func (n *Node) earlier(ctx context.Context, position uint64) (Accepted, events.Event, error) {
+	if _, err := n.c.Store.Wait(ctx, position); err != nil {
+		return Accepted{}, events.Event{}, fmt.Errorf("couldn't wait for the head over earlier event %d: %w", position, err)
+	}
 	e, err := n.c.Store.Event(ctx, position)
 	if err != nil {
 		return Accepted{}, e, fmt.Errorf("couldn't read earlier event %d: %w", position, err)

@@ -105,8 +105,8 @@ func (n *Node) append(ctx context.Context, a events.Append) (events.Sealed, erro
 	return events.Sealed{}, fmt.Errorf("couldn't record: %w", err)
 }
 
-// recordPolicy records the configured policy when it is not the one in force.
-func (n *Node) recordPolicy(ctx context.Context) error {
+// RecordPolicy records the configured policy when it is not the one in force.
+func (n *Node) RecordPolicy(ctx context.Context) error {
 	_, recorded, err := n.Record(ctx, Step{Stream: policy.Stream, Decide: func(history []events.Event) ([]events.New, error) {
 		var s policy.State
 		for _, e := range history {

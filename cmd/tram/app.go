@@ -77,7 +77,7 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 	a.closers = append(a.closers, a.keys.close)
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	data := c.path(c.Data)
-	store, err := openStore(ctx, c, a.keys)
+	store, err := openStore(ctx, c, a.keys, log)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (a *app) openGateway(data string) (err error) {
 			Verifiers:      min(runtime.NumCPU(), runtime.GOMAXPROCS(0)), // not one a scheduler slot: see tuneRuntime
 		},
 		Local: c.localClients(), Log: a.log, Metrics: a.metrics,
-		ClockOK: func(ctx context.Context) error { return a.clock.ok(ctx) },
+		ClockOK: func(ctx context.Context) error { return a.clock.ok(ctx) }, RecordsPolicy: a.inOffice,
 	}); err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (a *app) openGateway(data string) (err error) {
 	a.closers = append(a.closers, func() error { a.peers.Close(); return nil })
 	if a.router, err = router.New(router.Options{
 		Log: a.store, Node: a.node, Transport: a.peers, Now: time.Now, Logger: a.log,
-		Keeper: router.FileKeeper(filepath.Join(data, "router.json")), Backoff: c.Delivery.RetryMin, Longest: c.Delivery.RetryMax,
+		Keeper: router.FileKeeper(c.routerFile(data)), Backoff: c.Delivery.RetryMin, Longest: c.Delivery.RetryMax,
 		Metrics: a.metrics,
 	}); err != nil {
 		return err
@@ -278,9 +278,10 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("directory", a.watchDirectory)
 	part("certificates", a.watchCertificates)
 	part("keys", a.watchKeys)
-	part("router", a.router.Run)
-	part("directory exchange", a.exchange.Run)
-	part("time-stamps", a.stamps.run)
+	part("office", a.whileInOffice(a.takeOffice))
+	part("router", a.whileInOffice(a.deliver))
+	part("directory exchange", a.whileInOffice(a.exchange.Run))
+	part("time-stamps", a.whileInOffice(a.stamps.run))
 	part("published log", a.public.run)
 	part("clock", a.clock.run)
 	addresses := map[string]string{}

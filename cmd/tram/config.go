@@ -27,6 +27,8 @@ type Config struct {
 	Name string `yaml:"name"`
 	// Data is the folder of the record and the views. A copy of it, taken while the node is stopped, is a backup.
 	Data string `yaml:"data"`
+	// Store says what keeps the record: the data folder, or a cluster that several nodes share.
+	Store StoreConfig `yaml:"store"`
 	// Trust is a folder of PEM certificates of the authorities that count until the record has a trust list of its own: the genesis
 	// change puts them on it, and from then on only changes of the directory do (docs/trust.md). With trust.yaml in it, each for its purposes.
 	Trust string `yaml:"trust"`
@@ -133,6 +135,7 @@ func (c *Config) defaults() {
 	def(&c.LogFormat, "text")
 	def(&c.Policy.Assurance, "agency")
 	c.trustDefaults()
+	c.storeDefaults()
 	if c.MinFreeMiB == 0 {
 		c.MinFreeMiB = 1024
 	}
@@ -187,6 +190,9 @@ func (c *Config) check() error {
 		}
 	}
 	if err := c.checkKeys(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.checkStore(); err != nil {
 		errs = append(errs, err)
 	}
 	if err := c.checkTrust(); err != nil {

@@ -44,6 +44,7 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 	}
 	out = append(out, views)
 	out = append(out, a.stamps.check(), a.public.check())
+	out = append(out, a.clusterCheck(now)...)
 	if count, subject := a.node.RevocationUnknown(); count > 0 {
 		out = append(out, portal.Check{Name: portal.CheckRevocation, Subject: subject, State: portal.StateWarn, Number: float64(count), Unit: portal.UnitCount,
 			Detail: "không hỏi được tổ chức chứng thực / authorities do not answer"})
@@ -123,7 +124,12 @@ func (a *app) registerGauges() error {
 			return time.Until(a.keys.chain[0].NotAfter).Seconds()
 		}),
 		keyMetrics{ring: a.keys.ring, now: time.Now},
-		gauge("tram_router_behind", "Sealed events that the router has not followed.", func() float64 { return float64(a.router.Status().Behind) }),
+		gauge("tram_router_behind", "Sealed events that the router has not followed.", func() float64 {
+			if !a.inOffice() {
+				return 0 // another node delivers
+			}
+			return float64(a.router.Status().Behind)
+		}),
 		gauge("tram_peer_queue", "Recipients of other nodes that wait, over all peers.", func() float64 {
 			n := int64(0)
 			for _, q := range a.router.Status().Queues {

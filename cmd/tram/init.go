@@ -263,6 +263,8 @@ name: {{printf "%q" .Name}}
 
 # The record and the views; a copy of it, taken while the node is stopped, is a backup.
 data: data
+# What keeps the record: sqlite (the data folder), or esdb, a cluster that several nodes share (docs/operations.md).
+store: {kind: sqlite}
 # PEM certificates of the authorities that count until the record has its own trust list: the genesis change puts them on it, and from
 # then on only changes of the directory do. A trust.yaml in the folder says which authority is for whom (docs/trust.md).
 trust: trust

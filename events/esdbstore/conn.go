@@ -40,6 +40,9 @@ func newConn(o Options) (*conn, error) {
 	if err != nil {
 		return nil, errors.New("couldn't read connection string") // the error may hold a password
 	}
+	if o.Username != "" {
+		config.Username, config.Password = o.Username, o.Password
+	}
 	config.Logger = esdb.NoopLogging() // it would log to standard output
 	return &conn{config: config, deadline: o.Deadline, pause: o.pause}, nil
 }

@@ -155,8 +155,15 @@ func (s *Store) catchUp(ctx context.Context) error {
 	if err := s.catchLog(ctx); err != nil {
 		return err
 	}
-	return s.catch(ctx, s.headStream(), func() uint64 { _, n := s.state.ends(); return n }, s.takeHead)
+	if err := s.catch(ctx, s.headStream(), func() uint64 { _, n := s.state.ends(); return n }, s.takeHead); err != nil {
+		return err
+	}
+	s.heard.Store(time.Now().UnixNano())
+	return nil
 }
+
+// Heard is when the cluster last answered this node, which asks it several times in LeaseTTL.
+func (s *Store) Heard() time.Time { return time.Unix(0, s.heard.Load()) }
 
 func (s *Store) catch(ctx context.Context, stream string, next func() uint64, take func(context.Context, *esdb.RecordedEvent) error) error {
 	for {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -24,6 +25,8 @@ import (
 type Options struct {
 	Origin     string
 	Connection string        // esdb://… or esdb+discover://…
+	Username   string        // of an account that may read $all; empty: what Connection says
+	Password   string        //
 	Objects    Objects       // shared by the nodes
 	LogKey     crypto.Signer // Ed25519, signs heads for log tools
 	NodeKey    crypto.Signer // key of the node certificate (P-256 or RSA), signs heads for everyone else
@@ -120,8 +123,9 @@ type Store struct {
 	state    *state
 	chains   chains
 	tenure   tenure
-	id       string // of this node in leases
-	prefix   string // of the streams of this log
+	heard    atomic.Int64 // when the cluster last answered, Unix nanoseconds by time.Now
+	id       string       // of this node in leases
+	prefix   string       // of the streams of this log
 
 	randMu sync.Mutex
 

@@ -264,6 +264,14 @@ func (r *Router) Heard(origin string) {
 // Close keeps the positions. Call it after Run has returned or the last Step.
 func (r *Router) Close(ctx context.Context) error { return r.keep(ctx, true) }
 
+// Forget drops what is in memory, so that the next Step or Run goes on from the kept positions: another node of the log may have
+// moved them since. Not while either runs.
+func (r *Router) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cursor, r.last, r.sweepAt, r.loaded, r.pumps = 0, events.Digest{}, 0, false, make(map[string]*pump)
+}
+
 // pump gives the pump of a peer, new if there is none.
 func (r *Router) pump(origin string) *pump {
 	r.mu.Lock()
