@@ -13,7 +13,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -59,37 +58,6 @@ func parseText(text string) (Head, error) {
 	return h, nil
 }
 
-// Signer signs the heads of one log with both keys. It is safe for concurrent use if the keys are.
-type Signer struct {
-	origin string
-	log    noteSigner
-	node   noteSigner
-}
-
-// NewSigner takes the log's Ed25519 key and the key of the node certificate (P-256 or RSA of 2048 bits or more).
-func NewSigner(origin string, log, node crypto.Signer, random io.Reader) (*Signer, error) {
-	if err := checkOrigin(origin); err != nil {
-		return nil, err
-	}
-	pub, ok := log.Public().(ed25519.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("couldn't use log key: %T, expected Ed25519", log.Public())
-	}
-	nodeVerifier, err := newNodeVerifier(origin, node.Public())
-	if err != nil {
-		return nil, err
-	}
-	s := &Signer{origin: origin}
-	s.log = noteSigner{Verifier: newLogVerifier(origin, pub), sign: func(msg []byte) ([]byte, error) {
-		return log.Sign(random, msg, crypto.Hash(0))
-	}}
-	s.node = noteSigner{Verifier: nodeVerifier, sign: func(msg []byte) ([]byte, error) {
-		sum := sha256.Sum256(msg)
-		return node.Sign(random, sum[:], crypto.SHA256)
-	}}
-	return s, nil
-}
-
 // checkOrigin keeps origins to what a note's key name can be and a checkpoint's first line should be.
 func checkOrigin(origin string) error {
 	if origin == "" || len(origin) > 255 {
@@ -102,32 +70,6 @@ func checkOrigin(origin string) error {
 	}
 	return nil
 }
-
-// Origin is the log's origin line.
-func (s *Signer) Origin() string { return s.origin }
-
-// Key is the log key's verifier.
-func (s *Signer) LogVerifier() note.Verifier { return s.log.Verifier }
-
-// NodeVerifier is the verifier of the node certificate's key.
-func (s *Signer) NodeVerifier() note.Verifier { return s.node.Verifier }
-
-// Sign gives the checkpoint: the text and both signature lines.
-func (s *Signer) Sign(size uint64, root events.Digest) ([]byte, error) {
-	h := Head{Origin: s.origin, Size: size, Root: root}
-	b, err := note.Sign(&note.Note{Text: h.Text()}, s.log, s.node)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't sign head of size %d: %w", size, err)
-	}
-	return b, nil
-}
-
-type noteSigner struct {
-	note.Verifier
-	sign func([]byte) ([]byte, error)
-}
-
-func (s noteSigner) Sign(msg []byte) ([]byte, error) { return s.sign(msg) }
 
 // keyVerifier is a note.Verifier over any public key.
 type keyVerifier struct {

@@ -19,12 +19,14 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/logbook"
 )
 
 // Options say whose record it is and what it is sealed with. Origin, LogKey and NodeKey are required.
 type Options struct {
 	Origin    string              // origin line of the log; fixed when the store is created
 	LogKey    crypto.Signer       // Ed25519, signs heads for log tools
+	LogKeys   []crypto.Signer     // further keys of the log: the next one, the one before. Which signs, the log says (package logbook)
 	NodeKey   crypto.Signer       // key of the node certificate (P-256 or RSA), signs heads for everyone else
 	NodeChain []*x509.Certificate // of the node, its own first; goes into receipts
 
@@ -72,6 +74,7 @@ type Store struct {
 	// Owned by the writer goroutine.
 	tree      *ledger.Tree
 	row       logRow                 // as it stands in the database
+	log       logbook.State          // what the log says of itself, up to row.size
 	known     map[events.Digest]bool // evidence digests that are certainly stored
 	groupBuf  []byte                 // aligned, for the packages of one group
 	sinceTrim int                    // events since the write-ahead log was trimmed
@@ -103,13 +106,15 @@ var _ events.Store = (*Store)(nil)
 // sealedState is what readers see: never changed, replaced as a whole.
 type sealedState struct {
 	head     events.Head
+	log      logbook.State
 	snapshot ledger.Snapshot
 	next     chan struct{} // closed when a later state stands
 }
 
 // Open opens the store in dir, or creates it there. Before it returns it has checked that the last durable head is
-// the root over what is stored, that the last stored checkpoint was signed by LogKey for a head of this log, and has
-// signed the last durable head again. The directory is locked until Close.
+// the root over what is stored, that the last stored checkpoint was signed for a head of this log by the key that was in
+// force, that the keys are at hand that the log says must sign now (*logbook.KeyError if not), and has signed the last
+// durable head again. The directory is locked until Close.
 func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	s, err := open(ctx, dir, opts)
 	if err != nil {
@@ -123,6 +128,11 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	signer, err := ledger.NewSigner(opts.Origin, opts.LogKey, opts.NodeKey, opts.Rand)
 	if err != nil {
 		return nil, err
+	}
+	for _, key := range opts.LogKeys {
+		if _, err := signer.AddLogKey(key); err != nil {
+			return nil, err
+		}
 	}
 	s := &Store{
 		dir: dir, opts: opts, signer: signer,
@@ -350,11 +360,14 @@ func (s *Store) load(ctx context.Context) error {
 	if s.tree, err = s.loadTree(row); err != nil {
 		return err
 	}
-	if err := s.checkStored(row); err != nil {
-		return err
-	}
 	s.tail.from = row.size
 	if err := s.loadRecent(ctx, row); err != nil {
+		return err
+	}
+	if s.log, err = logbook.Load(ctx, s); err != nil {
+		return err
+	}
+	if err := s.checkStored(row); err != nil {
 		return err
 	}
 	if s.opts.BeforeSign != nil {
@@ -363,7 +376,7 @@ func (s *Store) load(ctx context.Context) error {
 			return fmt.Errorf("couldn't sign the head of size %d: %w", row.size, err)
 		}
 	}
-	checkpoint, err := s.signer.Sign(row.size, row.root)
+	checkpoint, err := s.log.Sign(s.signer, row.size, row.root)
 	if err != nil {
 		return err
 	}
@@ -371,7 +384,7 @@ func (s *Store) load(ctx context.Context) error {
 	if err := s.saveRow(row); err != nil {
 		return err
 	}
-	s.publish(events.Head{Origin: row.origin, Size: row.size, Root: row.root, Time: row.time, Checkpoint: checkpoint}, s.tree.Snapshot())
+	s.publish(events.Head{Origin: row.origin, Size: row.size, Root: row.root, Time: row.time, Checkpoint: checkpoint}, s.tree.Snapshot(), s.log)
 	s.seg, err = openSegments(filepath.Join(s.dir, segmentDir), s.opts.files, s.opts.SegmentSize, row.end)
 	if err != nil {
 		return err
@@ -422,14 +435,16 @@ func (s *Store) loadTree(row logRow) (*ledger.Tree, error) {
 	return t, nil
 }
 
-// checkStored refuses to go on with a log that another key signed, or that is not the one that was signed.
+// checkStored refuses to go on with a log that another key signed, or that is not the one that was signed, and without the
+// keys that the log says must sign.
 func (s *Store) checkStored(row logRow) error {
-	if len(row.checkpoint) == 0 {
-		return nil // the process ended before the first head was signed
-	}
-	head, _, err := ledger.OpenCheckpoint(row.checkpoint, row.origin, s.signer.LogVerifier())
+	log, head, err := logbook.Resume(s.log, s.signer, row.checkpoint)
 	if err != nil {
-		return fmt.Errorf("stored checkpoint is not of this log key: %w", err)
+		return err
+	}
+	s.log = log
+	if head == nil {
+		return nil // the process ended before the first head was signed
 	}
 	if head.Size > row.size {
 		return fmt.Errorf("the stored checkpoint was signed for size %d, the log has %d: events are missing", head.Size, row.size)
@@ -443,6 +458,12 @@ func (s *Store) checkStored(row logRow) error {
 	}
 	return nil
 }
+
+// AddLogKey takes a further key of the log, before it is put after the one in force, and gives its verifier key.
+func (s *Store) AddLogKey(key crypto.Signer) (string, error) { return s.signer.AddLogKey(key) }
+
+// Log is what the log says of itself as of Head, its first key known.
+func (s *Store) Log() logbook.State { return s.state.Load().log }
 
 // tilesOf reads full tiles through one connection.
 func tilesOf(c *conn) ledger.TileSource {
@@ -461,8 +482,8 @@ func tilesOf(c *conn) ledger.TileSource {
 }
 
 // publish lets everyone see a signed head.
-func (s *Store) publish(h events.Head, snapshot ledger.Snapshot) {
-	old := s.state.Swap(&sealedState{head: h, snapshot: snapshot, next: make(chan struct{})})
+func (s *Store) publish(h events.Head, snapshot ledger.Snapshot, log logbook.State) {
+	old := s.state.Swap(&sealedState{head: h, log: log, snapshot: snapshot, next: make(chan struct{})})
 	if old != nil {
 		close(old.next)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/logbook"
 )
 
 // write is the one writer: it takes what has come in, and commits it as one group.
@@ -58,6 +59,7 @@ type sealJob struct {
 	root     events.Digest
 	time     time.Time
 	snapshot ledger.Snapshot
+	log      logbook.State // says which keys sign
 }
 
 // commit records a group and answers every request of it, now or through the sealer.
@@ -144,6 +146,7 @@ func (s *Store) record(group []*request) (job *sealJob, err error) {
 		return nil, fmt.Errorf("couldn't commit %d events: %w", len(p.entries), err)
 	}
 
+	s.log = p.log
 	if complete {
 		s.recent.merged()
 	}
@@ -195,7 +198,7 @@ func (s *Store) insert(p *plan) (job *sealJob, indexed bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	job = &sealJob{group: p.group, growth: growth, root: s.tree.Root(), time: p.time, snapshot: s.tree.Snapshot()}
+	job = &sealJob{group: p.group, growth: growth, root: s.tree.Root(), time: p.time, snapshot: s.tree.Snapshot(), log: p.log}
 	row.size, row.root, row.time = growth.Size, job.root, p.time
 	row.end = s.seg.where()
 	row.checkpoint = s.state.Load().head.Checkpoint
@@ -311,7 +314,7 @@ func (s *Store) sealGroup(job *sealJob) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	checkpoint, err := s.signer.Sign(job.growth.Size, job.root)
+	checkpoint, err := job.log.Sign(s.signer, job.growth.Size, job.root)
 	if err != nil {
 		return err
 	}
@@ -326,7 +329,7 @@ func (s *Store) sealGroup(job *sealJob) error {
 		}
 		answers[i] = a
 	}
-	s.publish(head, job.snapshot)
+	s.publish(head, job.snapshot, job.log)
 	for i, r := range job.group {
 		r.answer(answers[i], nil)
 	}
@@ -344,6 +347,7 @@ type plan struct {
 	entries  []events.Digest
 	position uint64
 	time     time.Time
+	log      logbook.State
 	versions map[string]int64 // last version of the streams of the group
 	places   map[events.Digest]place
 	fresh    []*request // whose packages are to be written, in order
@@ -351,7 +355,7 @@ type plan struct {
 }
 
 func newPlan(s *Store) *plan {
-	return &plan{s: s, position: s.tree.Size(), time: s.row.time, versions: map[string]int64{}, places: map[events.Digest]place{}}
+	return &plan{s: s, position: s.tree.Size(), time: s.row.time, log: s.log, versions: map[string]int64{}, places: map[events.Digest]place{}}
 }
 
 // add plans one request, or answers it with why it cannot be recorded. An error of add itself ends the store.
@@ -372,9 +376,17 @@ func (p *plan) add(r *request) error {
 		r.answer(events.Sealed{}, fmt.Errorf("couldn't append to %s: %w", r.append.Stream, err))
 		return nil
 	}
+	log := p.log
+	if r.append.Stream == logbook.Stream {
+		if log, err = logbook.Plan(log, p.s.signer, r.events); err != nil {
+			r.answer(events.Sealed{}, fmt.Errorf("couldn't append to %s: %w", r.append.Stream, err))
+			return nil
+		}
+	}
 	if err := p.place(r); err != nil {
 		return err
 	}
+	p.log = log
 	p.group = append(p.group, r)
 	for i := range r.events {
 		p.entries = append(p.entries, ledger.Entry(r.events[i].Bytes))
