@@ -234,3 +234,125 @@ func TestTheLogsOwnStreamIsGuarded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// rotated is a folder with events before, between and after two rotations, and the keys.
+func rotatedStore(t testing.TB) (dir string, keys []string, secret []crypto.Signer, heads []events.Head) {
+	t.Helper()
+	first, _ := testKeys()
+	secret, keys = []crypto.Signer{first}, []string{logKeyText(t, first)}
+	dir = t.TempDir()
+	s, err := Open(context.Background(), dir, testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func() {
+		sealed, err := s.Append(context.Background(), plain("a", lastOf(t, s, "a")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		heads = append(heads, sealed.Head)
+	}
+	for range 2 {
+		add()
+		key := nextLogKey(t)
+		secret, keys = append(secret, key), append(keys, logKeyText(t, key))
+		if _, err := s.AddLogKey(key); err != nil {
+			t.Fatal(err)
+		}
+		both := rotateTo(t, s, keys[len(keys)-1]).Head
+		heads = append(heads, both, bindRotation(t, s, both).Head)
+		add()
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir, keys, secret, heads
+}
+
+// Any key of the log leads to all heads; a key that is not the log's does not.
+func TestVerifyFollowsRotations(t *testing.T) {
+	dir, keys, _, heads := rotatedStore(t)
+	key := func(text string) *ledger.Key {
+		t.Helper()
+		k, err := ledger.ParseKey([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &k
+	}
+	for _, text := range keys {
+		for _, h := range heads {
+			r := verify(t, dir, VerifyOptions{Key: key(text), Checkpoint: h.Checkpoint})
+			if r.Problem != nil || len(r.Unproved) != 0 || len(r.Log.Rotations) != 2 || r.Log.First != keys[0] {
+				t.Fatalf("key %s, head %d: %+v", text, h.Size, r)
+			}
+		}
+	}
+	r := verify(t, dir, VerifyOptions{Key: key(logKeyText(t, nextLogKey(t)))})
+	if r.Problem == nil || r.Problem.Kind != "checkpoint" {
+		t.Errorf("a stranger's key: %v", r.Problem)
+	}
+	// A head that the first key signs after it was followed by another counts for nothing.
+	first, node := testKeys()
+	signer, err := ledger.NewSigner(testOrigin, first, node, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := heads[len(heads)-1]
+	late, err := signer.Sign(last.Size, last.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(t, dir, VerifyOptions{Key: key(keys[0]), Checkpoint: late}); r.Problem == nil || r.Problem.Kind != "older checkpoint" {
+		t.Errorf("a late head by the first key: %v", r.Problem)
+	}
+	changed := copyDir(t, dir)
+	setCheckpoint(t, changed, late)
+	if r := verify(t, changed, VerifyOptions{Key: key(keys[0])}); r.Problem == nil || r.Problem.Kind != "checkpoint" {
+		t.Errorf("stored head by the first key: %v", r.Problem)
+	}
+}
+
+// Whoever has the newest key only cannot put another beginning before the rotation that brought it.
+func TestVerifyFindsAnotherBeginning(t *testing.T) {
+	dir, keys, secret, _ := rotatedStore(t)
+	forged := t.TempDir()
+	// The forger copies the log's own events and changes the others. His store signs with all keys; what he hands out is the
+	// last head, by the key that he has.
+	o := testOptions()
+	o.LogKeys = secret[1:]
+	s := openTest(t, forged, o)
+	r, err := OpenReader(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	err = r.All(t.Context(), 0, func(e events.Event) error {
+		a := plain("b", lastOf(t, s, "b"))
+		if e.Statement.Stream == logbook.Stream {
+			a = events.Append{Stream: logbook.Stream, Expected: s.Log().Version(), Actor: "node", Client: "node",
+				Events: []events.New{{Name: e.Statement.Name, Data: e.Statement.Data}}}
+		}
+		_, err := s.Append(t.Context(), a)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range append([]string{""}, keys...) {
+		var o VerifyOptions
+		if text != "" {
+			k, err := ledger.ParseKey([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Key = &k
+		}
+		if r := verify(t, forged, o); r.Problem == nil || r.Problem.Kind != "log key" || !strings.Contains(r.Problem.Reason, "events before it were changed") {
+			t.Errorf("key %q: %v", text, r.Problem)
+		}
+	}
+}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/logbook"
 )
 
 // VerifyOptions say what a verification can lean on beside the folder itself.
@@ -58,6 +59,7 @@ type VerifyReport struct {
 	Size         uint64
 	Root         events.Digest
 	SignedSize   uint64 // size of the stored signed head
+	Log          logbook.State // what the log says of itself: its keys, the lost log that it goes on from
 	Unreferenced []Stretch
 	Unproved     []string
 	Problem      *Problem   // the first bad thing
@@ -400,22 +402,19 @@ func (v *verifier) checkpoints() error {
 	return nil
 }
 
-func (v *verifier) open(checkpoint []byte, kind string) (ledger.Head, error) {
-	if v.opts.Key == nil {
-		h, err := ledger.ReadCheckpoint(checkpoint)
-		if err != nil {
-			return h, problem(kind, "%w", err)
+// open reads a checkpoint. What log keys say of it is looked at when all events are read (keys): they follow each other by
+// events.
+func (v *verifier) open(checkpoint []byte, kind string) (h ledger.Head, err error) {
+	if v.opts.Key == nil || len(v.opts.Key.Chains()) > 0 {
+		if h, err = ledger.ReadCheckpoint(checkpoint); err == nil && h.Origin != v.row.origin {
+			err = fmt.Errorf("origin %q, expected %q", h.Origin, v.row.origin)
 		}
-		if h.Origin != v.row.origin {
-			return h, problem(kind, "origin %q, expected %q", h.Origin, v.row.origin)
+	} else {
+		if _, err := v.opts.Key.Verifiers(v.row.origin); err != nil {
+			return h, fmt.Errorf("couldn't use key: %w", errors.Join(errHook, err))
 		}
-		return h, nil
+		h, err = v.opts.Key.Open(checkpoint, v.row.origin)
 	}
-	verifiers, err := v.opts.Key.Verifiers(v.row.origin)
-	if err != nil {
-		return ledger.Head{}, fmt.Errorf("couldn't use key: %w", errors.Join(errHook, err))
-	}
-	h, _, err := ledger.OpenCheckpoint(checkpoint, v.row.origin, verifiers...)
 	if err != nil {
 		return h, problem(kind, "%w", err)
 	}

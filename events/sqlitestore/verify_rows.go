@@ -8,6 +8,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/logbook"
 )
 
 // eventRows reads every event once: statement, facts, place; and grows the tree over them.
@@ -43,6 +44,9 @@ func (v *verifier) eventRows() error {
 		return problem("head", "root over the events is %s, the stored head says %s", tree.Root(), v.row.root)
 	case !w.time.Equal(v.row.time):
 		return problem("head", "time of the last event is %s, the stored head says %s", w.time, v.row.time)
+	}
+	if err := v.keys(tree.Snapshot()); err != nil {
+		return err
 	}
 	return v.countTiles(w.tiles)
 }
@@ -102,6 +106,11 @@ func (w *eventWalk) row(c []driver.Value) error {
 	}
 	if err := w.version(e); err != nil {
 		return err
+	}
+	if st.Stream == logbook.Stream {
+		if w.report.Log, err = logbook.Fold(w.report.Log, e); err != nil {
+			return problem("log key", "%w", err).at(position)
+		}
 	}
 	w.entries = append(w.entries, ledger.Entry(e.Bytes))
 	w.next++
