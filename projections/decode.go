@@ -12,6 +12,7 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/logbook"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/submission"
@@ -72,7 +73,8 @@ func decode(e events.Event) (decoded, error) {
 		d.data = new(delivery.Failed)
 	case refusal.NameRecorded:
 		d.data = new(refusal.Recorded)
-	case policy.NameSet, submission.NameIDBound, timestamp.NameStamped, validation.NameKept, destruction.NameDecided, destruction.NameExecuted:
+	case policy.NameSet, submission.NameIDBound, timestamp.NameStamped, validation.NameKept, destruction.NameDecided, destruction.NameExecuted,
+		logbook.NameBegun, logbook.NameKeyRotated, logbook.NameKeyBound:
 		return d, nil // counted, no more
 	default:
 		if kind == directory.Stream {

@@ -58,7 +58,7 @@ type VerifyReport struct {
 	Evidence     uint64 // distinct
 	Size         uint64
 	Root         events.Digest
-	SignedSize   uint64 // size of the stored signed head
+	SignedSize   uint64        // size of the stored signed head
 	Log          logbook.State // what the log says of itself: its keys, the lost log that it goes on from
 	Unreferenced []Stretch
 	Unproved     []string
