@@ -178,30 +178,11 @@ func (s *Store) giveBack(r *request) {
 // takeLarge writes a large package into its segment now, so that its group need not wait for it. When the same bytes
 // come from several callers at once, one writes them and the others wait for what becomes of it.
 func (s *Store) takeLarge(r *request, p events.Package) (err error) {
-	for {
-		s.largeMu.Lock()
-		other := s.large[r.sum]
-		if other == nil {
-			break
-		}
-		s.largeMu.Unlock()
-		select {
-		case <-other:
-		case <-s.failed:
-			return s.Err()
-		case <-r.ctx.Done():
-			return r.ctx.Err()
-		}
+	leave, err := s.enterLarge(r.ctx, r.sum)
+	if err != nil {
+		return err
 	}
-	mine := make(chan struct{})
-	s.large[r.sum] = mine
-	s.largeMu.Unlock()
-	r.release = func() {
-		s.largeMu.Lock()
-		defer s.largeMu.Unlock()
-		delete(s.large, r.sum)
-		close(mine)
-	}
+	r.release = leave
 	defer func() {
 		if err != nil {
 			r.end()
@@ -220,8 +201,40 @@ func (s *Store) takeLarge(r *request, p events.Package) (err error) {
 	if at, err = s.seg.stream(p, *buf); err != nil {
 		return err
 	}
+	r.release = func() {
+		s.seg.landed(at)
+		leave()
+	}
 	r.written = &at
 	return nil
+}
+
+// enterLarge makes the caller the only one who writes, or destroys, these bytes until leave is called.
+func (s *Store) enterLarge(ctx context.Context, sum events.Digest) (leave func(), err error) {
+	for {
+		s.largeMu.Lock()
+		other := s.large[sum]
+		if other == nil {
+			break
+		}
+		s.largeMu.Unlock()
+		select {
+		case <-other:
+		case <-s.failed:
+			return nil, s.Err()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	mine := make(chan struct{})
+	s.large[sum] = mine
+	s.largeMu.Unlock()
+	return func() {
+		s.largeMu.Lock()
+		defer s.largeMu.Unlock()
+		delete(s.large, sum)
+		close(mine)
+	}, nil
 }
 
 // checkFree says ErrFull if the disk would be nearly full after n more bytes.

@@ -390,7 +390,9 @@ func (b *importBatch) large(ctx context.Context, e Raw) (at place, err error) {
 	}
 	buf := s.pages.Get().(*[]byte)
 	defer s.pages.Put(buf)
-	return s.seg.stream(p, *buf)
+	at, err = s.seg.stream(p, *buf)
+	s.seg.landed(at) // nobody destroys in a folder that is copied into
+	return at, err
 }
 
 // small reads a small package; it is written with others. Its event's row waits for that, and so may those of others that

@@ -352,7 +352,7 @@ func packagePositions(c *conn, sha256 events.Digest) (positions []uint64, err er
 	return positions, err
 }
 
-// findPlace says where the bytes of a package lie.
+// findPlace says where the bytes of a package lie: events.ErrDestroyed if they did and their place is stored no more.
 func (s *Store) findPlace(ctx context.Context, sha256 events.Digest) (at place, found bool, err error) {
 	err = s.readers.with(ctx, func(c *conn) error {
 		at, found, err = s.findPlaceIn(c, sha256)
@@ -370,16 +370,18 @@ func (s *Store) findPlaceIn(c *conn, sha256 events.Digest) (place, bool, error) 
 	if err != nil {
 		return place{}, false, fmt.Errorf("couldn't look for package %s: %w", sha256, err)
 	}
-	var v [2]driver.Value
-	for _, p := range append(old, positions...) {
-		if _, err := c.one(v[:], `SELECT segment, offset FROM events WHERE position = ?`, p); err != nil {
-			return place{}, false, fmt.Errorf("couldn't look for package %s: %w", sha256, err)
+	positions = append(old, positions...)
+	for _, p := range positions {
+		at, err := placeOf(c, p)
+		if err != nil {
+			return place{}, false, err
 		}
-		segment, ok1 := v[0].(int64)
-		offset, ok2 := v[1].(int64)
-		if ok1 && ok2 {
-			return place{segment, offset}, true, nil
+		if at != nil {
+			return *at, true, nil
 		}
+	}
+	if len(positions) > 0 {
+		return place{}, false, events.ErrDestroyed
 	}
 	return place{}, false, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"sync"
 	"unsafe"
@@ -49,10 +50,12 @@ func putHeader(b []byte, length int64, sum events.Digest) {
 	copy(b[16:], sum[:])
 }
 
-// headerLength reads the length out of a record header, which must be that of the package.
+// headerLength reads the length out of a record header, which must be that of the package. With events.ErrDestroyed the length is right.
 func headerLength(b []byte, sum events.Digest) (int64, error) {
 	length := int64(binary.BigEndian.Uint64(b[8:]))
 	switch {
+	case string(b[:8]) == destroyedMark && events.Digest(b[16:recordHeader]) == sum && length >= 0:
+		return length, events.ErrDestroyed
 	case string(b[:8]) != recordMark:
 		return 0, fmt.Errorf("record mark %q, expected %q", b[:8], recordMark)
 	case length < 0:
@@ -79,7 +82,8 @@ type segments struct {
 
 	mu      sync.Mutex
 	current *segmentFile
-	end     int64 // first free byte of current
+	end     int64           // first free byte of current
+	flights map[place]int64 // stretches of large packages whose append is not answered yet
 }
 
 // segmentFile is open as long as someone writes to it or it is the current one.
@@ -91,10 +95,38 @@ type segmentFile struct {
 }
 
 func openSegments(dir string, files fileSystem, limit int64, at place) (*segments, error) {
-	s := &segments{dir: dir, files: files, limit: limit, end: align(at.offset, blockSize)}
+	s := &segments{dir: dir, files: files, limit: limit, end: align(at.offset, blockSize), flights: map[place]int64{}}
 	var err error
-	s.current, err = s.open(at.segment)
-	return s, err
+	if s.current, err = s.open(at.segment); err != nil {
+		return s, err
+	}
+	return s, s.cut(s.current, s.end)
+}
+
+// cut drops what lies behind the end: a process that was killed leaves bytes there that nobody refers to.
+func (s *segments) cut(f *segmentFile, end int64) error {
+	if f.allocated <= end {
+		return nil
+	}
+	if err := f.file.Truncate(end); err != nil {
+		return fmt.Errorf("couldn't cut segment %d at %d: %w", f.number, end, err)
+	}
+	f.allocated = end
+	return nil
+}
+
+// inFlight gives the stretches of large packages whose append is not answered yet.
+func (s *segments) inFlight() map[place]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.flights)
+}
+
+// landed says that the append of a large package was answered.
+func (s *segments) landed(at place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.flights, at)
 }
 
 func (s *segments) open(n int64) (*segmentFile, error) {
@@ -120,6 +152,9 @@ func (s *segments) reserve(size int64) (*segmentFile, int64, error) {
 	if s.end > 0 && s.end+size > s.limit {
 		next, err := s.open(s.current.number + 1)
 		if err != nil {
+			return nil, 0, err
+		}
+		if err := s.cut(next, 0); err != nil {
 			return nil, 0, err
 		}
 		if err := s.files.SyncDir(s.dir); err != nil {
@@ -193,7 +228,16 @@ func (s *segments) stream(p events.Package, buf []byte) (at place, err error) {
 	if err != nil {
 		return place{}, err
 	}
-	defer func() { err = errors.Join(err, s.release(f)) }()
+	at = place{f.number, offset}
+	s.mu.Lock()
+	s.flights[at] = total
+	s.mu.Unlock()
+	defer func() {
+		err = errors.Join(err, s.release(f))
+		if err != nil {
+			s.landed(at)
+		}
+	}()
 	var hash hashWriter
 	hash.init()
 	putHeader(buf, p.Size(), p.Digest())
@@ -222,7 +266,7 @@ func (s *segments) stream(p events.Package, buf []byte) (at place, err error) {
 	if err := f.file.Sync(); err != nil {
 		return place{}, &syncError{fmt.Errorf("couldn't sync segment %d: %w", f.number, err)}
 	}
-	return place{f.number, offset}, nil
+	return at, nil
 }
 
 // syncError is a failed sync: what is on the disk is unknown, so the store ends.

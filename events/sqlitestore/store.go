@@ -82,6 +82,7 @@ type Store struct {
 	mu       sync.RWMutex // held for reading while a request is handed to the writer
 	closed   bool
 	requests chan *request
+	jobs     chan *writerJob
 	sealing  chan *sealJob
 	trim     chan struct{} // asks the trimmer to work
 	trimmed  chan struct{} // and is told that it has
@@ -99,6 +100,8 @@ type Store struct {
 
 	largeMu sync.Mutex
 	large   map[events.Digest]chan struct{} // large packages on their way; closed when their append is answered
+
+	destroying sync.Mutex // one destruction at a time; taken before every other lock
 }
 
 var _ events.Store = (*Store)(nil)
@@ -138,6 +141,7 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		dir: dir, opts: opts, signer: signer,
 		known:    map[events.Digest]bool{},
 		requests: make(chan *request, maxGroup),
+		jobs:     make(chan *writerJob),
 		sealing:  make(chan *sealJob, 1),
 		sealedCh: make(chan struct{}, 1),
 		trim:     make(chan struct{}),

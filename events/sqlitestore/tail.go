@@ -39,6 +39,22 @@ func (t *tail) add(list []events.Event) {
 	}
 }
 
+// forgetFacts takes facts that were destroyed out of the list. Readers may still hold the old one.
+func (t *tail) forgetFacts(positions []uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list := append(make([]events.Event, 0, max(cap(t.list), len(t.list))), t.list...)
+	for _, p := range positions {
+		if p < t.from || p >= t.from+uint64(len(list)) {
+			continue
+		}
+		e := &list[p-t.from]
+		t.bytes -= len(e.Facts)
+		e.Facts, e.Destroyed = nil, e.Statement.Facts != nil
+	}
+	t.list = list
+}
+
 // drop forgets the first n. Readers may still hold the old list.
 func (t *tail) drop(n int) {
 	for i := range t.list[:n] {

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/logbook"
 )
@@ -43,7 +44,7 @@ type VerifyOptions struct {
 	// do not follow from one before.
 	Problems int
 
-	// Destroyed says whether the facts or the package of an event were lawfully destroyed. nil: nothing was.
+	// Destroyed says of what else than the record's own decisions cover that it was lawfully destroyed. nil: nothing was.
 	Destroyed func(e events.Event) bool
 
 	vfs string
@@ -58,8 +59,11 @@ type VerifyReport struct {
 	Evidence     uint64 // distinct
 	Size         uint64
 	Root         events.Digest
-	SignedSize   uint64        // size of the stored signed head
-	Log          logbook.State // what the log says of itself: its keys, the lost log that it goes on from
+	SignedSize   uint64            // size of the stored signed head
+	Log          logbook.State     // what the log says of itself: its keys, the lost log that it goes on from
+	Destroyed    destruction.State // what the record itself says was decided and done
+	FactsGone    uint64            // events whose facts were destroyed under one of these decisions
+	PackagesGone uint64            // distinct packages whose bytes were
 	Unreferenced []Stretch
 	Unproved     []string
 	Problem      *Problem   // the first bad thing
@@ -199,6 +203,10 @@ type verifier struct {
 
 	streams, packages setSum // what the indexes must hold, from the events
 	tail              map[string]uint64
+
+	decided   *destruction.Index
+	undecided error                              // why that could not be read
+	gone      map[events.Digest]destruction.Mark // packages that a decision covers
 }
 
 // record is where an event says that its package lies.
@@ -207,6 +215,8 @@ type record struct {
 	length   int64
 	position uint64
 	sum      events.Digest
+	mark     *destruction.Mark // nil: no decision covers it
+	wiped    bool              // found destroyed
 }
 
 func (v *verifier) run() error {
@@ -270,7 +280,7 @@ func (v *verifier) database() error {
 		return problem("database", "couldn't begin reading: %w", err)
 	}
 	for _, step := range []func() error{
-		v.integrity, v.schema, v.logRow, v.checkpoints, v.eventRows, v.streamIndex, v.packageIndex, v.evidenceRows,
+		v.integrity, v.schema, v.logRow, v.checkpoints, v.destructions, v.eventRows, v.destructionsRead, v.streamIndex, v.packageIndex, v.evidenceRows,
 	} {
 		if err := v.ctx.Err(); err != nil {
 			return err
@@ -399,6 +409,22 @@ func (v *verifier) checkpoints() error {
 		return problem("older checkpoint", "it was signed for size %d, the log has %d: events were cut off", h.Size, v.row.size)
 	}
 	v.older = h
+	return nil
+}
+
+// destructions reads which content the record says was destroyed, for missing is a fault without that. What is wrong with the
+// events themselves is for eventRows to find, which knows where to point; only what it does not find is said afterwards.
+func (v *verifier) destructions() error {
+	r := &Reader{dir: v.dir, db: v.db, row: v.row, head: events.Head{Size: v.row.size}}
+	s, err := destruction.Load(v.ctx, r)
+	v.report.Destroyed, v.decided, v.gone, v.undecided = s, s.Index(), map[events.Digest]destruction.Mark{}, err
+	return nil
+}
+
+func (v *verifier) destructionsRead() error {
+	if v.undecided != nil {
+		return problem("event", "%w", v.undecided)
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/logbook"
 )
@@ -127,11 +128,18 @@ func (w *eventWalk) facts(e events.Event, salt []byte) error {
 		return nil
 	case st.Facts == nil:
 		return fmt.Errorf("facts are stored, the statement names none")
+	}
+	m, covered := w.decided.Facts(&e)
+	switch {
+	case e.Facts == nil && salt == nil && covered:
+		w.report.FactsGone++
+		return nil
+	case e.Facts == nil && salt == nil && w.opts.Destroyed != nil && w.opts.Destroyed(e):
+		return nil
 	case e.Facts == nil && salt == nil:
-		if w.opts.Destroyed != nil && w.opts.Destroyed(e) {
-			return nil
-		}
 		return fmt.Errorf("facts are missing and no decision to destroy them is known")
+	case covered && m.Executed:
+		return fmt.Errorf("facts are still there, they were destroyed by %s", markText(m))
 	case len(salt) != 32:
 		return fmt.Errorf("salt has %d bytes, expected 32", len(salt))
 	}
@@ -150,7 +158,16 @@ func (w *eventWalk) place(e events.Event, at *place, stored bool) error {
 		return nil
 	case p == nil:
 		return problem("package", "a place is stored, the statement names no package").at(e.Position)
-	case at == nil && !stored && w.opts.Destroyed != nil && w.opts.Destroyed(e):
+	}
+	var mark *destruction.Mark
+	if m, covered := w.decided.Package(&e); covered {
+		mark = &m
+		if old, ok := w.gone[p.SHA256]; !ok || m.Executed && !old.Executed {
+			w.gone[p.SHA256] = m
+		}
+	}
+	switch {
+	case at == nil && !stored && (mark != nil || w.opts.Destroyed != nil && w.opts.Destroyed(e)):
 		return nil
 	case at == nil:
 		return problem("package", "its place is not stored and no decision to destroy it is known").at(e.Position).of(p.SHA256)
@@ -159,8 +176,13 @@ func (w *eventWalk) place(e events.Event, at *place, stored bool) error {
 		return problem("package", "its place is segment %d offset %d, the segments end at %d offset %d", at.segment, at.offset, w.verifier.row.end.segment, w.verifier.row.end.offset).
 			at(e.Position).of(p.SHA256)
 	}
-	w.records = append(w.records, record{*at, p.Length, e.Position, p.SHA256})
+	w.records = append(w.records, record{at: *at, length: p.Length, position: e.Position, sum: p.SHA256, mark: mark})
 	return nil
+}
+
+// markText names a step of destruction: positions can be looked up, the words of a decision are facts.
+func markText(m destruction.Mark) string {
+	return fmt.Sprintf("the decision at position %d, carried out at position %d", m.Decision.Address.Position, m.Decision.Results[m.Target])
 }
 
 // version notes what the indexes must say of an event, or checks its version itself if they do not have it yet.

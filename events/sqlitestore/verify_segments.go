@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/destruction"
 )
 
 // segments reads every segment from its first byte to its last, hashes the records that events refer to and reports
@@ -60,7 +62,7 @@ func (v *verifier) segments() error {
 		rest := v.records
 		for n := int64(1); n <= v.row.end.segment; n++ {
 			k, _ := slices.BinarySearchFunc(rest, n+1, func(r record, n int64) int { return cmp.Compare(r.at.segment, n) })
-			w := &segmentWalk{dir: v.dir, number: n, records: rest[:k], end: -1}
+			w := &segmentWalk{dir: v.dir, number: n, records: rest[:k], end: -1, gone: v.gone}
 			if n == v.row.end.segment {
 				w.end = v.row.end.offset
 			}
@@ -80,10 +82,21 @@ func (v *verifier) segments() error {
 			return w.err
 		}
 		v.report.Unreferenced = append(v.report.Unreferenced, w.unreferenced...)
-		v.report.Packages += uint64(len(w.records))
+		v.report.Packages += uint64(len(w.records) - w.destroyed)
 		v.report.PackageBytes += w.bytes
 	}
+	v.report.PackagesGone = uint64(len(v.gone)) - uint64(v.kept())
 	return v.ctx.Err()
+}
+
+// kept is how many packages that a decision covers are still there: nobody has carried it out yet.
+func (v *verifier) kept() (n int) {
+	for _, r := range v.records {
+		if r.mark != nil && !r.wiped {
+			n++
+		}
+	}
+	return n
 }
 
 // distinct drops the further events of a package already seen; records must not overlap otherwise.
@@ -93,6 +106,9 @@ func (v *verifier) distinct() error {
 		if len(out) > 0 {
 			last := out[len(out)-1]
 			if last.at == r.at && last.sum == r.sum && last.length == r.length {
+				if last.mark == nil || r.mark != nil && r.mark.Executed {
+					out[len(out)-1].mark = r.mark
+				}
 				continue
 			}
 			if last.at.segment == r.at.segment && last.at.offset+recordSize(last.length) > r.at.offset {
@@ -113,8 +129,12 @@ type segmentWalk struct {
 	records []record
 	end     int64 // first free byte of the last segment; -1: not the last
 
+	gone map[events.Digest]destruction.Mark
+
 	f            *os.File
 	name         string
+	destroyed    int // records whose bytes are gone
+	tombs        []tomb
 	buf          []byte
 	bytes        int64
 	unreferenced []Stretch
@@ -155,7 +175,9 @@ func (w *segmentWalk) run(ctx context.Context, progress chan<- int64) error {
 			return err
 		}
 		at = r.at.offset + recordSize(r.length)
-		w.bytes += r.length
+		if !r.wiped {
+			w.bytes += r.length
+		}
 	}
 	to := info.Size()
 	if w.end >= 0 {
@@ -186,8 +208,16 @@ func (w *segmentWalk) record(r *record) error {
 		return bad(r.at.offset, "couldn't read its record: %w", err)
 	}
 	length, err := headerLength(header[:], r.sum)
-	if err != nil {
+	switch {
+	case errors.Is(err, events.ErrDestroyed) && r.mark == nil:
+		return bad(r.at.offset, "it is destroyed and no decision to destroy it is known")
+	case errors.Is(err, events.ErrDestroyed):
+		r.wiped = true
+		w.destroyed++
+	case err != nil:
 		return bad(r.at.offset, "%w", err)
+	case r.mark != nil && r.mark.Executed:
+		return bad(r.at.offset, "its bytes are still there, they were destroyed by %s", markText(*r.mark))
 	}
 	if length != r.length {
 		return bad(r.at.offset, "record length %d, the statement says %d", length, r.length)
@@ -197,13 +227,16 @@ func (w *segmentWalk) record(r *record) error {
 	for rest := r.length; rest > 0; {
 		n, err := w.f.ReadAt(w.buf[:min(rest, int64(len(w.buf)))], from)
 		h.Write(w.buf[:n])
+		if r.wiped && r.mark.Executed && !allZero(w.buf[:n]) {
+			return bad(from, "some of its bytes are still there, they were destroyed by %s", markText(*r.mark))
+		}
 		from, rest = from+int64(n), rest-int64(n)
 		w.tell(int64(n))
 		if err != nil && rest > 0 {
 			return bad(from, "couldn't read it to its end: %w", err)
 		}
 	}
-	if got := events.Digest(h.Sum(nil)); got != r.sum {
+	if got := events.Digest(h.Sum(nil)); got != r.sum && !r.wiped {
 		return bad(r.at.offset+recordHeader, "its bytes hash to %s", got)
 	}
 	// The last padding may be missing in a file that ends here.
@@ -235,10 +268,16 @@ func (w *segmentWalk) gap(ctx context.Context, from, to int64) error {
 		if n == 0 {
 			break
 		}
+		if err := w.strays(n, from); err != nil {
+			return err
+		}
 		for i := 0; i < n; i += blockSize {
 			if allZero(w.buf[i:min(i+blockSize, n)]) {
 				open = nil
 				continue
+			}
+			if bad := w.leftOver(from+int64(i), w.buf[i:min(i+blockSize, n)]); bad != nil {
+				return bad
 			}
 			if open == nil {
 				w.unreferenced = append(w.unreferenced, Stretch{w.name, from + int64(i), 0})
@@ -248,6 +287,53 @@ func (w *segmentWalk) gap(ctx context.Context, from, to int64) error {
 		}
 		w.tell(int64(n))
 		from += int64(n)
+	}
+	return nil
+}
+
+// strays looks in the buffer for records of destroyed packages. What was destroyed is no stretch that somebody left behind; what
+// should be is a fault, wherever it lies.
+func (w *segmentWalk) strays(n int, from int64) error {
+	if len(w.gone) == 0 {
+		return nil
+	}
+	for i := 0; i+recordHeader <= n; i += recordAlign {
+		header := w.buf[i : i+recordHeader]
+		if mark := string(header[:len(recordMark)]); mark != recordMark && mark != destroyedMark {
+			continue
+		}
+		sum := events.Digest(header[16:])
+		m, covered := w.gone[sum]
+		if !covered {
+			continue
+		}
+		if string(header[:len(recordMark)]) == destroyedMark {
+			if m.Executed {
+				start := from + int64(i) + recordHeader
+				w.tombs = append(w.tombs, tomb{start, start + int64(binary.BigEndian.Uint64(header[8:])), sum, m})
+			}
+			clear(header)
+		} else if m.Executed {
+			return problem("package", "its bytes are still there, they were destroyed by %s", markText(m)).of(sum).in(w.name, from+int64(i))
+		}
+	}
+	return nil
+}
+
+// tomb is where a package lay that is gone.
+type tomb struct {
+	from, to int64
+	sum      events.Digest
+	mark     destruction.Mark
+}
+
+// leftOver looks for bytes of a destroyed package in a block that is not all zeros.
+func (w *segmentWalk) leftOver(at int64, block []byte) error {
+	for _, t := range w.tombs {
+		from, to := max(t.from, at), min(t.to, at+int64(len(block)))
+		if from < to && !allZero(block[from-at:to-at]) {
+			return problem("package", "some of its bytes are still there, they were destroyed by %s", markText(t.mark)).of(t.sum).in(w.name, from)
+		}
 	}
 	return nil
 }

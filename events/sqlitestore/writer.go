@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -23,6 +24,8 @@ func (s *Store) write() {
 				return
 			}
 			s.commit(s.collect(r))
+		case j := <-s.jobs:
+			s.runJob(j)
 		case <-s.sealedCh:
 			if len(s.requests) > 0 {
 				continue // the next group takes it along
@@ -383,7 +386,10 @@ func (p *plan) add(r *request) error {
 			return nil
 		}
 	}
-	if err := p.place(r); err != nil {
+	if err := p.place(r); errors.Is(err, events.ErrDestroyed) {
+		r.answer(events.Sealed{}, fmt.Errorf("couldn't append to %s: package %s: %w", r.append.Stream, r.sum, err))
+		return nil
+	} else if err != nil {
 		return err
 	}
 	p.log = log
