@@ -17,7 +17,8 @@ import (
 // question is one consistent snapshot: rows, directory and dictionary as of one position.
 type question struct {
 	conn      *sql.Conn
-	directory *directoryView
+	directory *directoryView // names
+	rights    *directoryView // who may read
 	dict      *dict
 	texts     []string
 	position  uint64
@@ -62,12 +63,18 @@ func (v *Views) replaced(db *database) bool {
 
 func (v *Views) askOn(ctx context.Context, db *database, conn *sql.Conn, f func(*question) error) (again bool, err error) {
 	q := &question{conn: conn, now: v.opt.Now()}
+	if v.opt.rights != nil {
+		q.rights = v.opt.rights.directoryNow()
+	}
 	v.mu.RLock()
 	if v.db != db {
 		v.mu.RUnlock()
 		return true, nil
 	}
 	q.directory, q.dict = v.directory, v.w.dict
+	if q.rights == nil {
+		q.rights = q.directory
+	}
 	if _, err = conn.ExecContext(ctx, "BEGIN"); err == nil {
 		// The first read fixes the snapshot.
 		err = conn.QueryRowContext(ctx, "SELECT position FROM meta").Scan(&q.position)
@@ -83,6 +90,13 @@ func (v *Views) askOn(ctx context.Context, db *database, conn *sql.Conn, f func(
 	}
 	q.texts = q.dict.all()
 	return false, f(q)
+}
+
+// directoryNow is the directory as of the latest transaction.
+func (v *Views) directoryNow() *directoryView {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.directory
 }
 
 func (q *question) text(id uint32) string {
@@ -114,7 +128,7 @@ func (q *question) reader(r view.Reader) reader {
 
 // own adds an organisation and those it has succeeded.
 func (q *question) own(set map[uint32]bool, org string, at time.Time) {
-	for _, id := range q.directory.identities(org, at) {
+	for _, id := range q.rights.identities(org, at) {
 		if n, ok := q.dict.find(id); ok && n != 0 {
 			set[n] = true
 		}
@@ -126,7 +140,7 @@ func (q *question) right(r view.Reader) (*directory.Reading, bool) {
 	if r.Right == "" {
 		return nil, false
 	}
-	right, ok := q.directory.state.Right(r.Right)
+	right, ok := q.rights.state.Right(r.Right)
 	if !ok || r.Now.Before(right.From) || !right.Until.IsZero() && !r.Now.Before(right.Until) {
 		return nil, false
 	}
@@ -137,7 +151,7 @@ func (q *question) right(r view.Reader) (*directory.Reading, bool) {
 // a right to all of them.
 func (q *question) granted(r *reader, org, documentKey string) bool {
 	for _, o := range r.Orgs {
-		if q.directory.state.MayRead(directory.Holder{Kind: directory.HolderOrganisation, ID: o}, org, documentKey, r.Now) {
+		if q.rights.state.MayRead(directory.Holder{Kind: directory.HolderOrganisation, ID: o}, org, documentKey, r.Now) {
 			return true
 		}
 	}

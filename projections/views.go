@@ -43,6 +43,8 @@ type Options struct {
 	Decoders int
 	// MinFree is the room that a rebuild leaves on the disk, in bytes.
 	MinFree int64
+
+	rights *Views // whose directory judges who may read; nil: its own. Set for views of the past.
 }
 
 func (o *Options) defaults() {
