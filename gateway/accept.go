@@ -43,10 +43,13 @@ func (n *Node) AcceptFromPeer(ctx context.Context, c Caller, r io.Reader, size i
 
 // handIn is one hand-in on its way through the stages. Fields are filled in order and only read after that.
 type handIn struct {
-	n       *Node
+	n       *Node // nil when a record is judged again
+	terms   *terms
 	caller  Caller
 	peer    *hop // nil: from a client of this node
-	at      time.Time
+	over    *Handover
+	at      time.Time // as of when it is judged
+	read    time.Time // when snap was read
 	snap    *Snapshot
 	body    *body
 	kind    schemas.Kind
@@ -58,6 +61,7 @@ type handIn struct {
 	peerSigns bool                  // a directory change that a peer has signed
 	urgent    bool                  // a directory change that only takes away: it does not wait for what nobody can say
 	chains    [][]*x509.Certificate // of each signature, to an authority believed for it
+	purposes  [][]signing.Purpose   // any of which that authority had to be believed for
 }
 
 func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, over *Handover) (acc Accepted, err error) {
@@ -68,7 +72,7 @@ func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, ov
 	defer n.inside.leave()
 	start := n.c.Now()
 	n.metrics.inflight.Inc()
-	h := &handIn{n: n, caller: c}
+	h := &handIn{n: n, terms: n.terms, caller: c}
 	defer func() {
 		n.metrics.inflight.Dec()
 		n.metrics.stage("total", n.c.Now().Sub(start))
@@ -102,7 +106,8 @@ func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, ov
 
 	defer n.packages.lock(h.body.digest.String())()
 	if over != nil {
-		if err := h.openHandover(over); err != nil {
+		h.snap, h.over = n.Snapshot(), over
+		if err := h.openHandover(over, n.Now()); err != nil {
 			return Accepted{}, err
 		}
 	}
@@ -110,6 +115,9 @@ func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, ov
 		return acc, err
 	}
 	plan, err := h.examine(ctx)
+	if err == nil {
+		err = plan.find(ctx, n.others())
+	}
 	if err == nil {
 		err = h.revoked(ctx, plan)
 	}
@@ -124,10 +132,13 @@ func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, ov
 }
 
 // maxPackage is the smaller of the node's limit and the policy's.
-func (n *Node) maxPackage() int64 {
-	limit := n.l.MaxPackage
-	if p := n.Snapshot().Policy.Policy.Limits.PackageBytes; p > 0 {
-		limit = min(limit, p)
+func (n *Node) maxPackage() int64 { return leastOf(n.l.MaxPackage, n.Snapshot()) }
+
+func (h *handIn) maxPackage() int64 { return leastOf(h.terms.maxPackage, h.snap) }
+
+func leastOf(limit int64, s *Snapshot) int64 {
+	if p := s.Policy.Policy.Limits.PackageBytes; p > 0 {
+		return min(limit, p)
 	}
 	return limit
 }
@@ -164,7 +175,7 @@ func (h *handIn) mayAskAgain(e events.Event) bool {
 		o, ok := s.Directory.Organisation(e.Statement.Actor)
 		return ok && o.Node == h.caller.Peer
 	}
-	return h.n.maySendFor(s, h.caller, e.Statement.Actor, h.n.Now())
+	return maySendFor(s.Directory, h.caller, e.Statement.Actor, h.n.Now())
 }
 
 // examine parses and verifies, in a slot of its own: at most as many at once as there are processors, so that a crowd
@@ -175,9 +186,23 @@ func (h *handIn) examine(ctx context.Context) (*plan, error) {
 		return nil, err
 	}
 	defer release()
-	h.snap = h.n.Snapshot()
-	if h.peer == nil {
-		h.at = h.n.Now().Truncate(time.Microsecond) // as it is recorded: everything is judged as of this one time
+	before := h.snap
+	h.snap, h.read = h.n.Snapshot(), h.n.Now()
+	switch {
+	case h.peer != nil && h.snap.Basis.Directory != before.Basis.Directory: // the peer's keys may have changed
+		if err := h.openHandover(h.over, h.read); err != nil {
+			return nil, err
+		}
+	case h.peer == nil:
+		h.at = h.read.Truncate(time.Microsecond) // as it is recorded: everything is judged as of this one time
+	}
+	return h.judge(ctx)
+}
+
+// judge parses and verifies by the snapshot, as of h.at: the rules of the door up to where the record is asked.
+func (h *handIn) judge(ctx context.Context) (*plan, error) {
+	if !h.caller.stands(h.snap.Directory, h.at) && h.peer == nil {
+		return nil, Refuse(CodeUnauthenticated)
 	}
 	p, err := h.parse(ctx, schemas.Received{Source: h.body.src, SHA256: h.body.digest})
 	if err != nil {
@@ -224,7 +249,7 @@ func (h *handIn) parse(ctx context.Context, r schemas.Received) (*schemas.Packag
 	o := schemas.Options{
 		Now: h.at, SecrecyElements: secrecyElements(h.snap.Directory.SecrecyElements("")),
 		Limits: schemas.Limits{
-			MaxPackage: h.n.maxPackage(), MaxUnpacked: limits.UnpackedBytes,
+			MaxPackage: h.maxPackage(), MaxUnpacked: limits.UnpackedBytes,
 			MaxRecipients: limits.Recipients, MaxAttachments: limits.Attachments,
 		},
 	}
@@ -288,9 +313,21 @@ func (h *handIn) verify(ctx context.Context, src signing.Source) (*signing.Verif
 func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
 	var o outcome
 	sealed, recorded, err := h.n.decide(ctx, p.stream, func(history []events.Event) (events.Append, error) {
-		news, out, err := p.decide(ctx, history)
+		if h.n.Now().Sub(h.read) > MaxDeciding {
+			return events.Append{}, Refuse(CodeConflict).Because(fmt.Errorf("examined %s ago", h.n.Now().Sub(h.read)))
+		}
+		own, err := h.n.own(p.stream, history)
 		if err != nil {
 			return events.Append{}, err
+		}
+		news, out, err := p.news(ctx, h.n.others(), own)
+		if err != nil {
+			return events.Append{}, err
+		}
+		if p.header != nil && len(news) > 0 {
+			if err := p.header.record(ctx, h, p.actor); err != nil {
+				return events.Append{}, err
+			}
 		}
 		o = out
 		h.body.lent = len(news) > 0

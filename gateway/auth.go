@@ -112,7 +112,9 @@ func (n *Node) byCertificate(d directory.State, cert *x509.Certificate, now time
 		return peerCaller(p), true
 	}
 	if e, ok := d.Certificate(sum); ok && e.ValidAt(now, directory.PurposeTLS) {
-		return holderCaller(d, e.Holder, name, now)
+		c, ok := holderCaller(d, e.Holder, name, now)
+		c.tls = sum
+		return c, ok
 	}
 	return Caller{}, false
 }
@@ -195,18 +197,49 @@ func peerByAuthority(d directory.State, cert *x509.Certificate, now time.Time) (
 	return nil, false
 }
 
-// maySendFor says whether the caller may bring packages of the organisation. It asks the directory again, because an
-// upload can outlast a revocation.
-func (n *Node) maySendFor(s *Snapshot, c Caller, org string, at time.Time) bool {
+// stands says whether the directory still knows the caller. It is asked again, because an upload or a long poll can outlast a
+// revocation.
+func (c Caller) stands(d directory.State, at time.Time) bool {
+	switch {
+	case c.client != "":
+		_, ok := d.Client(c.client)
+		return ok
+	case !c.tls.IsZero():
+		e, ok := d.Certificate(c.tls)
+		return ok && e.ValidAt(at, directory.PurposeTLS)
+	case c.Kind == KindPeer:
+		_, ok := d.Peer(c.Peer)
+		return ok
+	}
+	return c.Client != ""
+}
+
+// mayEmpty says whether the caller may take from the mailbox of the organisation.
+func mayEmpty(d directory.State, c Caller, org string, at time.Time) bool {
+	if c.Kind != KindAgency || !c.stands(d, at) {
+		return false
+	}
 	if c.client != "" {
-		client, ok := s.Directory.Client(c.client)
-		return ok && !client.Removed && s.Directory.MaySendFor(client, org, at)
+		client, _ := d.Client(c.client)
+		return slices.Contains(d.Acts(client, at), org)
+	}
+	return slices.Contains(c.Orgs, org)
+}
+
+// maySendFor says whether the caller may bring packages of the organisation.
+func maySendFor(d directory.State, c Caller, org string, at time.Time) bool {
+	if !c.stands(d, at) {
+		return false
+	}
+	if c.client != "" {
+		client, _ := d.Client(c.client)
+		return d.MaySendFor(client, org, at)
 	}
 	switch c.Kind {
 	case KindAgency:
 		return slices.Contains(c.Orgs, org)
 	case KindNode:
-		o, ok := s.Directory.Organisation(org)
+		o, ok := d.Organisation(org)
 		return ok && o.Node == ""
 	}
 	return false

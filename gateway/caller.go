@@ -3,6 +3,7 @@ package gateway
 import (
 	"slices"
 
+	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/directory"
 )
 
@@ -31,6 +32,7 @@ type Caller struct {
 
 	holder directory.Holder // whose credential it is
 	client string           // id in the directory, "" when the certificate itself is enrolled
+	tls    events.Digest    // that certificate; zero for others
 }
 
 // StandsFor says whether the caller acts for the organisation with this identity.

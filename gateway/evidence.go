@@ -59,6 +59,8 @@ func (e *Evidence) Answers() []events.Digest {
 type PeerEvidence struct {
 	Receipt  string `json:"receipt"`            // the peer's receipt, verified under its keys in the directory
 	Evidence []byte `json:"evidence,omitempty"` // the peer's stored evidence, not verified
+	// Handed are the codes of the recipients that the peer handed over; none: all that this node serves.
+	Handed []string `json:"handed,omitempty"`
 }
 
 // JudgeAgain judges the revocation of the chains as of a time by the answers that the evidence refers to, and by nothing else, and
@@ -80,8 +82,15 @@ type Known struct {
 
 // Known reads the chains, and the answers that the evidence refers to. read gives them by their digest.
 func (e *Evidence) Known(read func(events.Digest) ([]byte, error)) (*Known, error) {
+	k := &Known{e: e, chains: make([][]*x509.Certificate, len(e.Chains))}
+	for i, ders := range e.Chains {
+		var err error
+		if k.chains[i], err = parseChain(ders); err != nil {
+			return nil, err
+		}
+	}
 	if len(e.Revocation) == 0 {
-		return &Known{e: e}, nil
+		return k, nil
 	}
 	if len(e.Revocation) != len(e.Chains) {
 		return nil, fmt.Errorf("couldn't judge revocation again: evidence about %d chains, there are %d", len(e.Revocation), len(e.Chains))
@@ -97,19 +106,15 @@ func (e *Evidence) Known(read func(events.Digest) ([]byte, error)) (*Known, erro
 		}
 		raws = append(raws, raw)
 	}
-	k := &Known{e: e, checker: revocation.Checker{Source: revocation.NewOffline(raws...)}}
-	for _, ders := range e.Chains {
-		chain, err := parseChain(ders)
-		if err != nil {
-			return nil, err
-		}
-		k.chains = append(k.chains, chain)
-	}
+	k.checker.Source = revocation.NewOffline(raws...)
 	return k, nil
 }
 
 // JudgeAgain is Evidence.JudgeAgain.
 func (k *Known) JudgeAgain(ctx context.Context, at time.Time) error {
+	if len(k.e.Revocation) == 0 {
+		return nil
+	}
 	f := revocation.Freshness{MaxAge: time.Duration(k.e.MaxAge) * time.Second}
 	for i, chain := range k.chains {
 		found := k.checker.Chain(ctx, chain, at, f)
@@ -170,6 +175,23 @@ func (n *Node) evidence(chains [][]*x509.Certificate, found []*standing, p *poli
 			return b, nil
 		}
 	}
+	var known [][]RevocationEvidence
+	var age int64
+	for _, st := range found {
+		known, age = append(known, st.evidence), p.RevocationMaxAge
+	}
+	b, err := encodeEvidence(chains, known, age, peer)
+	if err != nil {
+		return nil, err
+	}
+	if peer == nil {
+		n.evidences.put(key, b)
+	}
+	return b, nil
+}
+
+// encodeEvidence is the one encoding of what was found.
+func encodeEvidence(chains [][]*x509.Certificate, known [][]RevocationEvidence, maxAge int64, peer *hop) ([]byte, error) {
 	e := Evidence{Format: EvidenceFormat, Policy: signing.PolicyVersion, Chains: make([][][]byte, len(chains))}
 	for i, chain := range chains {
 		e.Chains[i] = make([][]byte, len(chain))
@@ -177,18 +199,13 @@ func (n *Node) evidence(chains [][]*x509.Certificate, found []*standing, p *poli
 			e.Chains[i][j] = c.Raw
 		}
 	}
-	for _, st := range found {
-		e.Revocation, e.MaxAge = append(e.Revocation, st.evidence), p.RevocationMaxAge
-	}
+	e.Revocation, e.MaxAge = known, maxAge
 	if peer != nil {
-		e.Peer = &PeerEvidence{Receipt: string(peer.receipt), Evidence: peer.evidence}
+		e.Peer = &PeerEvidence{Receipt: string(peer.receipt), Evidence: peer.evidence, Handed: peer.Handed}
 	}
 	b, err := json.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode evidence: %w", err)
-	}
-	if peer == nil {
-		n.evidences.put(key, b)
 	}
 	return b, nil
 }
@@ -207,8 +224,7 @@ const maxPeerAhead = time.Minute
 
 // openHandover verifies the peer's receipt: signed by a checkpoint key that the directory lists for this peer, about a
 // statement of the peer's own log that refers to these very bytes. Its sealed time is the time of judging.
-func (h *handIn) openHandover(over *Handover) error {
-	h.snap = h.n.Snapshot()
+func (h *handIn) openHandover(over *Handover, now time.Time) error {
 	p, ok := h.snap.Directory.Peer(h.caller.Peer)
 	if !ok {
 		return Refuse(CodeForbidden)
@@ -221,7 +237,7 @@ func (h *handIn) openHandover(over *Handover) error {
 	switch {
 	case s.Package == nil || s.Package.SHA256 != h.body.digest || s.Package.Length != h.body.size:
 		return Refuse(CodePeerReceipt).With("receipt of another package")
-	case s.Time.After(h.n.Now().Add(maxPeerAhead)):
+	case s.Time.After(now.Add(maxPeerAhead)):
 		return Refuse(CodePeerReceipt).With("sealed in the future")
 	}
 	h.at = s.Time

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/internal/view"
 )
 
@@ -252,14 +253,15 @@ func (n *Node) take(ctx context.Context, c Caller, q TakeRequest, e *view.Mailbo
 		request = &d
 	}
 	var decision delivery.Decision
+	snap := n.Snapshot()
 	_, _, err := n.Record(ctx, Step{
-		Stream: delivery.StreamPrefix + e.ID, Actor: e.Org, Client: c.Client,
+		Stream: delivery.StreamPrefix + e.ID, Actor: e.Org, Client: c.Client, Basis: &snap.Basis,
 		Decide: func(history []events.Event) ([]events.New, error) {
-			s, err := foldDelivery(history)
+			s, err := foldAll(history, delivery.Fold)
 			if err != nil {
 				return nil, err
 			}
-			decision, err = delivery.DecideTake(s, delivery.Take{At: n.Now(), Client: c.Client, Lease: q.Lease, Request: request})
+			decision, err = DecideTake(snap.Directory, c, s, delivery.Take{At: n.Now(), Client: c.Client, Lease: q.Lease, Request: request})
 			return decision.Events, err
 		},
 	})
@@ -274,15 +276,20 @@ func (n *Node) take(ctx context.Context, c Caller, q TakeRequest, e *view.Mailbo
 	return true, nil
 }
 
-func foldDelivery(history []events.Event) (delivery.State, error) {
-	var s delivery.State
-	for _, e := range history {
-		var err error
-		if s, err = delivery.Fold(s, e); err != nil {
-			return s, err
-		}
+// DecideTake judges a taking by a caller at the door: it must stand for the recipient.
+func DecideTake(d directory.State, c Caller, s delivery.State, t delivery.Take) (delivery.Decision, error) {
+	if !mayEmpty(d, c, s.Offer.Org, t.At) {
+		return delivery.Decision{}, Refuse(CodeForbidden)
 	}
-	return s, nil
+	return delivery.DecideTake(s, t)
+}
+
+// DecideAcknowledge judges an acknowledgement likewise.
+func DecideAcknowledge(d directory.State, c Caller, s delivery.State, at time.Time) (delivery.Decision, error) {
+	if s.Phase == delivery.PhaseNone || s.Offer.Node != "" || !mayEmpty(d, c, s.Offer.Org, at) {
+		return delivery.Decision{}, Refuse(CodeNotFound)
+	}
+	return delivery.DecideAcknowledge(s, delivery.Acknowledge{Client: c.Client})
 }
 
 // Acknowledged is the answer to an acknowledgement.
@@ -302,7 +309,7 @@ func (n *Node) Acknowledge(ctx context.Context, c Caller, id string) (Acknowledg
 		return Acknowledged{}, Refuse(CodeForbidden)
 	}
 	stream := delivery.StreamPrefix + id
-	s, err := n.delivery(ctx, stream)
+	s, err := n.others().Delivery(ctx, stream)
 	if err != nil {
 		return Acknowledged{}, err
 	}
@@ -310,14 +317,15 @@ func (n *Node) Acknowledge(ctx context.Context, c Caller, id string) (Acknowledg
 		return Acknowledged{}, Refuse(CodeNotFound)
 	}
 	var decision delivery.Decision
+	snap := n.Snapshot()
 	sealed, recorded, err := n.Record(ctx, Step{
-		Stream: stream, Actor: s.Offer.Org, Client: c.Client,
+		Stream: stream, Actor: s.Offer.Org, Client: c.Client, Basis: &snap.Basis,
 		Decide: func(history []events.Event) ([]events.New, error) {
-			s, err := foldDelivery(history)
+			s, err := foldAll(history, delivery.Fold)
 			if err != nil {
 				return nil, err
 			}
-			decision, err = delivery.DecideAcknowledge(s, delivery.Acknowledge{Client: c.Client})
+			decision, err = DecideAcknowledge(snap.Directory, c, s, n.Now())
 			return decision.Events, err
 		},
 	})

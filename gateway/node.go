@@ -70,6 +70,7 @@ type LocalClient struct {
 type Node struct {
 	c       Config
 	l       Limits
+	terms   *terms
 	spool   *spool
 	metrics *metrics
 
@@ -144,7 +145,13 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		c: c, l: l, spool: sp, drained: make(chan struct{}),
+		c: c, l: l, spool: sp,
+		terms: &terms{
+			origin: c.Origin, pinned: c.Pinned, before: c.Trust, trial: c.Policy.Trial, maxPackage: l.MaxPackage,
+			leftOut: func(authority events.Digest, err error) {
+				c.Log.Warn("authority left out of the trust list", "authority", authority, "error", err)
+			},
+		}, drained: make(chan struct{}),
 		accepting: make(chan struct{}, l.Accepting),
 		verifiers: make(chan struct{}, l.Verifiers),
 		large:     make(chan struct{}, max(1, l.Verifiers/2)),
@@ -165,6 +172,9 @@ func (n *Node) Now() time.Time { return n.c.Now().UTC() }
 
 // Store is the node's record.
 func (n *Node) Store() events.Store { return n.c.Store }
+
+// others is what decisions read of streams beside their own.
+func (n *Node) others() Streams { return storeStreams{n.c.Store} }
 
 // Limits are the limits in force, defaults filled in.
 func (n *Node) Limits() Limits { return n.l }
@@ -263,7 +273,7 @@ func (n *Node) CatchUp(ctx context.Context) error {
 		return fmt.Errorf("couldn't read the policy: %w", err)
 	}
 	if s.Directory.TrustListVersion() != old.Directory.TrustListVersion() {
-		if s.Trust, err = n.trustOf(s.Directory); err != nil {
+		if s.Trust, err = n.terms.trustOf(s.Directory); err != nil {
 			return err
 		}
 	}

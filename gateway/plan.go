@@ -17,18 +17,38 @@ import (
 // plan is what a verified package asks for: where, in whose name, and how it is decided.
 type plan struct {
 	stream    string
+	locate    func(context.Context, Streams) (string, error) // finds stream; nil: it is known
 	actor     string
 	assurance string
 	evidence  []byte
 	warnings  []Warning // of reading and deciding
 	notes     []Warning // of judging the signatures
-	decide    func(ctx context.Context, history []events.Event) ([]events.New, outcome, error)
+	decide    func(context.Context, Streams, Own) ([]events.New, outcome, error)
+	header    *headerID // to be bound before the append; nil: none
+}
+
+// find finds the stream that is decided on.
+func (p *plan) find(ctx context.Context, streams Streams) (err error) {
+	if p.locate != nil {
+		p.stream, err = p.locate(ctx, streams)
+	}
+	return err
 }
 
 // outcome of a decision that did not refuse.
 type outcome struct {
 	earlier events.Address // when nothing was to be recorded
 	resent  bool
+}
+
+// news decides, by the own state of the stream and by others.
+func (p *plan) news(ctx context.Context, streams Streams, own Own) ([]events.New, outcome, error) {
+	if p.header != nil {
+		if err := p.header.free(ctx, streams); err != nil {
+			return nil, outcome{}, err
+		}
+	}
+	return p.decide(ctx, streams, own)
 }
 
 // judged is what the signatures of a package were found to be worth.
@@ -51,7 +71,7 @@ func (h *handIn) planOwn(ctx context.Context, p *schemas.Package) (*plan, error)
 	if err := h.bind(v, sender.Org); err != nil {
 		return nil, err
 	}
-	return h.planEdXML(ctx, p, sender)
+	return h.planEdXML(p, sender)
 }
 
 // admit finds the sender and says whether the caller may bring its packages. It comes before the signatures are looked
@@ -65,7 +85,7 @@ func (h *handIn) admit(code string) (document.Party, error) {
 		return sender, Refuse(CodeSenderClosed).With(code, sender.Org)
 	case h.peer != nil && sender.Node != h.caller.Peer:
 		return sender, Refuse(CodePeerSpace).With(code)
-	case h.peer == nil && !h.n.maySendFor(h.snap, h.caller, sender.Org, h.at):
+	case h.peer == nil && !maySendFor(h.snap.Directory, h.caller, sender.Org, h.at):
 		return sender, Refuse(CodeNotSender).With(code)
 	case h.peer == nil && sender.Node != "":
 		return sender, Refuse(CodeNotServedHere).With(code, sender.Node)
@@ -158,11 +178,11 @@ func (h *handIn) planSubmission(ctx context.Context, p *schemas.Package) (*plan,
 	if err := h.vouch(v, p, sender); err != nil {
 		return nil, err
 	}
-	pl, err := h.planEdXML(ctx, inner, sender)
+	pl, err := h.planEdXML(inner, sender)
 	if err != nil {
 		return nil, err
 	}
-	return pl, h.withHeaderID(ctx, pl, p, sender)
+	return pl, h.bindHeaderID(pl, p, sender)
 }
 
 // vouch says whether the signer of a submission may vouch for the sender of what it carries.
@@ -217,13 +237,13 @@ func (h *handIn) vouch(v *signing.Verified, p *schemas.Package, sender document.
 }
 
 // planEdXML decides documents and status messages, whoever vouched for them.
-func (h *handIn) planEdXML(ctx context.Context, p *schemas.Package, sender document.Party) (*plan, error) {
+func (h *handIn) planEdXML(p *schemas.Package, sender document.Party) (*plan, error) {
 	pl := &plan{actor: sender.Org, assurance: h.verdict.assurance, warnings: warnings(p.Warnings)}
 	var err error
 	if p.Kind == schemas.KindDocument {
-		err = h.planDocument(ctx, pl, p, sender)
+		err = h.planDocument(pl, p, sender)
 	} else {
-		err = h.planStatus(ctx, pl, p, sender)
+		h.planStatus(pl, p, sender)
 	}
 	return pl, err
 }

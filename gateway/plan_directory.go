@@ -40,7 +40,7 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 	policy := h.snap.Policy.Policy
 	c := directory.Change{
 		ID: p.Header.ID, Content: v.SignedContent(), At: h.at, Signer: v.Fingerprint(),
-		SignerFrom: cert.NotBefore, SignerUntil: cert.NotAfter, Pinned: h.n.c.Pinned,
+		SignerFrom: cert.NotBefore, SignerUntil: cert.NotAfter, Pinned: h.terms.pinned,
 		SelfService: directory.SelfService{Certificates: policy.SelfServe.Certificates, Clients: policy.SelfServe.Clients},
 		Facts: directory.ChangeFacts{
 			Reason: p.Change.Reason, Person: p.Header.Person.Name, Position: p.Header.Person.Position, Account: p.Header.Person.Account,
@@ -48,16 +48,12 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 		Operations: ops,
 	}
 	pl := &plan{stream: directory.Stream, actor: h.signerName(v.Fingerprint()), warnings: warnings(p.Warnings)}
-	pl.decide = func(ctx context.Context, history []events.Event) ([]events.New, outcome, error) {
-		s, err := h.n.directoryAt(history)
-		if err != nil {
-			return nil, outcome{}, err
-		}
-		decision, err := directory.Decide(s, c)
+	pl.decide = func(_ context.Context, _ Streams, own Own) ([]events.New, outcome, error) {
+		decision, err := directory.Decide(own.Directory, c)
 		if err != nil {
 			return nil, outcome{}, refuseDirectory(err)
 		}
-		if err := h.keepsTrust(s, decision, cert); err != nil {
+		if err := h.keepsTrust(own.Directory, decision, cert); err != nil {
 			return nil, outcome{}, err
 		}
 		return decision.Events, outcome{earlier: decision.Earlier}, nil
@@ -95,7 +91,7 @@ func (h *handIn) keepsTrust(s directory.State, decision directory.Decision, sign
 	if err != nil || next.TrustListVersion() == s.TrustListVersion() {
 		return err
 	}
-	t, err := h.n.trustOf(next)
+	t, err := h.terms.trustOf(next)
 	if err != nil {
 		return err
 	}
@@ -115,6 +111,16 @@ func (h *handIn) signerName(fingerprint events.Digest) string {
 		return string(c.Holder.Kind) + ":" + c.Holder.ID
 	}
 	return ActorNode
+}
+
+// own folds the stream that is decided on.
+func (n *Node) own(stream string, history []events.Event) (o Own, err error) {
+	if stream == directory.Stream {
+		o.Directory, err = n.directoryAt(history)
+		return o, err
+	}
+	o.Document, err = foldAll(history, document.Fold)
+	return o, err
 }
 
 // directoryAt folds the directory up to the last event of history, starting from the snapshot.
@@ -227,7 +233,7 @@ func (h *handIn) operation(op schemas.Operation, before []directory.Operation) (
 
 // otherNode is the origin of another node, "" for this one.
 func (h *handIn) otherNode(origin string) string {
-	if origin == h.n.c.Origin {
+	if origin == h.terms.origin {
 		return ""
 	}
 	return origin

@@ -27,7 +27,7 @@ func normalCodes(codes []string) []string {
 }
 
 // planDocument fills the command of the document's decider.
-func (h *handIn) planDocument(ctx context.Context, pl *plan, p *schemas.Package, sender document.Party) error {
+func (h *handIn) planDocument(pl *plan, p *schemas.Package, sender document.Party) error {
 	d := p.Document
 	content, err := documentContent(p)
 	if err != nil {
@@ -45,24 +45,21 @@ func (h *handIn) planDocument(ctx context.Context, pl *plan, p *schemas.Package,
 	pl.stream = document.Stream(sender.Org, d.DocumentID)
 	if len(sender.Identities) > 1 {
 		// What an organisation sent before it became this one is the same document when it comes again.
-		key, _, err := h.findDocument(ctx, sender, []string{d.DocumentID})
-		if err != nil {
-			return err
+		pl.locate = func(ctx context.Context, streams Streams) (string, error) {
+			key, _, err := findDocument(ctx, streams, sender, []string{d.DocumentID})
+			return document.StreamPrefix + key, err
 		}
-		pl.stream = document.StreamPrefix + key
 	}
-	pl.decide = func(ctx context.Context, history []events.Event) ([]events.New, outcome, error) {
-		s, err := foldDocument(history)
-		if err != nil {
-			return nil, outcome{}, err
-		}
+	pl.decide = func(ctx context.Context, streams Streams, own Own) ([]events.New, outcome, error) {
+		s, c := own.Document, c
+		var err error
 		if s.Received {
-			if c.Failed, err = h.n.failed(ctx, pl.stream, s); err != nil {
+			if c.Failed, err = failed(ctx, streams, pl.stream, s); err != nil {
 				return nil, outcome{}, err
 			}
 		}
 		var unknown []Warning
-		if c.Effects, unknown, err = h.effects(ctx, d, sender); err != nil {
+		if c.Effects, unknown, err = h.effects(ctx, streams, d, sender); err != nil {
 			return nil, outcome{}, err
 		}
 		pl.warnings = slices.Concat(warnings(p.Warnings), unknown)
@@ -103,7 +100,7 @@ const warnDocumentUnknown = "document-unknown-here"
 
 // effects says what the document wants to do to earlier ones of its sender, and warns a sender of this node of those that
 // the node does not have. Of a peer's documents it may well have seen none.
-func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender document.Party) (out []document.EffectRequest, unknown []Warning, err error) {
+func (h *handIn) effects(ctx context.Context, streams Streams, d *schemas.Document, sender document.Party) (out []document.EffectRequest, unknown []Warning, err error) {
 	kind, ok := map[schemas.BusinessType]document.EffectKind{
 		schemas.BusinessRecall: document.EffectRecall, schemas.BusinessUpdate: document.EffectUpdate,
 		schemas.BusinessReplace: document.EffectReplace,
@@ -112,7 +109,7 @@ func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender docume
 		return nil, nil, nil
 	}
 	for _, a := range d.Affects() {
-		key, found, err := h.findDocument(ctx, sender, documentIDs(a.DocumentID, a.Code, dateOf(d, a), sender.Code))
+		key, found, err := findDocument(ctx, streams, sender, documentIDs(a.DocumentID, a.Code, dateOf(d, a), sender.Code))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -122,7 +119,7 @@ func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender docume
 		}
 		e := document.EffectRequest{Kind: kind, Document: key, Recipients: h.parties(a.OrganIDs)}
 		if found {
-			if e.Held, found, err = h.n.held(ctx, document.StreamPrefix+key); err != nil {
+			if e.Held, found, err = held(ctx, streams, document.StreamPrefix+key); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -152,17 +149,10 @@ func (h *handIn) effects(ctx context.Context, d *schemas.Document, sender docume
 
 // held are the recipients of a document that this node answers for, but for those it was recalled from. known is false when
 // the document itself has not come in, whatever was done to it.
-func (n *Node) held(ctx context.Context, stream string) (recipients []document.Recipient, known bool, err error) {
-	var s document.State
-	err = n.c.Store.Stream(ctx, stream, 0, func(e events.Event) (err error) {
-		s, err = document.Fold(s, e)
-		return err
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("couldn't read the document concerned: %w", err)
-	}
-	if !s.Received {
-		return nil, false, nil
+func held(ctx context.Context, streams Streams, stream string) (recipients []document.Recipient, known bool, err error) {
+	s, err := streams.Document(ctx, stream)
+	if err != nil || !s.Received {
+		return nil, false, err
 	}
 	return slices.DeleteFunc(slices.Clone(s.Recipients), func(r document.Recipient) bool {
 		_, recalled := s.Recalled(r.Org)
@@ -200,10 +190,10 @@ func documentIDs(written, code string, date schemas.Date, organs ...string) []st
 
 // findDocument finds the stream of a document of an organisation or of one it succeeds. When none exists it gives the key
 // that the document would have.
-func (h *handIn) findDocument(ctx context.Context, owner document.Party, ids []string) (key string, found bool, err error) {
+func findDocument(ctx context.Context, streams Streams, owner document.Party, ids []string) (key string, found bool, err error) {
 	for _, id := range ids {
 		for _, key := range document.Keys(owner.Identities, id) {
-			exists, err := h.n.exists(ctx, document.StreamPrefix+key)
+			exists, err := streams.Exists(ctx, document.StreamPrefix+key)
 			if err != nil || exists {
 				return key, exists, err
 			}
@@ -215,24 +205,11 @@ func (h *handIn) findDocument(ctx context.Context, owner document.Party, ids []s
 	return document.Key(owner.Org, ids[0]), false, nil
 }
 
-var errSeen = errors.New("seen")
-
-func (n *Node) exists(ctx context.Context, stream string) (bool, error) {
-	err := n.c.Store.Stream(ctx, stream, 0, func(events.Event) error { return errSeen })
-	if errors.Is(err, errSeen) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("couldn't look for stream: %w", err)
-	}
-	return false, nil
-}
-
 // failed are the recipients whose delivery of the document has ended in "không gửi được".
-func (n *Node) failed(ctx context.Context, stream string, s document.State) ([]string, error) {
+func failed(ctx context.Context, streams Streams, stream string, s document.State) ([]string, error) {
 	var out []string
 	for _, r := range s.Recipients {
-		d, err := n.delivery(ctx, delivery.Stream(stream, delivery.ItemDocument, r.Org))
+		d, err := streams.Delivery(ctx, delivery.Stream(stream, delivery.ItemDocument, r.Org))
 		if err != nil {
 			return nil, err
 		}
@@ -243,32 +220,8 @@ func (n *Node) failed(ctx context.Context, stream string, s document.State) ([]s
 	return out, nil
 }
 
-// delivery folds one delivery stream.
-func (n *Node) delivery(ctx context.Context, stream string) (delivery.State, error) {
-	var s delivery.State
-	err := n.c.Store.Stream(ctx, stream, 0, func(e events.Event) (err error) {
-		s, err = delivery.Fold(s, e)
-		return err
-	})
-	if err != nil {
-		return s, fmt.Errorf("couldn't load delivery: %w", err)
-	}
-	return s, nil
-}
-
-func foldDocument(history []events.Event) (document.State, error) {
-	var s document.State
-	for _, e := range history {
-		var err error
-		if s, err = document.Fold(s, e); err != nil {
-			return s, err
-		}
-	}
-	return s, nil
-}
-
 // planStatus fills the command for a status message, which is decided on the stream of the document it answers.
-func (h *handIn) planStatus(ctx context.Context, pl *plan, p *schemas.Package, reporter document.Party) error {
+func (h *handIn) planStatus(pl *plan, p *schemas.Package, reporter document.Party) {
 	st := p.Status
 	c := document.ReportStatus{
 		At: h.at, Reporter: reporter, About: h.party(st.ResponseFor.OrganID), Code: string(st.Code), Timestamp: st.TimestampRaw,
@@ -287,27 +240,22 @@ func (h *handIn) planStatus(ctx context.Context, pl *plan, p *schemas.Package, r
 	}
 	ids := documentIDs(st.ResponseFor.DocumentID, st.ResponseFor.Code, st.ResponseFor.PromulgationDate,
 		append([]string{owner.Code}, h.codesOf(owner.Org)...)...)
-	key, _, err := h.findDocument(ctx, owner, ids)
-	if err != nil {
-		return err
-	}
-	if key == "" || !owner.Known {
-		return Refuse(CodeDocumentUnknown).With(st.ResponseFor.OrganID, st.ResponseFor.DocumentID)
-	}
-	c.Document = key
-	pl.stream = document.StreamPrefix + key
-	pl.decide = func(_ context.Context, history []events.Event) ([]events.New, outcome, error) {
-		s, err := foldDocument(history)
-		if err != nil {
-			return nil, outcome{}, err
+	pl.locate = func(ctx context.Context, streams Streams) (string, error) {
+		key, _, err := findDocument(ctx, streams, owner, ids)
+		if err == nil && (key == "" || !owner.Known) {
+			err = Refuse(CodeDocumentUnknown).With(st.ResponseFor.OrganID, st.ResponseFor.DocumentID)
 		}
-		decision, err := document.DecideStatus(s, c)
+		return document.StreamPrefix + key, err
+	}
+	pl.decide = func(_ context.Context, _ Streams, own Own) ([]events.New, outcome, error) {
+		c := c
+		c.Document = documentKey(pl.stream)
+		decision, err := document.DecideStatus(own.Document, c)
 		if err != nil {
 			return nil, outcome{}, refuseDocument(err, CodeStatusTaken)
 		}
 		return decision.Events, outcome{earlier: decision.Earlier}, nil
 	}
-	return nil
 }
 
 func (h *handIn) codesOf(org string) []string {

@@ -11,11 +11,18 @@ import (
 	"github.com/tram-exchange/tram/schemas"
 )
 
-// withHeaderID makes the plan of a submission bind its header id just before it appends. A decision appends to one
-// stream only, so there is a step before it: should the node stop between the two, the same package still gets through
+// headerID is the header id of a submission, which is bound to what it carries just before that is recorded. A decision appends
+// to one stream only, so there is a step before it: should the node stop between the two, the same package still gets through
 // later and any other under that id is refused. What refuses or needs no record binds nothing. The id is judged where
 // the package is first handed in: a peer hands over what is recorded already.
-func (h *handIn) withHeaderID(ctx context.Context, pl *plan, p *schemas.Package, sender document.Party) error {
+type headerID struct {
+	id      string
+	issuers []string // whose id it may be: an id that a predecessor used is taken too
+	bind    submission.Bind
+}
+
+// bindHeaderID says which header id the plan of a submission has to bind, if it has to.
+func (h *handIn) bindHeaderID(pl *plan, p *schemas.Package, sender document.Party) error {
 	if h.peer != nil {
 		return nil
 	}
@@ -26,53 +33,69 @@ func (h *handIn) withHeaderID(ctx context.Context, pl *plan, p *schemas.Package,
 	if len(issuers) == 0 {
 		return fmt.Errorf("couldn't say whose header id it is: %s has no identity", sender.Code)
 	}
-	issuer, stream := issuers[0], submission.Stream(issuers[0], p.Header.ID)
-	if len(issuers) > 1 { // an id that its predecessor used is taken too
-		for _, of := range issuers {
-			s := submission.Stream(of, p.Header.ID)
-			exists, err := h.n.exists(ctx, s)
+	pl.header = &headerID{id: p.Header.ID, issuers: issuers, bind: submission.Bind{
+		Issuer: issuers[0], Package: h.body.digest, Content: h.verdict.content,
+	}}
+	return nil
+}
+
+// find gives the stream of the id, and the command as it goes there.
+func (i *headerID) find(ctx context.Context, streams Streams) (stream string, c submission.Bind, err error) {
+	c = i.bind
+	if len(i.issuers) > 1 {
+		for _, of := range i.issuers {
+			s := submission.Stream(of, i.id)
+			exists, err := streams.Exists(ctx, s)
 			if err != nil {
-				return err
+				return "", c, err
 			}
 			if exists {
-				issuer, stream = of, s
+				c.Issuer = of
 				break
 			}
 		}
 	}
-	bind := submission.Bind{Issuer: issuer, Package: h.body.digest, Content: h.verdict.content}
-	judge := func(history []events.Event) ([]events.New, error) {
-		s, err := submission.FoldAll(history)
-		if err != nil {
-			return nil, err
-		}
-		news, err := submission.Decide(s, bind)
-		if errors.Is(err, submission.ErrIDTaken) {
-			return nil, Refuse(CodeHeaderTaken).At("/Package/Header/Id").With(p.Header.ID).Because(err)
-		}
-		return news, err
+	return submission.Stream(c.Issuer, i.id), c, nil
+}
+
+// judge decides on the id.
+func (i *headerID) judge(s submission.State, c submission.Bind) ([]events.New, error) {
+	news, err := submission.Decide(s, c)
+	if errors.Is(err, submission.ErrIDTaken) {
+		return nil, Refuse(CodeHeaderTaken).At("/Package/Header/Id").With(i.id).Because(err)
 	}
-	inner := pl.decide
-	pl.decide = func(ctx context.Context, history []events.Event) ([]events.New, outcome, error) {
-		var bound []events.Event
-		if err := h.n.c.Store.Stream(ctx, stream, 0, func(e events.Event) error {
-			bound = append(bound, e)
-			return nil
-		}); err != nil {
-			return nil, outcome{}, fmt.Errorf("couldn't load header id: %w", err)
-		}
-		if _, err := judge(bound); err != nil {
-			return nil, outcome{}, err
-		}
-		news, out, err := inner(ctx, history)
-		if err != nil || len(news) == 0 {
-			return news, out, err
-		}
-		// Locks are always taken in this order: the document's stream, then the id's.
-		_, _, err = h.n.Record(ctx, Step{
-			Stream: stream, Actor: pl.actor, Client: h.caller.Client, Basis: &h.snap.Basis, Decide: judge,
-		})
-		return news, out, err
+	return news, err
+}
+
+// free refuses an id that means another package.
+func (i *headerID) free(ctx context.Context, streams Streams) error {
+	stream, c, err := i.find(ctx, streams)
+	if err != nil {
+		return err
 	}
-	return nil
+	s, err := streams.HeaderID(ctx, stream)
+	if err != nil {
+		return err
+	}
+	_, err = i.judge(s, c)
+	return err
+}
+
+// record binds the id. Locks are always taken in this order: the document's stream, then the id's.
+func (i *headerID) record(ctx context.Context, h *handIn, actor string) error {
+	stream, c, err := i.find(ctx, h.n.others())
+	if err != nil {
+		return err
+	}
+	_, _, err = h.n.Record(ctx, Step{
+		Stream: stream, Actor: actor, Client: h.caller.Client, Basis: &h.snap.Basis,
+		Decide: func(history []events.Event) ([]events.New, error) {
+			s, err := submission.FoldAll(history)
+			if err != nil {
+				return nil, err
+			}
+			return i.judge(s, c)
+		},
+	})
+	return err
 }

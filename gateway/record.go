@@ -39,11 +39,11 @@ func (n *Node) Record(ctx context.Context, s Step) (sealed events.Sealed, record
 		s.Client = ClientNode
 	}
 	return n.decide(ctx, s.Stream, func(history []events.Event) (events.Append, error) {
+		basis := n.Snapshot().Basis // before the decision: it goes by this or a later one
 		news, err := s.Decide(history)
 		if err != nil || len(news) == 0 {
 			return events.Append{}, err
 		}
-		basis := n.Snapshot().Basis
 		if s.Basis != nil {
 			basis = *s.Basis
 		}

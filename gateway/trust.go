@@ -17,13 +17,6 @@ import (
 // has no such event, the configured authorities (Config.Trust) stand in: for the genesis change, and for logs older than the
 // list. From the first one on the list alone decides about signatures, and the configuration is no longer asked.
 
-// trustOf makes the trust of a state of the directory. What cannot be used is left out and named.
-func (n *Node) trustOf(d directory.State) (*signing.Trust, error) {
-	return TrustOf(d, n.c.Trust, n.c.Policy.Trial, func(authority events.Digest, err error) {
-		n.c.Log.Warn("authority left out of the trust list", "authority", authority, "error", err)
-	})
-}
-
 // TrustOf makes the trust of a state of the directory, which is before while the record has no list. leftOut (nil: nobody) is told of entries
 // that cannot be used: one bad entry must not close the door on everybody else's packages.
 func TrustOf(d directory.State, before *signing.Trust, trial bool, leftOut func(authority events.Digest, err error)) (*signing.Trust, error) {
@@ -136,7 +129,7 @@ func chainFor(t *signing.Trust, c *x509.Certificate, others []*x509.Certificate,
 // certificates. The chains found are those that go into the evidence.
 func (h *handIn) judgeChains(v *signing.Verified, signer []signing.Purpose) error {
 	sigs := v.Report().Signatures
-	h.chains = make([][]*x509.Certificate, len(sigs))
+	h.chains, h.purposes = make([][]*x509.Certificate, len(sigs)), make([][]signing.Purpose, len(sigs))
 	for i := range sigs {
 		s := &sigs[i]
 		purposes := anySigner
@@ -148,6 +141,7 @@ func (h *handIn) judgeChains(v *signing.Verified, signer []signing.Purpose) erro
 		if len(purposes) == 0 {
 			purposes = anySigner
 		}
+		h.purposes[i] = purposes
 		var err error
 		if h.chains[i], err = chainFor(h.snap.Trust, s.Certificate, s.Certificates, h.at, purposes); err != nil {
 			return err
@@ -183,7 +177,7 @@ func (h *handIn) trustAuthority(op schemas.TrustAuthority) (directory.Operation,
 		o.Purposes = append(o.Purposes, directory.AuthorityPurpose(p))
 		entry.Purposes = append(entry.Purposes, signing.Purpose(p))
 	}
-	if _, err := signing.NewTrustList([]signing.Authority{entry}, h.n.c.Policy.Trial); err != nil {
+	if _, err := signing.NewTrustList([]signing.Authority{entry}, h.terms.trial); err != nil {
 		if errors.Is(err, signing.ErrTrialAuthority) {
 			return nil, Refuse(CodeTrialCertificate).Because(err)
 		}
@@ -206,14 +200,14 @@ func (h *handIn) trustAfter(before []directory.Operation) (*signing.Trust, error
 	if !changed {
 		return h.snap.Trust, nil
 	}
-	return h.n.trustOf(s.WithTrust(before, h.at))
+	return h.terms.trustOf(s.WithTrust(before, h.at))
 }
 
 // enrolment says whether a certificate may be enrolled: it must lead to an authority believed for such a holder. What a peer enrols
 // for its organisations is not held up here, since one unknown authority would stop its whole change; what they sign is judged by
 // this node's list all the same.
 func (h *handIn) enrolment(t *signing.Trust, c *x509.Certificate, in directory.EnrolCertificate) error {
-	if h.peerSigns {
+	if h.peerSigns || h.terms.assumed && t == h.terms.before {
 		return nil
 	}
 	at := h.at

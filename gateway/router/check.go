@@ -51,7 +51,7 @@ func (c *checker) event(ctx context.Context, e events.Event) error {
 
 // planned: every offer that follows from e has been made.
 func (c *checker) planned(ctx context.Context, e events.Event) error {
-	offers, err := plan(ctx, c.r, e)
+	offers, err := plan(ctx, c.r.document, e)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (c *checker) offered(ctx context.Context, e events.Event) error {
 	if err != nil {
 		return err
 	}
-	offers, err := plan(ctx, c.r, by)
+	offers, err := plan(ctx, c.r.document, by)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (c *checker) affected(ctx context.Context, e events.Event) error {
 	return nil
 }
 
-func (h history) affectedBy(kind document.EffectKind, by string) bool {
+func (h History) affectedBy(kind document.EffectKind, by string) bool {
 	for _, f := range h.state.Effects {
 		if f.Kind == kind && f.By == by {
 			return true

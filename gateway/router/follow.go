@@ -119,7 +119,7 @@ func (r *Router) route(ctx context.Context, e events.Event, d document.Received,
 	var err error
 	switch e.Statement.Name {
 	case document.NameReceived:
-		if offers, err = planReceived(ctx, r, e, d); err == nil {
+		if offers, err = planReceived(ctx, r.document, e, d); err == nil {
 			err = r.offerAll(ctx, e, offers, made)
 		}
 		if err == nil {
@@ -130,14 +130,14 @@ func (r *Router) route(ctx context.Context, e events.Event, d document.Received,
 			err = r.applyAll(ctx, e.Statement.Stream, address(e))
 		}
 	case document.NameResent:
-		if offers, err = plan(ctx, r, e); err == nil {
+		if offers, err = plan(ctx, r.document, e); err == nil {
 			err = r.offerAll(ctx, e, offers, made)
 		}
 		if err == nil {
 			err = r.applyAll(ctx, e.Statement.Stream, address(e))
 		}
 	case document.NameStatusReported:
-		if offers, err = plan(ctx, r, e); err == nil {
+		if offers, err = plan(ctx, r.document, e); err == nil {
 			err = r.offerAll(ctx, e, offers, made)
 		}
 	case document.NameRecalled, document.NameUpdated, document.NameReplaced:
@@ -166,13 +166,11 @@ func (r *Router) offerAll(ctx context.Context, e events.Event, offers []offer, m
 // affect records on the streams of earlier documents what this one does to them.
 func (r *Router) affect(ctx context.Context, e events.Event, d document.Received) error {
 	cause := address(e)
-	for _, f := range d.Effects {
-		c := document.RecordEffect{
-			Effect: f, By: d.Document, Sender: d.Sender,
-			Identities: r.node.Snapshot().Directory.Identities(d.Sender, e.Statement.Time),
-		}
+	snap := r.node.Snapshot()
+	for _, c := range Effects(snap.Directory, e, d) {
+		f := c.Effect
 		_, _, err := r.record(ctx, gateway.Step{
-			Stream: document.StreamPrefix + f.Document, Cause: &cause,
+			Stream: document.StreamPrefix + f.Document, Cause: &cause, Basis: &snap.Basis,
 			Decide: func(past []events.Event) ([]events.New, error) {
 				var s document.State
 				for _, p := range past {
@@ -214,20 +212,14 @@ func (r *Router) applyAll(ctx context.Context, stream string, cause events.Addre
 		var now delivery.State
 		err := r.decide(ctx, c.stream, &cause, nil, func(s delivery.State) (delivery.Decision, error) {
 			now = s
-			if s.Phase == delivery.PhaseNone {
-				return delivery.Decision{}, nil
-			}
-			if c.takeBack && (s.Offer.Node == "" || len(h.received.Effects) == 0) {
-				return delivery.DecideTakeBack(s, delivery.TakeBack{By: c.by})
-			}
-			return delivery.DecideMark(s, delivery.SetMark{Mark: c.mark, By: c.by})
+			return h.decide(c, s)
 		})
 		if err != nil || c.request == "" || now.Phase == delivery.PhaseNone || now.Offer.Node != "" {
 			return err
 		}
 		// Whoever never saw the document is not asked to give it back. (To another node the request goes, or not,
 		// when what becomes of the document there is known: see pump.pointless.)
-		if now, err = r.delivery(ctx, c.stream); err != nil || now.Phase != delivery.PhaseWithdrawn {
+		if now, err = r.delivery(ctx, c.stream); err != nil || !neverSeen(now) {
 			return err
 		}
 		return r.withdraw(ctx, c.request, cause, c.by)
@@ -258,7 +250,7 @@ type change struct {
 
 // changes says what an effect does to the deliveries of the document. A recalled document that had effects of its own is
 // not kept from another node: what it did here it must do there too, and the recall follows it.
-func (h history) changes(stream string, f document.Effect) []change {
+func (h History) changes(stream string, f document.Effect) []change {
 	var out []change
 	concerned := func(org string, list []string) bool { return len(list) == 0 || slices.Contains(list, org) }
 	for _, rc := range h.state.Recipients {
@@ -276,7 +268,7 @@ func (h history) changes(stream string, f document.Effect) []change {
 			c.takeBack = len(f.Removed) > 0 && concerned(rc.Org, f.Removed)
 			if c.mark = delivery.MarkUpdated; c.takeBack {
 				c.mark = delivery.MarkRecalled
-			} else if !h.content[f.Address.Position] {
+			} else if !slices.Contains(h.content, f.Address.Position) {
 				continue // only recipients have changed, and this one stays
 			}
 		case document.EffectReplace:
@@ -293,29 +285,15 @@ func (h history) changes(stream string, f document.Effect) []change {
 }
 
 // document reads what a document's stream said before a position of the log.
-func (r *Router) document(ctx context.Context, stream string, before uint64) (history, error) {
-	h := history{content: make(map[uint64]bool)}
+func (r *Router) document(ctx context.Context, stream string, before uint64) (History, error) {
+	var h History
 	err := r.log.Stream(ctx, stream, 0, func(e events.Event) error {
 		if e.Position >= before {
 			return errEnough
 		}
 		var err error
-		if h.state, err = document.Fold(h.state, e); err != nil {
-			return err
-		}
-		switch e.Statement.Name {
-		case document.NameReceived:
-			return decode(e, &h.received)
-		case document.NameUpdated:
-			var d document.Updated
-			if err := decode(e, &d); err != nil {
-				return err
-			}
-			if d.Content {
-				h.content[e.Position] = true
-			}
-		}
-		return nil
+		h, err = h.Fold(e)
+		return err
 	})
 	if err != nil && !errors.Is(err, errEnough) {
 		return h, fmt.Errorf("couldn't read the document: %w", err)

@@ -19,22 +19,48 @@ type offer struct {
 
 func (o offer) stream() string { return delivery.Stream(o.Item, o.ItemID, o.Org) }
 
-// history is what a plan needs to know of the document that an event belongs to.
-type history struct {
+// History is what the rules of delivery need to know of a document. It is never changed: Fold gives a new one.
+type History struct {
 	state    document.State
 	received document.Received // zero while state.Received is false
-	content  map[uint64]bool   // positions of updates that changed the content
+	content  []uint64          // positions of updates that changed the content
 }
 
-// documents reads what a document's stream said before a position of the log.
-type documents interface {
-	document(ctx context.Context, stream string, before uint64) (history, error)
+// State is the document itself.
+func (h History) State() document.State { return h.state }
+
+// Fold gives the history after one more event of the document's stream.
+func (h History) Fold(e events.Event) (History, error) {
+	s, err := document.Fold(h.state, e)
+	if err != nil {
+		return h, err
+	}
+	h.state = s
+	switch e.Statement.Name {
+	case document.NameReceived:
+		h.received = document.Received{}
+		if err := decode(e, &h.received); err != nil {
+			return h, err
+		}
+	case document.NameUpdated:
+		var d document.Updated
+		if err := decode(e, &d); err != nil {
+			return h, err
+		}
+		if d.Content {
+			h.content = append(slices.Clip(h.content), e.Position)
+		}
+	}
+	return h, nil
 }
+
+// Documents reads what a document's stream said before a position of the log.
+type Documents func(ctx context.Context, stream string, before uint64) (History, error)
 
 // plan says which offers follow from an event, in the order in which recipients are named. It depends on the log
 // before the event only: the same event always has the same offers. What came from a peer goes to recipients of this
 // node alone; the peer sees to the others itself.
-func plan(ctx context.Context, docs documents, e events.Event) ([]offer, error) {
+func plan(ctx context.Context, docs Documents, e events.Event) ([]offer, error) {
 	s := &e.Statement
 	switch s.Name {
 	case document.NameReceived:
@@ -48,7 +74,7 @@ func plan(ctx context.Context, docs documents, e events.Event) ([]offer, error) 
 		if err := decode(e, &d); err != nil {
 			return nil, err
 		}
-		h, err := docs.document(ctx, s.Stream, e.Position)
+		h, err := docs(ctx, s.Stream, e.Position)
 		if err != nil {
 			return nil, err
 		}
@@ -60,13 +86,13 @@ func plan(ctx context.Context, docs documents, e events.Event) ([]offer, error) 
 }
 
 // planReceived is plan for a document.received whose data is d.
-func planReceived(ctx context.Context, docs documents, e events.Event, d document.Received) ([]offer, error) {
+func planReceived(ctx context.Context, docs Documents, e events.Event, d document.Received) ([]offer, error) {
 	to := slices.Clip(d.Recipients)
 	for _, f := range d.Effects {
 		if len(f.Removed) == 0 {
 			continue
 		}
-		h, err := docs.document(ctx, document.StreamPrefix+f.Document, e.Position)
+		h, err := docs(ctx, document.StreamPrefix+f.Document, e.Position)
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +121,7 @@ func recipients(e events.Event, d document.Received, to []document.Recipient, as
 	return out, nil
 }
 
-func planStatus(ctx context.Context, docs documents, e events.Event) ([]offer, error) {
+func planStatus(ctx context.Context, docs Documents, e events.Event) ([]offer, error) {
 	var d document.StatusReported
 	if err := decode(e, &d); err != nil {
 		return nil, err
@@ -104,7 +130,7 @@ func planStatus(ctx context.Context, docs documents, e events.Event) ([]offer, e
 	if p == nil {
 		return nil, fmt.Errorf("couldn't route event %d (%s): it has no package", e.Position, e.Statement.Name)
 	}
-	h, err := docs.document(ctx, e.Statement.Stream, e.Position)
+	h, err := docs(ctx, e.Statement.Stream, e.Position)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +152,7 @@ func planStatus(ctx context.Context, docs documents, e events.Event) ([]offer, e
 
 // removed are the recipients of the document from whom an update takes it, as far as other nodes serve them. They do not
 // get the new document; but those nodes must learn of it, so it is handed over there, where it reaches no mailbox of theirs.
-func (h history) removed(f document.EffectOn) []document.Recipient {
+func (h History) removed(f document.EffectOn) []document.Recipient {
 	var out []document.Recipient
 	for _, r := range h.state.Recipients {
 		if h.state.Received && r.Node != "" && !r.Elsewhere && slices.Contains(f.Removed, r.Org) {
@@ -138,7 +164,7 @@ func (h history) removed(f document.EffectOn) []document.Recipient {
 
 // serves says which node serves a party of the document, and by what codes it was named; false when that is another
 // node's affair.
-func (h history) serves(org string) (node string, codes []string, here bool) {
+func (h History) serves(org string) (node string, codes []string, here bool) {
 	if org == h.state.Sender {
 		return h.state.SenderNode, []string{h.received.SenderCode}, true
 	}

@@ -91,7 +91,7 @@ func (p *pump) push(ctx context.Context, h *handover) (answered bool, err error)
 
 // recipients are the offers of e to this peer that wait, and those that were withdrawn but may have arrived.
 func (p *pump) recipients(ctx context.Context, h *handover, e events.Event) (to, withdrawn []offer, err error) {
-	all, err := plan(ctx, p.r, e)
+	all, err := plan(ctx, p.r.document, e)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,7 +137,7 @@ func (p *pump) clear(ctx context.Context, e events.Event, withdrawn []offer) (fa
 	if failure != nil || receipt == nil {
 		return failure, ctx.Err()
 	}
-	if err := checkAnswer(receipt, known, *e.Statement.Package); err != nil {
+	if err := CheckAnswer(receipt, known, *e.Statement.Package); err != nil {
 		return &peer.FailedError{Class: peer.ClassAnswer, Reached: true, Err: err}, nil
 	}
 	r, err := ledger.ParseReceipt(receipt)
@@ -170,7 +170,7 @@ func (p *pump) pointless(ctx context.Context, e events.Event, o offer) (bool, er
 		return false, err
 	}
 	s, err := p.r.delivery(ctx, delivery.Stream(e.Statement.Stream, delivery.ItemDocument, o.Org))
-	return s.Phase == delivery.PhaseWithdrawn, err
+	return neverSeen(s), err
 }
 
 // statusTakeBack is the status code by which a sender asks for a document back.
@@ -217,7 +217,7 @@ func (p *pump) deliver(ctx context.Context, e events.Event, to []offer) (receipt
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAnswer(answer, known, *ref); err != nil {
+	if err := CheckAnswer(answer, known, *ref); err != nil {
 		return nil, &peer.FailedError{Class: peer.ClassAnswer, Reached: true, Err: err}
 	}
 	return answer, nil
@@ -228,8 +228,8 @@ func Target(p *directory.Peer) peer.Target {
 	return peer.Target{Origin: p.Origin, URLs: p.URLs, TLS: p.TLS, Authorities: p.Authorities}
 }
 
-// checkAnswer proves that the answer is the peer's receipt of this very package, under one of its checkpoint keys.
-func checkAnswer(answer []byte, p *directory.Peer, ref events.PackageRef) error {
+// CheckAnswer proves that the answer is the peer's receipt of this very package, under one of its checkpoint keys.
+func CheckAnswer(answer []byte, p *directory.Peer, ref events.PackageRef) error {
 	if len(p.Verifiers) == 0 {
 		return fmt.Errorf("couldn't check the receipt: the directory has no checkpoint key of %s", p.Origin)
 	}

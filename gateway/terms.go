@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/directory"
+	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/submission"
+	"github.com/tram-exchange/tram/signing"
+)
+
+// The rules of the door are functions of a package, a snapshot, these terms, and what streams say. Nothing else may decide, or a
+// record could not be judged again (package rerun).
+
+// terms are what of a node's configuration takes part in its decisions.
+type terms struct {
+	origin     string
+	pinned     []events.Digest
+	before     *signing.Trust // believed while the record has no trust list
+	assumed    bool           // before is not known, but what the record's own chains lead to
+	trial      bool           // trial authorities may be on the list
+	maxPackage int64
+	leftOut    func(authority events.Digest, err error) // told of entries of the list that cannot be used; nil: nobody
+}
+
+// trustOf makes the trust of a state of the directory. What cannot be used is left out and named.
+func (t *terms) trustOf(d directory.State) (*signing.Trust, error) {
+	return TrustOf(d, t.before, t.trial, t.leftOut)
+}
+
+// MaxDeciding is how long a decision may take from the reading of directory and policy to its append. What took longer is decided
+// anew: else the record could show trust in what had long been revoked.
+const MaxDeciding = 10 * time.Minute
+
+// Streams is what a decision reads of streams beside its own. The node asks its store; a record that is judged again, what it was
+// then.
+type Streams interface {
+	Exists(ctx context.Context, stream string) (bool, error)
+	Document(ctx context.Context, stream string) (document.State, error)
+	Delivery(ctx context.Context, stream string) (delivery.State, error)
+	HeaderID(ctx context.Context, stream string) (submission.State, error)
+}
+
+// Own is the state of the stream that is decided on: of its kind, the others are zero.
+type Own struct {
+	Document  document.State
+	Directory directory.State
+}
+
+// storeStreams reads streams from a store.
+type storeStreams struct{ store events.Store }
+
+var errSeen = errors.New("seen")
+
+// Exists says whether a stream has an event.
+func (s storeStreams) Exists(ctx context.Context, stream string) (bool, error) {
+	err := s.store.Stream(ctx, stream, 0, func(events.Event) error { return errSeen })
+	if errors.Is(err, errSeen) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("couldn't look for stream: %w", err)
+	}
+	return false, nil
+}
+
+// Document folds a document's stream.
+func (s storeStreams) Document(ctx context.Context, stream string) (document.State, error) {
+	d, err := foldStream(ctx, s.store, stream, document.Fold)
+	if err != nil {
+		return d, fmt.Errorf("couldn't load document: %w", err)
+	}
+	return d, nil
+}
+
+// Delivery folds one delivery stream.
+func (s storeStreams) Delivery(ctx context.Context, stream string) (delivery.State, error) {
+	d, err := foldStream(ctx, s.store, stream, delivery.Fold)
+	if err != nil {
+		return d, fmt.Errorf("couldn't load delivery: %w", err)
+	}
+	return d, nil
+}
+
+// HeaderID folds the stream of a header id.
+func (s storeStreams) HeaderID(ctx context.Context, stream string) (submission.State, error) {
+	d, err := foldStream(ctx, s.store, stream, submission.Fold)
+	if err != nil {
+		return d, fmt.Errorf("couldn't load header id: %w", err)
+	}
+	return d, nil
+}
+
+func foldStream[S any](ctx context.Context, store events.Store, stream string, fold func(S, events.Event) (S, error)) (S, error) {
+	var s S
+	err := store.Stream(ctx, stream, 0, func(e events.Event) (err error) {
+		s, err = fold(s, e)
+		return err
+	})
+	return s, err
+}
+
+func foldAll[S any](history []events.Event, fold func(S, events.Event) (S, error)) (S, error) {
+	var s S
+	for _, e := range history {
+		var err error
+		if s, err = fold(s, e); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
