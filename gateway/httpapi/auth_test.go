@@ -117,6 +117,7 @@ func TestWhoActsForWhom(t *testing.T) {
 // A zero caller, and callers of no use here, may do nothing.
 func TestZeroCaller(t *testing.T) {
 	w := newWorld(t)
+	w.forged = true // no directory knows these callers
 	pkg := w.signed(w.doc("991"))
 	for _, c := range []gateway.Caller{{}, {Client: "x"}, {Kind: gateway.KindAgency}, {Client: "x", Kind: gateway.KindAgency},
 		{Client: "x", Kind: gateway.KindAuditor}, {Client: "x", Kind: gateway.KindOperator, Orgs: []string{codeSender}}} {

@@ -30,6 +30,7 @@ import (
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/gateway/rerun"
 	"github.com/tram-exchange/tram/gateway/router"
 	"github.com/tram-exchange/tram/gateway/router/exchange"
 	"github.com/tram-exchange/tram/gateway/router/peer"
@@ -212,8 +213,24 @@ func (n *full) close() {
 	n.server.Close()
 	n.client.Close()
 	n.stop()
+	n.judgedAgain()
 	n.w.must(errors.Join(n.views.Close(), n.store.Close()))
 	n.store = nil
+}
+
+// judgedAgain judges the node's whole record again.
+func (n *full) judgedAgain() {
+	n.w.t.Helper()
+	ctx := context.Background()
+	r, err := rerun.New(ctx, rerun.Options{Origin: n.origin(), Record: n.store, Pinned: []events.Digest{sha256.Sum256(n.adminOf.Raw)}})
+	n.w.must(err)
+	if err := n.store.All(ctx, 0, func(e events.Event) error { return r.One(ctx, e, rerun.Source{}) }); err != nil {
+		n.w.t.Errorf("%s judged again: %v", n.name, err)
+		return
+	}
+	report, err := r.Finish(ctx)
+	n.w.must(err)
+	n.w.t.Logf("%s: %+v", n.name, report)
 }
 
 // dial is the network between the nodes, as bad as the test wants it.
@@ -302,10 +319,12 @@ func (n *full) agency(code string) []schemas.Operation {
 	key, cert, err := n.w.ca.Issue(trialca.Leaf{Name: "Cơ quan " + code, OrgCode: code, Use: trialca.Sign})
 	n.w.must(err)
 	n.w.keys[code], n.w.certs[code] = key, cert
-	return []schemas.Operation{schemas.EnrolCertificate{
-		Holder:   schemas.Holder{Kind: schemas.HolderOrganisation, ID: code},
-		Purposes: []schemas.Purpose{schemas.PurposeSign}, DER: cert.Raw,
-	}}
+	holder := schemas.Holder{Kind: schemas.HolderOrganisation, ID: code}
+	token := sha256.Sum256([]byte("token of " + code))
+	return []schemas.Operation{
+		schemas.EnrolCertificate{Holder: holder, Purposes: []schemas.Purpose{schemas.PurposeSign}, DER: cert.Raw},
+		schemas.RegisterClient{ID: code, Holder: holder, TokenSHA256: &token},
+	}
 }
 
 // change hands in a directory change signed by the administrator.
