@@ -24,8 +24,8 @@ type AcceptedBefore struct {
 	Origin   string
 	Pinned   []events.Digest // nil: not known
 	Evidence []byte          // as stored; its digest is the statement's
-	Answer   func(events.Digest) ([]byte, error)
-	Package  signing.Source // its digest is the statement's
+	Known    *Known          // the same, read
+	Package  signing.Source  // its digest is the statement's
 }
 
 // Rejudged is an acceptance judged again up to its decision, which depends on the history.
@@ -60,14 +60,7 @@ func (e *RejudgeError) Unwrap() []error { return []error{e.Err, ErrRejudged} }
 // ErrRejudged is about the record; every other one means that it could not be judged.
 func Rejudge(ctx context.Context, in AcceptedBefore) (*Rejudged, error) {
 	s := &in.Event.Statement
-	stored, err := DecodeEvidence(in.Evidence)
-	if err != nil {
-		return nil, wrong("evidence", "%w", err)
-	}
-	chains, err := stored.parsedChains()
-	if err != nil {
-		return nil, wrong("evidence", "%w", err)
-	}
+	stored, chains := in.Known.e, in.Known.chains
 	r := &Rejudged{At: JudgedAt(in.Event)}
 	h := &handIn{
 		terms: &terms{origin: in.Origin, pinned: in.Pinned, maxPackage: s.Package.Length, trial: in.Snapshot.Policy.Policy.Trial},
@@ -84,14 +77,15 @@ func Rejudge(ctx context.Context, in AcceptedBefore) (*Rejudged, error) {
 	if err := r.caller(s); err != nil {
 		return nil, err
 	}
-	if err := r.handed(&stored, s); err != nil {
+	if err := r.handed(stored, s); err != nil {
 		return nil, err
 	}
+	var err error
 	if r.p, err = h.judge(ctx); err != nil {
 		return nil, r.verdict(ctx, "package", err)
 	}
 	r.Kind = string(h.kind)
-	return r, r.evidence(ctx, &stored, chains, in)
+	return r, r.evidence(ctx, in)
 }
 
 // verdict makes a refusal of the rules an error about the record.
@@ -172,7 +166,8 @@ func (r *Rejudged) handed(stored *Evidence, s *events.Statement) error {
 }
 
 // evidence judges revocation by the stored answers, and says whether the evidence is what the rules give.
-func (r *Rejudged) evidence(ctx context.Context, stored *Evidence, chains [][]*x509.Certificate, in AcceptedBefore) error {
+func (r *Rejudged) evidence(ctx context.Context, in AcceptedBefore) error {
+	stored, chains := in.Known.e, in.Known.chains
 	h, p := r.h, &r.h.snap.Policy.Policy
 	if stored.Policy != signing.PolicyVersion {
 		r.Unproved = append(r.Unproved, "that the signature rules "+stored.Policy+" gave the same as those of this program, "+signing.PolicyVersion)
@@ -185,7 +180,7 @@ func (r *Rejudged) evidence(ctx context.Context, stored *Evidence, chains [][]*x
 		return wrong("revocation", "policy %q with age %d, the evidence is about %d chains with age %d",
 			p.Revocation, p.RevocationMaxAge, len(stored.Revocation), stored.MaxAge)
 	}
-	if err := r.revocation(ctx, stored, in); err != nil {
+	if err := r.revocation(ctx, in.Known); err != nil {
 		return err
 	}
 	want, err := encodeEvidence(h.chains, stored.Revocation, stored.MaxAge, h.peer)
@@ -232,26 +227,21 @@ func (r *Rejudged) sameChains(stored [][]*x509.Certificate) error {
 }
 
 // revocation judges the chains again by the stored answers alone, and by the policy's rule.
-func (r *Rejudged) revocation(ctx context.Context, stored *Evidence, in AcceptedBefore) error {
+func (r *Rejudged) revocation(ctx context.Context, known *Known) error {
+	stored, h := known.e, r.h
 	if len(stored.Revocation) == 0 {
 		return nil
-	}
-	h := r.h
-	source, err := stored.answers(in.Answer)
-	if err != nil {
-		return err
 	}
 	if len(stored.Revocation) != len(h.chains) {
 		return wrong("revocation", "evidence about %d chains, there are %d", len(stored.Revocation), len(h.chains))
 	}
-	checker := revocation.Checker{Source: source}
 	f := revocation.Freshness{MaxAge: time.Duration(stored.MaxAge) * time.Second}
 	mode := h.snap.Policy.Policy.Revocation
 	if h.urgent {
 		mode = policy.RevocationIfAvailable
 	}
 	for i, chain := range h.chains {
-		st := newStanding(events.Digest{}, chain, checker.Chain(ctx, chain, h.at, f), h.at, f, time.Hour)
+		st := newStanding(events.Digest{}, chain, known.checker.Chain(ctx, chain, h.at, f), h.at, f, time.Hour)
 		if err := ctx.Err(); err != nil {
 			return err
 		}

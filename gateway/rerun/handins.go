@@ -17,13 +17,15 @@ import (
 // shared is what Prepare keeps for all goroutines.
 type shared struct {
 	packages *atomic.Uint64
-	answers  *generations[events.Digest, []byte] // CRLs and OCSP responses
+	answers  *generations[events.Digest, []byte]         // CRLs and OCSP responses
+	known    *generations[events.Digest, *gateway.Known] // evidence that many packages share
 	receipts *generations[receiptKey, *handedOn]
 }
 
 func newShared() shared {
 	return shared{
 		packages: new(atomic.Uint64), answers: &generations[events.Digest, []byte]{most: 16},
+		known:    &generations[events.Digest, *gateway.Known]{most: 1024},
 		receipts: &generations[receiptKey, *handedOn]{most: 4096},
 	}
 }
@@ -65,9 +67,12 @@ func prepareHandIn(ctx context.Context, r *Rerun, p *Prepared, src Source) error
 		}
 		source = signing.BytesSource(b)
 	}
+	known, err := r.known(ctx, p, evidence)
+	if err != nil {
+		return err
+	}
 	again, err := gateway.Rejudge(ctx, gateway.AcceptedBefore{
-		Event: p.e, Snapshot: p.snapshot, Origin: r.o.Origin, Pinned: r.o.Pinned, Evidence: evidence, Package: source,
-		Answer: func(d events.Digest) ([]byte, error) { return r.answer(ctx, d) },
+		Event: p.e, Snapshot: p.snapshot, Origin: r.o.Origin, Pinned: r.o.Pinned, Evidence: evidence, Known: known, Package: source,
 	})
 	if err != nil {
 		return judged(p, err)
@@ -103,6 +108,36 @@ func (r *Rerun) evidence(ctx context.Context, p *Prepared, src Source) (b []byte
 		return nil, mismatch(p.e, "evidence", d.String(), events.Sum(b).String())
 	}
 	return b, nil
+}
+
+// known reads evidence. That of clients of the node is shared by all packages of a signer.
+func (r *Rerun) known(ctx context.Context, p *Prepared, b []byte) (*gateway.Known, error) {
+	d := *p.e.Statement.Evidence
+	if k, ok := r.shared.known.get(d); ok {
+		return k, nil
+	}
+	e, err := gateway.DecodeEvidence(b)
+	if err != nil {
+		return nil, mismatch(p.e, "evidence", "", err.Error())
+	}
+	var failed error
+	k, err := e.Known(func(d events.Digest) (b []byte, err error) {
+		b, err = r.answer(ctx, d)
+		if err != nil && !errors.Is(err, events.ErrNotFound) {
+			failed = err
+		}
+		return b, err
+	})
+	switch {
+	case failed != nil:
+		return nil, failed
+	case err != nil:
+		return nil, mismatch(p.e, "evidence", "", err.Error())
+	}
+	if e.Peer == nil {
+		r.shared.known.set(d, k)
+	}
+	return k, nil
 }
 
 // answer reads a CRL or an OCSP response: packages of one signer refer to the same.
