@@ -72,6 +72,8 @@ func rewrite(t *testing.T, p *Package) {
 	switch p.Kind {
 	case KindDirectoryChange:
 		b, _, err = MarshalDirectoryChange(*p.Header, *p.Change)
+	case KindDestruction:
+		b, _, err = MarshalDestruction(*p.Header, *p.Destruction)
 	case KindStatus:
 		b, _, err = MarshalStatus(p.Status)
 	default:
@@ -88,6 +90,8 @@ func rewrite(t *testing.T, p *Package) {
 	switch p.Kind {
 	case KindDirectoryChange:
 		again, _, err = MarshalDirectoryChange(*q.Header, *q.Change)
+	case KindDestruction:
+		again, _, err = MarshalDestruction(*q.Header, *q.Destruction)
 	case KindStatus:
 		again, _, err = MarshalStatus(q.Status)
 	}

@@ -60,22 +60,24 @@ const (
 	KindStatus          Kind = "edxml.status"
 	KindDirectoryChange Kind = "tram.directory-change"
 	KindSubmission      Kind = "tram.submission"
+	KindDestruction     Kind = "tram.destruction"
 )
 
 // IsEdXML reports whether the package is of the edXML family.
 func (k Kind) IsEdXML() bool { return k == KindDocument || k == KindStatus }
 
 // Package is a parsed package: well formed, valid against the published schema, within the rules. It says
-// nothing about signatures. Exactly one of Document, Status, Change and Submission is set, by Kind.
+// nothing about signatures. Exactly one of Document, Status, Change, Submission and Destruction is set, by Kind.
 // A Package is not changed after Parse and may be read concurrently.
 type Package struct {
 	Received
 	Kind Kind
 
-	Document   *Document
-	Status     *Status
-	Change     *DirectoryChange
-	Submission *Submission
+	Document    *Document
+	Status      *Status
+	Change      *DirectoryChange
+	Submission  *Submission
+	Destruction *Destruction
 
 	// Header is the header of a Trạm package, nil for edXML.
 	Header *Header

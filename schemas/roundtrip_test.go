@@ -273,6 +273,35 @@ func TestSubmissionRoundTrip(t *testing.T) {
 	})
 }
 
+func TestDestructionRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := genHeader(t, KindDestruction)
+		d := Destruction{Scope: rapid.SampledFrom([]string{"all", "facts"}).Draw(t, "scope"), Reason: line(t)}
+		if rapid.Bool().Draw(t, "later") {
+			d.NotBefore = genInstant.Draw(t, "not before")
+		}
+		for range rapid.IntRange(1, 3).Draw(t, "decisions") {
+			d.Decisions = append(d.Decisions, Decision{Organisation: genCode.Draw(t, "code"), Number: line(t), Date: Date{2025, 11, 20}, DecidedBy: line(t), Ground: line(t), Appraisal: line(t)})
+		}
+		for range rapid.IntRange(1, 5).Draw(t, "targets") {
+			n := uint64(rapid.Uint32().Draw(t, "n"))
+			sum := sha256.Sum256([]byte{byte(n)})
+			d.Targets = append(d.Targets, rapid.SampledFrom([]Target{{Document: &sum}, {Package: &sum}, {Event: &n}}).Draw(t, "target"))
+		}
+		b, layout, err := MarshalDestruction(h, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Parse(context.Background(), ReceivedBytes(b), Options{Now: vectorTime})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, b)
+		}
+		if diff := cmp.Diff(d, *p.Destruction, sameModel); diff != "" || layout.SignatureSlot != p.SignatureSlot {
+			t.Fatalf("read destruction differs:\n%s", diff)
+		}
+	})
+}
+
 func TestWriterRefuses(t *testing.T) {
 	d := sampleDocument()
 	if _, _, err := MarshalDocument(d, nil, WriteOptions{}); err == nil {
@@ -291,6 +320,9 @@ func TestWriterRefuses(t *testing.T) {
 	d.Subject = "hai\x00ba"
 	if b, _, err := MarshalDocument(d, nil, WriteOptions{Time: vectorTime}); err == nil {
 		t.Errorf("writes a character that XML does not have: %.60q", b)
+	}
+	if _, _, err := MarshalDestruction(Header{}, Destruction{Decisions: make([]Decision, 1), Targets: make([]Target, 1)}); err == nil {
+		t.Error("writes a destruction of nothing")
 	}
 	if _, _, err := MarshalDirectoryChange(Header{}, DirectoryChange{}); err == nil {
 		t.Error("writes a change without operations")

@@ -34,6 +34,9 @@ type tramDraft struct {
 	policy    SetPolicy
 	trust     TrustAuthority
 	distrust  DistrustAuthority
+
+	destroy  Destruction
+	decision Decision
 }
 
 const (
@@ -104,7 +107,7 @@ func tramBindings() map[string]binding {
 	p := packagePath
 	f.text(p+"/PackageId", func(t *tramDraft) *string { return &t.header.ID })
 	f[p+"/Kind"] = binding{set: func(r *reader, v string) {
-		r.tram.header.Kind = map[string]Kind{"DirectoryChange": KindDirectoryChange, "Submission": KindSubmission}[v]
+		r.tram.header.Kind = map[string]Kind{"DirectoryChange": KindDirectoryChange, "Submission": KindSubmission, "Destruction": KindDestruction}[v]
 	}}
 	f.text(p+"/From", func(t *tramDraft) *string { return &t.header.From })
 	f[p+"/To"] = binding{many: true, set: func(r *reader, v string) { r.tram.header.To = append(r.tram.header.To, v) }}
@@ -126,6 +129,7 @@ func tramBindings() map[string]binding {
 	f.rights()
 	f.authorities()
 	f.submission()
+	f.destruction()
 	return f
 }
 
@@ -307,9 +311,12 @@ func (r *reader) finishTram() {
 	t := &r.tram
 	h := t.header
 	r.kind = h.Kind
-	body := KindDirectoryChange
-	if t.change.Operations == nil {
-		body = KindSubmission
+	body := KindSubmission
+	switch {
+	case t.change.Operations != nil:
+		body = KindDirectoryChange
+	case t.destroy.Targets != nil:
+		body = KindDestruction
 	}
 	if h.Kind != body {
 		r.problem(HeaderMismatch, packagePath+"/Kind", string(h.Kind), "the body is a %s", body)
@@ -328,6 +335,10 @@ func (r *reader) finishTram() {
 			}
 			r.operationRules(op, indexed(changePath+"/*", i))
 		}
+		return
+	}
+	if body == KindDestruction {
+		r.finishDestruction()
 		return
 	}
 	s := t.sub

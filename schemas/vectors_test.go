@@ -169,6 +169,10 @@ func checkGood(t *testing.T, v *vector, p *Package) {
 	if p.Submission != nil {
 		got["submitted"] = []string{fmt.Sprintf("%s %d", p.Submission.Sender, readAll(t, &p.Submission.File))}
 	}
+	if p.Destruction != nil {
+		d := p.Destruction
+		got["destruction"] = []string{fmt.Sprintf("%s %d %d", d.Scope, len(d.Decisions), len(d.Targets))}
+	}
 	for key, want := range v.fields {
 		if key == "expect" || key == "secrecy-element" {
 			continue
