@@ -77,6 +77,9 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 	a.closers = append(a.closers, a.keys.close)
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	data := c.path(c.Data)
+	if err := refuseUnrestored(data); err != nil {
+		return nil, err
+	}
 	store, err := openStore(ctx, c, a.keys, log)
 	if err != nil {
 		return nil, err

@@ -18,11 +18,11 @@ import (
 type ImportOptions struct {
 	MinFree     int64 // bytes that must stay free on the disk; negative: no check
 	SegmentSize int64 // bytes after which a new package segment is begun
+	Batch       int   // events in one commit; 0: 4096. What a damaged source breaks off is at most as many before the damage
 
 	files     fileSystem
 	vfs       string
 	runLength uint64
-	batch     uint64 // events in one commit; 0: importEvents
 }
 
 var (
@@ -92,7 +92,7 @@ func openImport(ctx context.Context, dir, origin string, opts ImportOptions) (_ 
 	if s.tree, err = s.loadTree(s.row); err != nil {
 		return nil, err
 	}
-	im := &Importer{s: s, batch: cmp.Or(opts.batch, importEvents)}
+	im := &Importer{s: s, batch: uint64(cmp.Or(max(opts.Batch, 0), importEvents))}
 	if err := im.checkCarried(); err != nil {
 		return nil, err
 	}
@@ -135,6 +135,25 @@ func (im *Importer) Head() ledger.Head {
 
 // Checkpoint is the signed head that was carried over last; nil if none was.
 func (im *Importer) Checkpoint() []byte { return im.s.row.checkpoint }
+
+// RootAt is the tree hash over the first size events in the folder.
+func (im *Importer) RootAt(size uint64) (events.Digest, error) {
+	return im.s.tree.Snapshot().RootAt(size, tilesOf(im.s.db))
+}
+
+// Entry is the log entry of an event in the folder.
+func (im *Importer) Entry(position uint64) (events.Digest, error) {
+	var v [1]driver.Value
+	found, err := im.s.db.one(v[:], `SELECT statement FROM events WHERE position = ?`, position)
+	if err == nil && !found {
+		err = events.ErrNotFound
+	}
+	if err != nil {
+		return events.Digest{}, fmt.Errorf("couldn't read event %d: %w", position, err)
+	}
+	b, _ := v[0].([]byte)
+	return ledger.Entry(b), nil
+}
 
 // Close releases the folder.
 func (im *Importer) Close() error {

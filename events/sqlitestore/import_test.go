@@ -39,7 +39,7 @@ func copyInto(t testing.TB, from, to string, opts ImportOptions) (total Copied, 
 }
 
 func copyOptions() ImportOptions {
-	return ImportOptions{MinFree: -1, SegmentSize: 1 << 20, runLength: 250, batch: 97}
+	return ImportOptions{MinFree: -1, SegmentSize: 1 << 20, runLength: 250, Batch: 97}
 }
 
 // sameRecord compares all that two folders say.
