@@ -3,6 +3,7 @@ package rerun
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -27,8 +28,10 @@ type bases struct {
 	policy    []dated[policy.State]
 	trust     map[trustKey]*signing.Trust
 
-	folding directory.State // includes the events of a change that is not whole yet
-	left    int             // events of it still to come
+	folding       directory.State // includes the events of a change that is not whole yet
+	left          int             // events of it still to come
+	nextDirectory uint64          // the stream's events before it are read
+	nextPolicy    uint64
 }
 
 // dated is a state and when its last event was recorded.
@@ -47,17 +50,20 @@ func newBases() *bases {
 	return &bases{directory: make([]dated[directory.State], 1), policy: make([]dated[policy.State], 1), trust: map[trustKey]*signing.Trust{}}
 }
 
-// read takes the next event of either stream.
+// read takes the next event of either stream, if it was not read before.
 func (b *bases) read(e events.Event) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch e.Statement.Stream {
 	case directory.Stream:
+		if e.Position < b.nextDirectory {
+			return nil
+		}
 		next, err := directory.Fold(b.folding, e)
 		if err != nil {
 			return mismatch(e, "form", "", err.Error())
 		}
-		b.folding = next
+		b.folding, b.nextDirectory = next, e.Position+1
 		if e.Statement.Name == directory.NameChangeAccepted {
 			var d directory.ChangeAccepted
 			if err := json.Unmarshal(e.Statement.Data, &d); err != nil {
@@ -69,29 +75,35 @@ func (b *bases) read(e events.Event) error {
 			b.directory = append(b.directory, dated[directory.State]{next, e.Position + 1, e.Statement.Time})
 		}
 	case policy.Stream:
+		if e.Position < b.nextPolicy {
+			return nil
+		}
 		next, err := policy.Fold(b.policy[len(b.policy)-1].state, e)
 		if err != nil {
 			return mismatch(e, "form", "", err.Error())
 		}
+		b.nextPolicy = e.Position + 1
 		b.policy = append(b.policy, dated[policy.State]{next, e.Position + 1, e.Statement.Time})
 	}
 	return nil
 }
 
-// load reads both streams up to a position.
-func (b *bases) load(ctx context.Context, r Record, before uint64) error {
+// load reads both streams ahead, as far as they are good: what is not is told when its turn comes.
+func (b *bases) load(ctx context.Context, r Record) error {
 	for _, stream := range []string{directory.Stream, policy.Stream} {
-		err := r.Stream(ctx, stream, 0, func(e events.Event) error {
-			if e.Position >= before {
-				return errEnough
-			}
-			return b.read(e)
-		})
-		if err != nil && err != errEnough {
+		err := r.Stream(ctx, stream, 0, b.read)
+		if err != nil && !errors.As(err, new(*Mismatch)) {
 			return fmt.Errorf("couldn't read %s: %w", stream, err)
 		}
 	}
 	return nil
+}
+
+// has says whether the state of an event's basis must be known.
+func (b *bases) has(basis events.Basis) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return basis.Directory <= b.nextDirectory && basis.Policy <= b.nextPolicy
 }
 
 // at is the snapshot that an event was decided by, if it may have been.

@@ -11,8 +11,6 @@ import (
 	"sync"
 
 	"github.com/tram-exchange/tram/events"
-	"github.com/tram-exchange/tram/events/directory"
-	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/gateway"
 )
 
@@ -103,6 +101,8 @@ type Prepared struct {
 	bad       error             // found by Prepare, told by Apply, so that the first bad event is told first
 	snapshot  *gateway.Snapshot // of the event's basis
 	work      any
+	src       Source
+	late      bool // nothing is prepared: Record does not have its basis yet
 	destroyed bool // the package is gone, by a recorded decision
 	unproved  []string
 	before    any // state of the stream before the event
@@ -111,7 +111,7 @@ type Prepared struct {
 // Event is the event itself.
 func (p *Prepared) Event() events.Event { return p.e }
 
-// Rerun judges one record. Read, Apply and Finish are for one goroutine each, Prepare for any number; all may run side by side.
+// Rerun judges one record. Apply and Finish are for one goroutine, Prepare for any number; all may run side by side.
 type Rerun struct {
 	o      Options
 	rows   []row
@@ -120,7 +120,6 @@ type Rerun struct {
 	shared shared
 	open   open
 
-	readNext uint64
 	next     uint64
 	append   appending
 	report   Report
@@ -134,7 +133,7 @@ type appending struct {
 	asRecorded bool
 }
 
-// New begins at o.From. It reads the directory and the policy up to there.
+// New begins at o.From. It reads the directory and the policy.
 func New(ctx context.Context, o Options) (*Rerun, error) {
 	if o.Origin == "" || o.Record == nil {
 		return nil, errors.New("couldn't judge record: origin and record are required")
@@ -143,42 +142,35 @@ func New(ctx context.Context, o Options) (*Rerun, error) {
 		o.Streams = 32768
 	}
 	r := &Rerun{
-		o: o, rows: table(), bases: newBases(), readNext: o.From, next: o.From,
+		o: o, rows: table(), bases: newBases(), next: o.From,
 		unproved: make(map[string]*Unproved), open: newOpen(), shared: newShared(),
 	}
 	r.states = newStates(o.Record, r.rows, o.Streams)
-	r.states.at = o.From
-	if o.From == 0 {
-		return r, nil
-	}
-	return r, r.bases.load(ctx, o.Record, o.From)
-}
-
-// Read takes the next event in order. It must have taken an event before Prepare does. Errors are as for Apply.
-func (r *Rerun) Read(e events.Event) error {
-	if e.Position != r.readNext {
-		return fmt.Errorf("couldn't judge event %d: event %d is expected", e.Position, r.readNext)
-	}
-	r.readNext++
-	if s := e.Statement.Stream; s == directory.Stream || s == policy.Stream {
-		return r.bases.read(e)
-	}
-	return nil
+	r.states.at, r.states.complete = o.From, o.From == 0
+	return r, r.bases.load(ctx, o.Record)
 }
 
 // Prepare does what does not depend on other streams. What is wrong with the record it leaves to Apply to say; an error means that it
 // could not be judged (ctx ended, the disk failed).
 func (r *Rerun) Prepare(ctx context.Context, e events.Event, src Source) (*Prepared, error) {
 	p := &Prepared{e: e}
+	if !r.bases.has(e.Statement.Basis) {
+		p.src, p.late = src, true
+		return p, nil
+	}
+	return p, r.prepared(ctx, p, src)
+}
+
+func (r *Rerun) prepared(ctx context.Context, p *Prepared, src Source) error {
 	err := r.prepare(ctx, p, src)
 	var bad *Mismatch
 	if errors.As(err, &bad) {
 		p.bad, err = bad, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("couldn't judge event %d: %w", e.Position, err)
+		return fmt.Errorf("couldn't judge event %d: %w", p.e.Position, err)
 	}
-	return p, nil
+	return nil
 }
 
 func (r *Rerun) prepare(ctx context.Context, p *Prepared, src Source) (err error) {
@@ -201,7 +193,13 @@ func (r *Rerun) Apply(ctx context.Context, p *Prepared) error {
 	if p.e.Position != r.next {
 		return fmt.Errorf("couldn't judge event %d: event %d is expected", p.e.Position, r.next)
 	}
-	err := r.apply(ctx, p)
+	err := r.bases.read(p.e)
+	if err == nil && p.late {
+		err = r.prepared(ctx, p, p.src)
+	}
+	if err == nil {
+		err = r.apply(ctx, p)
+	}
 	if err == nil {
 		r.next++
 		r.report.Events++
@@ -259,6 +257,9 @@ func (r *Rerun) apply(ctx context.Context, p *Prepared) error {
 func (r *Rerun) own(ctx context.Context, e events.Event) (any, error) {
 	if e.Statement.Version == 0 {
 		return nil, nil
+	}
+	if row, _ := rowOf(r.rows, e.Statement.Stream); row.once {
+		return nil, mismatch(e, "order", fmt.Sprintf("version %d", e.Statement.Version), "one event in such a stream")
 	}
 	return r.states.state(ctx, e.Statement.Stream)
 }
@@ -431,11 +432,8 @@ func (r *Rerun) note(what string, position uint64) {
 	u.Count++
 }
 
-// One does all three steps for the next event, for who has only one goroutine.
+// One does both steps for the next event, for who has only one goroutine.
 func (r *Rerun) One(ctx context.Context, e events.Event, src Source) error {
-	if err := r.Read(e); err != nil {
-		return err
-	}
 	p, err := r.Prepare(ctx, e, src)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ type states struct {
 	most       int // of one generation
 	young, old map[string]any
 	at         uint64 // everything before is folded
+	complete   bool   // nothing was forgotten: what is not here is not in the record
 }
 
 func newStates(r Record, rows []row, most int) *states {
@@ -32,6 +33,7 @@ func newStates(r Record, rows []row, most int) *states {
 
 func (s *states) put(stream string, state any) {
 	if len(s.young) >= s.most {
+		s.complete = s.complete && len(s.old) == 0
 		s.young, s.old = make(map[string]any, s.most), s.young
 	}
 	s.young[stream] = state
@@ -43,7 +45,7 @@ func (s *states) state(ctx context.Context, stream string) (any, error) {
 		return v, nil
 	}
 	v, ok := s.old[stream]
-	if !ok {
+	if !ok && !s.complete {
 		var err error
 		if v, err = s.before(ctx, stream, s.at); err != nil {
 			return nil, err
