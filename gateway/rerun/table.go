@@ -5,13 +5,16 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/logbook"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/events/timestamp"
 	"github.com/tram-exchange/tram/events/validation"
+	"github.com/tram-exchange/tram/events/witnessing"
 	"github.com/tram-exchange/tram/gateway/router"
 )
 
@@ -53,6 +56,9 @@ func table() []row {
 		{stream: submission.StreamPrefix, decide: decideSubmission, fold: folding(submission.Fold)},
 		{stream: validation.StreamPrefix, prepare: prepareEvidence, decide: decideValidation, fold: folding(validation.Fold), once: true},
 		{stream: refusal.StreamPrefix, decide: decideRefusal, fold: folding(refusal.Fold), once: true},
+		{stream: logbook.Stream, decide: decideLog, fold: folding(logbook.Fold)},
+		{stream: witnessing.StreamPrefix, decide: decideWitness, fold: folding(witnessing.Fold)},
+		{stream: destruction.Stream, decide: decideDestruction, fold: folding(destruction.Fold)},
 		{stream: timestamp.Stream, prepare: prepareEvidence, decide: decideTimestamp, fold: folding(timestamp.Fold)},
 	}
 }

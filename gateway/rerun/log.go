@@ -1,0 +1,106 @@
+package rerun
+
+import (
+	"context"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/destruction"
+	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/logbook"
+	"github.com/tram-exchange/tram/events/witnessing"
+)
+
+// decideLog: what the log says of itself. Folding verifies the signatures of the heads and rotations that the events hold; that a
+// bound head is one of this tree is for the verification of the store.
+func decideLog(ctx context.Context, r *Rerun, p *Prepared, _ *cut) (given, error) {
+	s, err := as[logbook.State](r.own(ctx, p.e))
+	if err != nil {
+		return given{}, err
+	}
+	var news []events.New
+	switch p.e.Statement.Name {
+	case logbook.NameBegun:
+		d, err := read[logbook.Begun](p.e)
+		if err != nil {
+			return given{}, err
+		}
+		if _, err := logbook.Fold(s, p.e); err != nil {
+			return given{}, mismatch(p.e, "form", "", err.Error())
+		}
+		// The reason is words, which the statement only names.
+		news = []events.New{{Name: logbook.NameBegun, Data: d, Facts: logbook.Reason{}}}
+		if p.e.Facts != nil {
+			news[0].Facts = rawFacts(p.e.Facts)
+		}
+	case logbook.NameKeyRotated:
+		d, err := ledger.DecodeKeyRotated(&p.e.Statement)
+		if err != nil {
+			return given{}, mismatch(p.e, "form", "", err.Error())
+		}
+		if s.First == "" {
+			s.First = d.Old // until then the key in force is only known by what it has signed
+		}
+		// The store, which holds the keys, adds their agreement to the rotation.
+		if _, err := logbook.DecideRotate(s, logbook.Rotate{Origin: p.e.Statement.Origin, New: d.New}); err != nil {
+			return given{}, refused(p, err)
+		}
+		news = []events.New{{Name: logbook.NameKeyRotated, Data: d}}
+	case logbook.NameKeyBound:
+		d, err := read[logbook.KeyBound](p.e)
+		if err != nil {
+			return given{}, err
+		}
+		if news, err = logbook.DecideBind(s, logbook.Bind{Origin: p.e.Statement.Origin, Checkpoint: []byte(d.Checkpoint)}); err != nil {
+			return given{}, refused(p, err)
+		}
+	default:
+		return given{}, mismatch(p.e, "form", "", "unknown event")
+	}
+	return given{actor: p.e.Statement.Actor, client: p.e.Statement.Client, events: news}, nil
+}
+
+// rawFacts are facts that stand as they were written.
+type rawFacts []byte
+
+// MarshalJSON implements json.Marshaler.
+func (f rawFacts) MarshalJSON() ([]byte, error) { return f, nil }
+
+// decideWitness: two heads of another log that cannot both be of one history. The event proves it by itself.
+func decideWitness(ctx context.Context, r *Rerun, p *Prepared, _ *cut) (given, error) {
+	s, err := as[witnessing.State](r.own(ctx, p.e))
+	if err != nil {
+		return given{}, err
+	}
+	a, err := witnessing.Decode(p.e)
+	if err != nil {
+		return given{}, mismatch(p.e, "form", "", err.Error())
+	}
+	news, err := witnessing.Decide(s, a.Contradiction)
+	if err != nil {
+		return given{}, refused(p, err)
+	}
+	return given{stream: witnessing.Stream(a.Log), cause: p.e.Statement.Cause, events: news}, nil
+}
+
+// decideDestruction: that a destruction was carried out follows from its decision. The decision itself is judged by its form only, for
+// what the node found of the targets is gone.
+func decideDestruction(ctx context.Context, r *Rerun, p *Prepared, _ *cut) (given, error) {
+	st := &p.e.Statement
+	if st.Name != destruction.NameExecuted {
+		r.note("that destructions were decided rightly: what they were about is gone", p.e.Position)
+		return given{client: st.Client, cause: st.Cause, packaged: st.Package != nil, evidence: st.Evidence, asRecorded: true}, nil
+	}
+	d, err := read[destruction.Executed](p.e)
+	if err != nil {
+		return given{}, err
+	}
+	s, err := as[destruction.State](r.own(ctx, p.e))
+	if err != nil {
+		return given{}, err
+	}
+	news, err := destruction.Execute(s, d)
+	if err != nil {
+		return given{}, refused(p, err)
+	}
+	return given{cause: st.Cause, events: news}, nil
+}
