@@ -8,6 +8,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/gateway/rerun"
 	"github.com/tram-exchange/tram/signing"
 )
 
@@ -27,6 +28,7 @@ type judging struct {
 	ctx   context.Context
 	since uint64             // the packages of events before it were judged by an earlier verification
 	each  func(events.Event) // nil: nobody wants to see every event
+	rules *rulesAgain        // nil: signatures alone are judged again
 
 	// In order.
 	trust  believed
@@ -50,8 +52,12 @@ func newJudging(ctx context.Context) *judging {
 // event judges one event. It may be called several times at once; what it gives must be called in order of position.
 func (j *judging) event(e events.Event, b besides) (func() error, error) {
 	var a *acceptance
+	var p *rerun.Prepared
 	var err error
-	if e.Position >= j.since {
+	switch {
+	case j.rules != nil:
+		p, err = j.rules.prepare(e, b)
+	case e.Position >= j.since:
 		a, err = j.signatures(e, b)
 	}
 	return func() error {
@@ -60,7 +66,10 @@ func (j *judging) event(e events.Event, b besides) (func() error, error) {
 			j.judged++
 			bad = j.trust.check(e, &a.evidence, a.at)
 		}
-		if bad == nil {
+		if p != nil {
+			bad = j.rules.apply(p)
+		}
+		if bad == nil && j.rules == nil {
 			bad = j.trust.follow(e)
 		}
 		if j.each != nil {

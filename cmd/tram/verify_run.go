@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/gateway/rerun"
 )
 
 // verifyOptions say what is proved, and what a verification can lean on.
@@ -59,6 +61,8 @@ func runVerification(ctx context.Context, o verifyOptions, progress verifyProgre
 	}
 	j := newJudging(ctx)
 	j.each = o.each
+	j.rules = &rulesAgain{ctx: ctx, dir: dir, from: j.since}
+	defer j.rules.close()
 	opts.Event = func(e events.Event, s sqlitestore.Stored) (func() error, error) { return j.event(e, s) }
 	opts.Judged = func(done, size uint64, _ func() events.Digest) { progress(stageJudge, int64(done), int64(size)) }
 	r, err := sqlitestore.Verify(ctx, dir, opts, func(done, total int64) { progress(stageRead, done, total) })
@@ -75,6 +79,19 @@ func runVerification(ctx context.Context, o verifyOptions, progress verifyProgre
 	}
 	if !a.OK {
 		return a, nil
+	}
+	open, err := j.rules.finish()
+	var cut *rerun.Mismatch
+	switch {
+	case errors.As(err, &cut):
+		a.bad(&verifyProblem{Kind: "rules", Position: &cut.Position, Reason: cut.Error()})
+		return a, nil
+	case err != nil:
+		return nil, err
+	}
+	a.Judged = open.Packages
+	for _, u := range open.Unproved {
+		a.Unproved = append(a.Unproved, unprovedText(u))
 	}
 	var bad *verifyProblem
 	if a.Stamps, bad, err = verifyStamps(ctx, dir); err != nil {

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/gateway/rerun"
+)
+
+// rulesAgain lets the rules decide a record in a folder again, from a position on. It opens the record when the first event comes: then
+// it was found good otherwise.
+type rulesAgain struct {
+	ctx  context.Context
+	dir  string
+	from uint64
+
+	once   sync.Once
+	rerun  *rerun.Rerun
+	record recordAgain
+	err    error
+}
+
+// recordAgain is the record at random. One whose head was never signed has nothing that could be asked for.
+type recordAgain struct{ *sqlitestore.Reader }
+
+// Stream implements rerun.Record.
+func (r recordAgain) Stream(ctx context.Context, stream string, from uint64, f func(events.Event) error) error {
+	if r.Reader == nil {
+		return nil
+	}
+	return r.Reader.Stream(ctx, stream, from, f)
+}
+
+func (r *rulesAgain) start(origin string) error {
+	r.once.Do(func() {
+		r.record.Reader, r.err = sqlitestore.OpenReader(r.ctx, r.dir)
+		if errors.Is(r.err, sqlitestore.ErrNoHead) {
+			r.record.Reader, r.err = nil, nil
+		}
+		if r.err == nil {
+			r.rerun, r.err = rerun.New(r.ctx, rerun.Options{Origin: origin, Record: r.record, From: r.from})
+		}
+	})
+	return r.err
+}
+
+// prepare may be called several times at once; nil for events before the first to be judged.
+func (r *rulesAgain) prepare(e events.Event, b besides) (*rerun.Prepared, error) {
+	if e.Position < r.from {
+		return nil, nil
+	}
+	if err := r.start(e.Statement.Origin); err != nil {
+		return nil, err
+	}
+	return r.rerun.Prepare(r.ctx, e, rerun.Source{Evidence: b.Evidence, Package: b.OpenPackage})
+}
+
+// apply is called in order.
+func (r *rulesAgain) apply(p *rerun.Prepared) error {
+	err := r.rerun.Apply(r.ctx, p)
+	var bad *rerun.Mismatch
+	if !errors.As(err, &bad) {
+		return err
+	}
+	kind := "rules"
+	if bad.Rule == "signature" || bad.Rule == "revocation" {
+		kind = "signature"
+	}
+	return &sqlitestore.Problem{Kind: kind, Position: &bad.Position, Offset: -1, Reason: bad.Error()}
+}
+
+// finish says what is open.
+func (r *rulesAgain) finish() (report rerun.Report, err error) {
+	if r.rerun == nil {
+		return report, r.err
+	}
+	return r.rerun.Finish(r.ctx)
+}
+
+func (r *rulesAgain) close() {
+	if r.record.Reader != nil {
+		_ = r.record.Close()
+	}
+}
+
+func unprovedText(u rerun.Unproved) string {
+	if u.Count == 1 {
+		return fmt.Sprintf("%s (event %d)", u.What, u.First)
+	}
+	return fmt.Sprintf("%s (%d events, first %d)", u.What, u.Count, u.First)
+}
