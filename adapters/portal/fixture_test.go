@@ -493,3 +493,13 @@ func newTestPortal(t testing.TB, change func(*Config, *AccountsConfig)) *testPor
 	}
 	return &testPortal{p, f, clock, accounts, log}
 }
+
+func (n fakeNode) Witnesses(context.Context) (Witnesses, error) {
+	return Witnesses{Origin: "tram.bacgiang.example/log", Needed: 2, Of: 3, Binding: true, Witnessed: 1200, Key: "tram.bacgiang.example/log/witness+00000000+AA",
+		Ours:   []Witness{{Name: "vpcp", Size: 1200, At: testNow, State: StateOK}, {Name: "luu-tru", State: StateWarn, Error: "connection refused", Since: testNow.Add(-time.Hour)}},
+		Others: []WitnessedLog{{Origin: "vpcp.tram.example/log", Name: "Văn phòng Chính phủ", Size: 87, At: testNow}, {Origin: "bacninh.tram.example/log", Bad: true}},
+		Alarms: []LogAlarm{
+			{Log: "bacninh.tram.example/log", Kind: AlarmSplit, Size: 41, Position: 977, At: testNow},
+			{Log: "tram.bacgiang.example/log", Own: true, Kind: AlarmBehind, Size: 1300, At: testNow, Detail: "restore a newer backup"},
+		}}, nil
+}

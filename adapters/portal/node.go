@@ -41,6 +41,8 @@ type Node interface {
 	Proved(ctx context.Context, position uint64) (Stamp, error)
 	// Authorities is the trust list, those no longer trusted included.
 	Authorities(ctx context.Context) ([]Authority, error)
+	// Witnesses is who cosigns this node's log and whose logs it cosigns, with every alarm.
+	Witnesses(ctx context.Context) (Witnesses, error)
 	// Health lists the node's named checks, the worst ones need not come first.
 	Health(ctx context.Context) ([]Check, error)
 	// Head is the latest signed head of the log.
@@ -237,7 +239,11 @@ const (
 	CheckReady       = "ready"       // accepting or not
 	CheckBackup      = "backup"      // At: last copy
 	CheckTimestamp   = "timestamp"   // At: last time-stamp over the log's head
-	CheckRevocation  = "revocation"  // Number: authorities whose revocation lists are not current
+	// The log and those who stand behind it.
+	CheckWitnesses     = "witnesses"     // Number: size of the newest cosigned head; At: when; Detail: by whom
+	CheckWitness       = "witness"       // Subject: one of them; Number: size that it cosigned last; At: when
+	CheckContradiction = "contradiction" // Subject: another log that has shown two histories; Number: at which size
+	CheckRevocation    = "revocation"    // Number: authorities whose revocation lists are not current
 )
 
 // Units of a check's number.

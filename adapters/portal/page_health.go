@@ -17,6 +17,7 @@ type healthBody struct {
 	Counts []countLine
 	Views  view.Health
 	Head   *Head
+	Log    witnessBody
 	Bad    int
 	Warn   int
 	At     time.Time
@@ -55,6 +56,9 @@ func (p *Portal) health(v *visit) error {
 	}
 	if err == nil {
 		b.Head = &head
+	}
+	if b.Log, err = p.witnesses(v); err != nil {
+		return err
 	}
 	longest := 1.0
 	for _, c := range checks {

@@ -55,7 +55,11 @@ type app struct {
 	portal   *portal.Portal
 	stamps   *timestamper
 	public   *publishedLog
-	clock    *clockWatch // nil: no time-stamp authority to compare with
+
+	witnesses *logWitnesses // of this node's log; nil: none
+	watch     *watch        // of others' logs
+
+	clock *clockWatch // nil: no time-stamp authority to compare with
 
 	revocation revocation.Source // nil: nobody is asked
 	containers *evidence.Maker
@@ -80,7 +84,10 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 	if err := refuseUnrestored(data); err != nil {
 		return nil, err
 	}
-	store, err := openStore(ctx, c, a.keys, log)
+	if a.witnesses, err = newLogWitnesses(c, a.logVerifiers, log); err != nil {
+		return nil, err
+	}
+	store, err := openStore(ctx, c, a.keys, log, a.witnesses.gate(emptyHead(c.Origin, a.keys)))
 	if err != nil {
 		return nil, err
 	}
@@ -90,10 +97,13 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 		return nil, err
 	}
 	a.closers = append(a.closers, a.views.Close)
-	if err := a.openGateway(data); err != nil {
+	if err := a.openGateway(ctx, data); err != nil {
 		return nil, err
 	}
 	if a.stamps, err = a.newTimestamper(); err != nil {
+		return nil, err
+	}
+	if err := a.registerWitnessMetrics(); err != nil {
 		return nil, err
 	}
 	if err := a.registerGauges(); err != nil {
@@ -112,7 +122,7 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 }
 
 // openGateway makes the way in and out.
-func (a *app) openGateway(data string) (err error) {
+func (a *app) openGateway(ctx context.Context, data string) (err error) {
 	c := a.c
 	source, err := a.revocationSource()
 	if err != nil {
@@ -130,6 +140,7 @@ func (a *app) openGateway(data string) (err error) {
 		},
 		Local: c.localClients(), Log: a.log, Metrics: a.metrics,
 		ClockOK: func(ctx context.Context) error { return a.clock.ok(ctx) }, RecordsPolicy: a.inOffice,
+		Halted: a.witnesses.stopped,
 	}); err != nil {
 		return err
 	}
@@ -166,13 +177,20 @@ func (a *app) openGateway(data string) (err error) {
 		return err
 	}
 	a.closers = append(a.closers, a.public.close)
-	a.handler = a.public.beside(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	if a.witnesses != nil {
+		a.witnesses.asks = a.inOffice
+	}
+	a.public.witnesses, a.public.every = a.witnesses, c.Witnesses.Every
+	if a.watch, err = a.newWatch(ctx, data); err != nil {
+		return err
+	}
+	a.handler = a.watch.beside(a.public.beside(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/peer/") {
 			peers.ServeHTTP(w, r)
 			return
 		}
 		a.api.ServeHTTP(w, r)
-	}))
+	})))
 	return nil
 }
 
@@ -287,6 +305,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("time-stamps", a.whileInOffice(a.stamps.run))
 	part("published log", a.public.run)
 	part("clock", a.clock.run)
+	part("witness", a.watch.run)
 	addresses := map[string]string{}
 	for _, s := range servers {
 		addresses[s.name] = s.listener.Addr().String()

@@ -65,6 +65,10 @@ type Config struct {
 	Revocation RevocationConfig `yaml:"revocation"`
 	// Timestamp names the time-stamp authorities, for the daily time-stamp over the log and for signatures of the node.
 	Timestamp TimestampConfig `yaml:"timestamp"`
+	// Witness is this node as a witness of others' logs (docs/log.md).
+	Witness WitnessConfig `yaml:"witness"`
+	// Witnesses are those who cosign this node's log.
+	Witnesses WitnessesConfig `yaml:"witnesses"`
 	// MinFree is the free disk space in MiB below which nothing more is accepted (503). Default 1024.
 	MinFreeMiB int64 `yaml:"min_free_mib"`
 	// CertificateWarningDays before expiry, health turns to "warn". Default 30.
@@ -136,6 +140,7 @@ func (c *Config) defaults() {
 	def(&c.Policy.Assurance, "agency")
 	c.trustDefaults()
 	c.storeDefaults()
+	c.witnessDefaults()
 	if c.MinFreeMiB == 0 {
 		c.MinFreeMiB = 1024
 	}
@@ -196,6 +201,9 @@ func (c *Config) check() error {
 		errs = append(errs, err)
 	}
 	if err := c.checkTrust(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.checkWitness(); err != nil {
 		errs = append(errs, err)
 	}
 	switch c.LogFormat {

@@ -45,6 +45,12 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 	out = append(out, views)
 	out = append(out, a.stamps.check(), a.public.check())
 	out = append(out, a.clusterCheck(now)...)
+	out = append(out, a.witnesses.checks()...)
+	alarms, err := a.watch.checks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, alarms...)
 	if count, subject := a.node.RevocationUnknown(); count > 0 {
 		out = append(out, portal.Check{Name: portal.CheckRevocation, Subject: subject, State: portal.StateWarn, Number: float64(count), Unit: portal.UnitCount,
 			Detail: "không hỏi được tổ chức chứng thực / authorities do not answer"})

@@ -164,6 +164,9 @@ func makeKeys(o initOptions) error {
 	if err := signing.SaveKey(filepath.Join(keys, "log.pem"), logKey); err != nil {
 		return err
 	}
+	if err := makeWitnessKey(o); err != nil {
+		return err
+	}
 	if err := os.WriteFile(filepath.Join(o.dir, "log.vkey"), []byte(vkey+"\n"), 0o644); err != nil {
 		return fmt.Errorf("couldn't write verifier key: %w", err)
 	}
@@ -325,6 +328,18 @@ revocation:
 timestamp:
   every: 24h                 # how often the log's head is stamped; negative: never
   services: []               # - {url: "http://tsa.example/", policy: "", username: "", password_source: "", no_nonce: false}
+
+# This node as a witness of others' logs (docs/log.md). "tram witness key" prints the key to give to them.
+witness:
+  key: keys/witness.pem      # Ed25519, for nothing else; a new one whenever data/witness was lost or put back. Empty: no witness
+  peers: true                # cosign for all peers of the directory
+  logs: []                   # - {keys: ["name+id+base64"], url: "https://…/log"}: for others, too
+# Those who cosign this node's log.
+witnesses:
+  list: []                   # - {name: vpcp, key: "name+id+base64", url: "https://…/witness"}
+  binding: false             # true: a head is published only with the quorum behind it
+  start: warn                # require: don't start unless the quorum says what it has seen. Not for nodes that witness each other
+  ca: []                     # PEM files of authorities of the witnesses' HTTPS, beside the system's
 
 certificate_warning_days: 30
 log_format: text             # json for machines

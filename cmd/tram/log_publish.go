@@ -36,6 +36,9 @@ type publishedLog struct {
 	root    *os.Root
 	handler http.Handler
 
+	witnesses *logWitnesses // nil: none
+	every     time.Duration
+
 	mu   sync.Mutex
 	size uint64
 	err  error
@@ -72,7 +75,11 @@ func (p *publishedLog) close() error { return p.root.Close() }
 
 // run follows the log. A fault stops it until the node is started again; the node goes on.
 func (p *publishedLog) run(ctx context.Context) error {
-	err := tiles.Follow(ctx, p.store, p.writer, tiles.FollowOptions{Report: p.report})
+	o := tiles.FollowOptions{Interval: p.every, Report: p.report}
+	if p.witnesses != nil {
+		o.Cosign, o.Binding = p.witnesses.cosign, p.witnesses.binding
+	}
+	err := tiles.Follow(ctx, p.store, p.writer, o)
 	if fault := new(tiles.Fault); errors.As(err, &fault) {
 		p.log.Error("publication of the log has stopped", "file", fault.Path, "reason", fault.Reason)
 		<-ctx.Done()
@@ -84,6 +91,10 @@ func (p *publishedLog) run(ctx context.Context) error {
 func (p *publishedLog) report(head events.Head, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	failed := new(tiles.CosignError)
+	if errors.As(err, &failed) && !p.witnesses.binding { // it is published, and the health of the witnesses says the rest
+		err = nil
+	}
 	if p.err = err; err == nil {
 		p.size, p.last = head.Size, ""
 		return
@@ -101,7 +112,8 @@ func (p *publishedLog) check() portal.Check {
 	c := portal.Check{Name: "published log", State: portal.StateOK, Number: float64(p.size), Unit: portal.UnitCount}
 	if p.err != nil {
 		c.State, c.Detail = portal.StateWarn, p.err.Error()
-		if fault := new(tiles.Fault); errors.As(p.err, &fault) {
+		fault, failed := new(tiles.Fault), new(tiles.CosignError)
+		if errors.As(p.err, &fault) || errors.As(p.err, &failed) {
 			c.State = portal.StateBad
 		}
 	}

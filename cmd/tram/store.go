@@ -10,6 +10,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/esdbstore"
+	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/signing/keystore"
 )
@@ -85,8 +86,12 @@ var (
 	_ nodeStore = (*esdbstore.Store)(nil)
 )
 
+// signGate is asked before the durable head is signed: see sqlitestore.Options.BeforeSign.
+type signGate = func(ctx context.Context, stored []byte, durable ledger.Head) error
+
 // openStore opens the record of a node: the one place of a running node that knows which store keeps it.
-func openStore(ctx context.Context, c *Config, keys *nodeKeys, log *slog.Logger) (nodeStore, error) {
+// gate is asked before anything is signed; nil: nobody.
+func openStore(ctx context.Context, c *Config, keys *nodeKeys, log *slog.Logger, gate signGate) (nodeStore, error) {
 	data := c.path(c.Data)
 	if c.Store.Kind == storeESDB {
 		return openCluster(ctx, c, keys, data, log)
@@ -95,7 +100,7 @@ func openStore(ctx context.Context, c *Config, keys *nodeKeys, log *slog.Logger)
 		return nil, err
 	}
 	return sqlitestore.Open(ctx, data, sqlitestore.Options{
-		Origin: c.Origin, LogKey: keys.log, NodeKey: keys.node, NodeChain: keys.chain, MinFree: c.MinFreeMiB << 20,
+		Origin: c.Origin, LogKey: keys.log, NodeKey: keys.node, NodeChain: keys.chain, MinFree: c.MinFreeMiB << 20, BeforeSign: gate,
 	})
 }
 

@@ -60,6 +60,7 @@ func table() []row {
 		{stream: witnessing.StreamPrefix, decide: decideWitness, fold: folding(witnessing.Fold)},
 		{stream: destruction.Stream, decide: decideDestruction, fold: folding(destruction.Fold)},
 		{stream: timestamp.Stream, prepare: prepareEvidence, decide: decideTimestamp, fold: folding(timestamp.Fold)},
+		{stream: witnessing.StreamPrefix, decide: decideWitnessing, fold: folding(witnessing.Fold)},
 	}
 }
 
