@@ -192,26 +192,32 @@ func revision(expected int64) esdb.ExpectedRevision {
 // write appends behind the expected revision, exactly once however often its answer is lost: the events keep their ids.
 // It gives *moved if others were first.
 func (c *conn) write(ctx context.Context, stream string, expected int64, list []esdb.EventData) error {
+	_, err := c.writeAt(ctx, stream, expected, list)
+	return err
+}
+
+// writeAt is write; it says where in $all the last event is, if the server said so.
+func (c *conn) writeAt(ctx context.Context, stream string, expected int64, list []esdb.EventData) (at source, err error) {
 	for attempt := 0; ; attempt++ {
-		_, err := call(ctx, c, func(ctx context.Context, client *esdb.Client) (*esdb.WriteResult, error) {
+		result, err := call(ctx, c, func(ctx context.Context, client *esdb.Client) (*esdb.WriteResult, error) {
 			return client.AppendToStream(ctx, stream, esdb.AppendToStreamOptions{ExpectedRevision: revision(expected), Deadline: &c.deadline}, list...)
 		})
 		if err == nil {
-			return nil
+			return source{result.CommitPosition, result.PreparePosition}, nil
 		}
 		if code(err) == esdb.ErrorCodeWrongExpectedVersion {
 			actual, written, err := c.settle(ctx, stream, expected, list)
 			if err != nil || written {
-				return err
+				return source{}, err
 			}
 			if actual != expected { // else the stream came there just now
-				return &moved{stream, expected, actual}
+				return source{}, &moved{stream, expected, actual}
 			}
 		} else if !retryable(err) {
-			return err
+			return source{}, err
 		}
 		if e := c.pause(ctx, attempt); e != nil {
-			return errors.Join(e, err)
+			return source{}, errors.Join(e, err)
 		}
 	}
 }

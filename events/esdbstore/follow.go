@@ -70,6 +70,15 @@ func (s *Store) takeLog(_ context.Context, e *esdb.RecordedEvent) error {
 			return s.contradicts(fmt.Errorf("revision %d of the log: %w", e.EventNumber, err))
 		}
 		return s.contradicts(s.state.epochBegins(e.EventNumber, b))
+	case importType, endType:
+		var b importEntry
+		if err := decodeStrict(e.Data, &b); err != nil {
+			return s.contradicts(fmt.Errorf("revision %d of the log: %w", e.EventNumber, err))
+		}
+		if e.EventType == importType {
+			return s.contradicts(s.state.importBegins(e.EventNumber, b))
+		}
+		return s.contradicts(s.state.end(e.EventNumber, b))
 	}
 	return s.contradicts(fmt.Errorf("revision %d of the log is of type %q", e.EventNumber, e.EventType))
 }

@@ -14,6 +14,9 @@ const (
 	epochType = "tram.log.epoch.v1"
 	headType  = "tram.head.v1"
 	leaseType = "tram.lease.v1"
+
+	importType = "tram.log.import.v1" // first of all: a record is moved here
+	endType    = "tram.log.end.v1"    // last of all: the log goes on elsewhere
 )
 
 // source is a place in $all.
@@ -39,6 +42,12 @@ type batchHeader struct {
 type epochEntry struct {
 	Epoch  uint64 `json:"epoch"`
 	Holder string `json:"holder"`
+}
+
+// importEntry is the head of a record that is moved into the log (batches of epoch 0 follow) or out of it.
+type importEntry struct {
+	Size uint64        `json:"size"`
+	Root events.Digest `json:"root"`
 }
 
 // leaseEntry says who sequences.

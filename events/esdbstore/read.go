@@ -147,6 +147,30 @@ func (s *Store) addFacts(ctx context.Context, e *events.Event) error {
 	return nil
 }
 
+// FactsOf reads the facts of an event with their salt; ErrDestroyed if they were destroyed.
+func (s *Store) FactsOf(ctx context.Context, digest events.Digest) (f events.Facts, err error) {
+	b, err := readObject(ctx, s.opts.Objects, Facts, digest)
+	if n := copy(f.Salt[:], b); err == nil && n < len(f.Salt) {
+		err = fmt.Errorf("couldn't read facts %s: %d bytes", digest, n)
+	}
+	if err == nil {
+		f.Text = b[len(f.Salt):]
+	}
+	return f, err
+}
+
+// Consistency proves that the log as it stood at old is what the log of the given size begins with.
+func (s *Store) Consistency(_ context.Context, old, size uint64) ([]events.Digest, error) {
+	if err := s.alive(); err != nil {
+		return nil, err
+	}
+	head, snapshot, _ := s.state.sealed()
+	if size > head.Size || old > size {
+		return nil, fmt.Errorf("couldn't prove that size %d continues %d: the log has %d", size, old, head.Size)
+	}
+	return snapshot.ProveConsistency(old, size, s.state.tileSource)
+}
+
 // Event implements events.Store.
 func (s *Store) Event(ctx context.Context, position uint64) (events.Event, error) {
 	if position >= s.Head().Size {

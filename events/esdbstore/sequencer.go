@@ -199,8 +199,11 @@ func (s *Store) begin(l *lease) error {
 			return err
 		}
 		s.state.mu.Lock()
-		next, epoch := s.state.logNext, s.state.epoch
+		next, epoch, moving := s.state.logNext, s.state.epoch, s.state.moving()
 		s.state.mu.Unlock()
+		if moving {
+			return contradiction{ErrMoving}
+		}
 		if epoch >= l.epoch {
 			return fmt.Errorf("%w: the log is in epoch %d, ours is %d", errLost, epoch, l.epoch)
 		}
@@ -417,6 +420,9 @@ func (s *Store) arrange(l *lease, list []*esdb.RecordedEvent) (h batchHeader, st
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	st := s.state
+	if st.ended {
+		return h, nil, 0, contradiction{ErrMoving}
+	}
 	if st.epoch != l.epoch {
 		return h, nil, 0, fmt.Errorf("%w: the log is in epoch %d, ours is %d", errLost, st.epoch, l.epoch)
 	}

@@ -29,7 +29,9 @@ type state struct {
 	source   source
 	epoch    uint64
 	holder   string
-	logNext  uint64 // revision of the next event of the log stream
+	logNext  uint64       // revision of the next event of the log stream
+	imported *importEntry // the record that was moved here, if one was
+	ended    bool         // the log goes on elsewhere
 
 	head     events.Head
 	snapshot ledger.Snapshot
@@ -59,11 +61,52 @@ func (s *state) epochBegins(revision uint64, e epochEntry) error {
 	if done, err := s.follows("log", s.logNext, revision); done || err != nil {
 		return err
 	}
+	if s.moving() {
+		return fmt.Errorf("couldn't follow the log at revision %d: epoch %d begins: %w", revision, e.Epoch, ErrMoving)
+	}
 	if e.Epoch <= s.epoch {
 		return fmt.Errorf("couldn't follow the log at revision %d: epoch %d after %d", revision, e.Epoch, s.epoch)
 	}
 	s.epoch, s.holder, s.logNext = e.Epoch, e.Holder, revision+1
 	return nil
+}
+
+// moving says whether nobody may sequence. The caller holds mu.
+func (s *state) moving() bool { return s.ended || s.imported != nil && s.tree.Size() < s.imported.Size }
+
+// importBegins takes over the entry of a move into the log, which can only be the first.
+func (s *state) importBegins(revision uint64, e importEntry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if done, err := s.follows("log", s.logNext, revision); done || err != nil {
+		return err
+	}
+	if revision != 0 || e.Size == 0 {
+		return fmt.Errorf("couldn't follow the log at revision %d: a record of %d events is moved to there", revision, e.Size)
+	}
+	s.imported, s.logNext = &e, revision+1
+	return nil
+}
+
+// end takes over the entry that ends the log.
+func (s *state) end(revision uint64, e importEntry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if done, err := s.follows("log", s.logNext, revision); done || err != nil {
+		return err
+	}
+	if e.Size != s.tree.Size() || e.Root != s.tree.Root() {
+		return fmt.Errorf("couldn't follow the log at revision %d: it ends with size %d and root %s, there are %d and %s", revision, e.Size, e.Root, s.tree.Size(), s.tree.Root())
+	}
+	s.ended, s.logNext = true, revision+1
+	return nil
+}
+
+// place gives the next revision of the log and its size.
+func (s *state) place() (next, size uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.logNext, s.tree.Size()
 }
 
 // follows says whether a revision was taken in before; one beyond the next is an error.
@@ -97,6 +140,9 @@ func (s *state) batch(revision uint64, h batchHeader, statements [][]byte) error
 	if h.Epoch != s.epoch || h.From != s.tree.Size() {
 		return fail("batch of epoch %d from position %d, expected epoch %d, position %d", h.Epoch, h.From, s.epoch, s.tree.Size())
 	}
+	if h.Epoch == 0 && (s.imported == nil || h.Size > s.imported.Size) || s.ended {
+		return fail("batch of epoch %d to position %d is not of the record that was moved", h.Epoch, h.Size)
+	}
 	list := make([]events.Statement, len(statements))
 	next := map[string]uint64{}
 	at := s.time
@@ -122,6 +168,8 @@ func (s *state) batch(revision uint64, h batchHeader, statements [][]byte) error
 	growth := s.tree.Append(entries)
 	if root := s.tree.Root(); root != h.Root {
 		return fail("root of size %d is %s, the batch says %s", growth.Size, root, h.Root)
+	} else if s.imported != nil && h.Size == s.imported.Size && root != s.imported.Root {
+		return fail("root of size %d is %s, the record that was moved had %s", growth.Size, root, s.imported.Root)
 	}
 	for _, t := range growth.Full {
 		s.tiles[tileAt{t.Level, t.Number}] = t.Hashes

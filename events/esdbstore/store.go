@@ -216,6 +216,12 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.catchUp(ctx); err != nil {
 		return err
 	}
+	s.state.mu.Lock()
+	moving := s.state.moving()
+	s.state.mu.Unlock()
+	if moving {
+		return ErrMoving
+	}
 	s.running.Go(func() { s.follow(s.logStream(), func() uint64 { n, _ := s.state.ends(); return n }, s.takeLog) })
 	s.running.Go(func() { s.follow(s.headStream(), func() uint64 { _, n := s.state.ends(); return n }, s.takeHead) })
 	s.running.Go(s.office)

@@ -56,6 +56,7 @@ func NewCluster() *Cluster {
 // Fault is what happens to the next writes to streams with the given prefix.
 type Fault struct {
 	Prefix  string
+	Skip    int        // writes that go well before
 	Persist bool       // written all the same
 	Code    codes.Code // of the answer
 	Times   int        // how many writes
@@ -322,6 +323,10 @@ func (c *Cluster) append(o *streams.AppendReq_Options, list []*streams.AppendReq
 func (c *Cluster) fault(stream string) *Fault {
 	for i, f := range c.faults {
 		if !strings.HasPrefix(stream, f.Prefix) {
+			continue
+		}
+		if f.Skip > 0 {
+			f.Skip--
 			continue
 		}
 		if f.Times--; f.Times == 0 {
