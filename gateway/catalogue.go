@@ -87,6 +87,12 @@ var catalogue = []Entry{
 	{CodeNotAcceptable, "not-acceptable", 406, once,
 		"Trạm không trả lời được ở dạng được yêu cầu; hãy sửa tiêu đề Accept.",
 		"The node cannot answer in the form asked for; correct the Accept header."},
+	{CodePastBuilding, "past-building", 503, again,
+		"Trạm đang dựng lại sổ sách tại thời điểm được hỏi; hãy chờ theo Retry-After rồi hỏi lại.",
+		"The node is building the state as of the time asked for; wait as Retry-After says and ask again."},
+	{CodePastRoom, "past-room", 507, again,
+		"Trạm không đủ chỗ trên đĩa để dựng lại sổ sách tại thời điểm được hỏi; hãy báo người quản trị trạm.",
+		"The node has no room on its disk for the state as of the time asked for; tell the node's operator."},
 
 	{CodeMalformed, "xml-malformed", 400, once,
 		"Gói tin không phải XML đúng cú pháp; hãy sửa tại vị trí được nêu.",

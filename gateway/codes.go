@@ -22,6 +22,8 @@ const (
 	CodeCredentials        = 1016 // two credentials of different owners
 	CodeDigest             = 1017 // announced digest differs from the digest of what arrived
 	CodeNotAcceptable      = 1018
+	CodePastBuilding       = 1020 // views as of that time are being made
+	CodePastRoom           = 1021 // no room for views as of that time
 
 	// 2000–2999: XML, schema and form.
 	CodeMalformed          = 2001

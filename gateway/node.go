@@ -21,6 +21,7 @@ import (
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/internal/disk"
+	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/revocation"
 )
@@ -30,6 +31,7 @@ type Config struct {
 	Origin string              // origin line of the log, equal to that of Store's heads
 	Store  events.Store        //
 	Views  Views               //
+	Past   view.Past           // the views as they stood; nil: questions about the past are refused
 	Chain  []*x509.Certificate // of the node certificate, its own first: goes into receipts
 	Trust  *signing.Trust      // authorities of signing certificates while the record has no trust list
 	// Revocation is asked what authorities say of signing certificates, as the recorded policy wants it. nil: nobody can say.

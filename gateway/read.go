@@ -77,6 +77,15 @@ func (n *Node) Document(ctx context.Context, c Caller, key string) (d view.Docum
 // Register is one page of a register. q.Org and q.Correspondent may be any code; q.Org may be "" for a caller that stands
 // for one organisation. A register of others is there only by a right over that organisation.
 func (n *Node) Register(ctx context.Context, c Caller, q view.RegisterQuery) (page view.Page[view.RegisterRow], err error) {
+	return n.register(ctx, n.c.Views, c, q)
+}
+
+// registers answers for registers: the views of now, or of a moment.
+type registers interface {
+	Register(ctx context.Context, q view.RegisterQuery) (view.Page[view.RegisterRow], error)
+}
+
+func (n *Node) register(ctx context.Context, views registers, c Caller, q view.RegisterQuery) (page view.Page[view.RegisterRow], err error) {
 	d, now := n.Snapshot().Directory, n.Now()
 	identity := func(code string) string {
 		if r := d.Resolve(normalCode(code), now); r.Direct != "" {
@@ -100,7 +109,7 @@ func (n *Node) Register(ctx context.Context, c Caller, q view.RegisterQuery) (pa
 			}
 		}
 		q.Reader = r
-		page, err = n.c.Views.Register(ctx, q)
+		page, err = views.Register(ctx, q)
 		switch {
 		case err == nil:
 			return page, nil

@@ -209,6 +209,9 @@ func (p *Past) Open(ctx context.Context, m view.Moment) (view.PastViews, error) 
 	if one.gone || one.err == nil && one.views == nil {
 		return nil, &view.BuildingError{Moment: m, Size: m.Position} // dropped just now: ask again
 	}
+	if errors.Is(one.err, ErrNoRoom) {
+		return nil, fmt.Errorf("%w: %w", view.ErrPastRoom, one.err)
+	}
 	if one.err != nil {
 		return nil, fmt.Errorf("couldn't make views as of position %d: %w", m.Position, one.err)
 	}

@@ -310,7 +310,7 @@ func TestPastFails(t *testing.T) {
 	}
 	s.failAt = 0
 	p.opt.MinFree = 1 << 60
-	if _, err := p.Open(t.Context(), view.Moment{Position: 40}); !errors.Is(err, ErrNoRoom) {
+	if _, err := p.Open(t.Context(), view.Moment{Position: 40}); !errors.Is(err, view.ErrPastRoom) {
 		t.Errorf("no room: %v", err)
 	}
 	p.opt.MinFree, p.opt.MaxBytes = 0, 1

@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/internal/asof"
 	"github.com/tram-exchange/tram/internal/view"
 )
 
@@ -39,11 +40,32 @@ type DocumentPage struct {
 	Documents []DocumentRow `json:"documents"`
 	Next      string        `json:"next,omitempty" doc:"Cursor for the next page."`
 	AsOf      uint64        `json:"as_of" doc:"Log size the register has read."`
+	Moment    *MomentAnswer `json:"moment,omitempty" doc:"Of an answer about the past."`
 }
+
+// MomentAnswer says as of when an answer is.
+type MomentAnswer struct {
+	At       time.Time  `json:"at" doc:"The time asked for."`
+	Position uint64     `json:"position" doc:"How many events the log held: those with node time at or before it."`
+	Last     *time.Time `json:"last,omitempty" doc:"Node time of the last of them."`
+}
+
+func momentAnswer(m view.Moment) *MomentAnswer {
+	a := &MomentAnswer{At: m.At.UTC(), Position: m.Position}
+	if !m.Last.IsZero() {
+		last := m.Last.UTC()
+		a.Last = &last
+	}
+	return a
+}
+
+var asOfParam = Param{Name: "as_of", About: "The answer as it stood then: a day (its end, +07:00), or a time; without zone +07:00. " +
+	"Who may ask is judged today. 503 past-building while the node makes it ready: ask again."}
 
 // DocumentAnswer is everything about one document.
 type DocumentAnswer struct {
 	DocumentRow
+	Moment     *MomentAnswer  `json:"moment,omitempty" doc:"Of an answer about the past."`
 	DocumentID string         `json:"document_id,omitempty"`
 	Package    string         `json:"package"`
 	Position   uint64         `json:"position"`
@@ -117,6 +139,7 @@ var registerQuery = []Param{
 	{Name: "state", About: "waiting, taken, acknowledged, forwarded, queued, failed, withdrawn, recalled."},
 	{Name: "cursor", About: "next of the page before."},
 	{Name: "limit", About: "1 to 500, default 50.", Number: true},
+	asOfParam,
 }
 
 func (a *API) getDocuments(w http.ResponseWriter, r *Request) error {
@@ -128,22 +151,45 @@ func (a *API) getDocuments(w http.ResponseWriter, r *Request) error {
 			view.StateFailed, view.StateWithdrawn, view.StateRecalled),
 		Cursor: q.text("cursor"), Limit: int(q.number("limit", 1, 500)),
 	}
+	at := q.moment("as_of", a.node.Now())
 	if err := q.done(); err != nil {
 		return err
 	}
 	if req.Direction == "" {
 		req.Direction = view.Incoming
 	}
-	page, err := a.node.Register(r.Context(), r.Caller, req)
+	var page view.Page[view.RegisterRow]
+	var answer DocumentPage
+	var err error
+	if at.IsZero() {
+		page, err = a.node.Register(r.Context(), r.Caller, req)
+	} else {
+		var m view.Moment
+		page, m, err = a.node.RegisterAsOf(r.Context(), r.Caller, req, at)
+		answer.Moment = momentAnswer(m)
+	}
 	if err != nil {
 		return err
 	}
-	answer := DocumentPage{Documents: make([]DocumentRow, len(page.Rows)), Next: page.Next, AsOf: page.AsOf}
+	answer.Documents, answer.Next, answer.AsOf = make([]DocumentRow, len(page.Rows)), page.Next, page.AsOf
 	for i := range page.Rows {
 		answer.Documents[i] = documentRow(&page.Rows[i])
 	}
 	writeJSON(w, http.StatusOK, answer)
 	return nil
+}
+
+// moment reads a time of the past; zero if there is none.
+func (q *query) moment(name string, now time.Time) time.Time {
+	s := q.text(name)
+	if s == "" {
+		return time.Time{}
+	}
+	t, err := asof.Parse(s, now)
+	if err != nil {
+		q.fail(name)
+	}
+	return t
 }
 
 // day reads a date as people and programs write it.
@@ -166,12 +212,26 @@ func (a *API) getDocument(w http.ResponseWriter, r *Request) error {
 	if len(key) != 64 || strings.Trim(key, "0123456789abcdef") != "" {
 		return gateway.Refuse(gateway.CodeNotFound)
 	}
-	d, err := a.node.Document(r.Context(), r.Caller, key)
+	q := newQuery(r.Request)
+	at := q.moment("as_of", a.node.Now())
+	if err := q.done(); err != nil {
+		return err
+	}
+	var d view.Document
+	var moment *MomentAnswer
+	var err error
+	if at.IsZero() {
+		d, err = a.node.Document(r.Context(), r.Caller, key)
+	} else {
+		var m view.Moment
+		d, m, err = a.node.DocumentAsOf(r.Context(), r.Caller, key, at)
+		moment = momentAnswer(m)
+	}
 	if err != nil {
 		return err
 	}
 	answer := DocumentAnswer{
-		DocumentRow: documentRow(&d.Row), DocumentID: d.DocumentID, Package: d.Package.SHA256, Position: d.Package.Position,
+		DocumentRow: documentRow(&d.Row), Moment: moment, DocumentID: d.DocumentID, Package: d.Package.SHA256, Position: d.Package.Position,
 		At: d.Package.At, DueDate: d.DueDate,
 		Recipients: make([]RecipientRow, len(d.Recipients)), Statuses: make([]StatusRow, len(d.Statuses)),
 		History: make([]HistoryRow, len(d.History)), Files: make([]FileRow, len(d.Attachments)), Related: make([]RelationRow, len(d.Related)),

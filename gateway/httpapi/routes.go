@@ -68,10 +68,10 @@ func (a *API) table() []Route {
 
 		{Method: http.MethodGet, Pattern: "/v1/documents", Allow: readers, Handle: a.getDocuments, Doc: Doc{
 			Summary: "One page of a register: outgoing or incoming documents of an organisation.", Tag: "documents", Query: registerQuery,
-			Answer: DocumentPage{}, Errors: []int{gateway.CodeParameter, gateway.CodeNotFound}}},
+			Answer: DocumentPage{}, Errors: []int{gateway.CodeParameter, gateway.CodeNotFound, gateway.CodePastBuilding, gateway.CodePastRoom, gateway.CodeBusy}}},
 		{Method: http.MethodGet, Pattern: "/v1/documents/{key}", Allow: readers, Handle: a.getDocument, Doc: Doc{
-			Summary: "State and history of a document: who has it, what was reported, what proves it.", Tag: "documents",
-			Answer: DocumentAnswer{}, Errors: []int{gateway.CodeNotFound}}},
+			Summary: "State and history of a document: who has it, what was reported, what proves it.", Tag: "documents", Query: []Param{asOfParam},
+			Answer: DocumentAnswer{}, Errors: []int{gateway.CodeParameter, gateway.CodeNotFound, gateway.CodePastBuilding, gateway.CodePastRoom, gateway.CodeBusy}}},
 
 		{Method: http.MethodGet, Pattern: "/v1/mailbox", Allow: agency, Handle: a.getMailbox, Doc: Doc{
 			Summary: "Open entries in order of offer, after a cursor; wait= makes it a long poll.", Tag: "mailbox", Query: mailboxQuery,

@@ -82,6 +82,10 @@ func nodeIn(t testing.TB, state string) *world {
 	switch state {
 	case "":
 		return newWorld(t)
+	case "past-building":
+		return o(func(o *worldOptions) { o.past = stuckPast{&view.BuildingError{Read: 1, Size: 2}} })
+	case "past-full":
+		return o(func(o *worldOptions) { o.past = stuckPast{view.ErrPastRoom} })
 	case "one-megabyte":
 		return o(func(o *worldOptions) { o.limits.MaxPackage = 1 << 20 })
 	case "impatient":

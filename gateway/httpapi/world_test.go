@@ -32,6 +32,7 @@ import (
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/gateway/router"
 	"github.com/tram-exchange/tram/gateway/router/peer"
+	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/projections"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
@@ -166,6 +167,7 @@ type worldOptions struct {
 	limits gateway.Limits
 	api    httpapi.Config
 	policy func(*policy.Policy)
+	past   view.Past // nil: real ones
 	start  time.Time // of the clock
 	http2  bool
 }
@@ -228,7 +230,16 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	reg := prometheus.NewRegistry()
 	operatorToken, operatorDigest := newToken(t)
 	w.actors["operator"] = &actor{name: "operator", token: operatorToken}
+	past := o.past
+	if past == nil {
+		kept, err := projections.OpenPast(filepath.Join(w.dir, "node", "asof"), w.store, w.views, projections.PastOptions{
+			Options: projections.Options{Now: w.clock.Now}, Wait: time.Minute})
+		must(err)
+		t.Cleanup(func() { _ = kept.Close() })
+		past = kept
+	}
 	w.config = gateway.Config{
+		Past:   past,
 		Origin: origin, Store: w.store, Views: w.views, Chain: w.chain, Trust: trust, Policy: pol,
 		Pinned: []events.Digest{sha256.Sum256(w.adminCert.Raw)}, SpoolDir: filepath.Join(w.dir, "spool"), DataDir: w.dir,
 		Local:      []gateway.LocalClient{{Name: "operator", Kind: gateway.KindOperator, SHA256: operatorDigest}},

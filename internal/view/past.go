@@ -41,5 +41,8 @@ func (e *BuildingError) Error() string {
 	return fmt.Sprintf("views as of position %d are being made: %d of %d events read", e.Moment.Position, e.Read, e.Size)
 }
 
+// ErrPastRoom says that views of a moment find no room. The operator must make some, or allow more.
+var ErrPastRoom = errors.New("no room for views of that moment")
+
 // ErrPastBusy says that too many moments are being made at the same time. Ask again later.
 var ErrPastBusy = errors.New("too many moments of the past are asked for")
