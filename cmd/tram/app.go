@@ -64,6 +64,7 @@ type app struct {
 	revocation revocation.Source // nil: nobody is asked
 	containers *evidence.Maker
 	handler    http.Handler // of the HTTPS listener
+	rotating   sync.Mutex   // one rotation of the log key at a time
 	closers    []func() error
 }
 
@@ -113,6 +114,9 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 		return nil, err
 	}
 	if err := a.genesis(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.finishRotation(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.openPortal(data); err != nil {

@@ -39,6 +39,8 @@ type Config struct {
 	Staff []StaffConfig `yaml:"staff"`
 	// LogKey is the Ed25519 key (PKCS#8 PEM) of the first checkpoint line.
 	LogKey string `yaml:"log_key"`
+	// LogKeyNext is the key that is to follow LogKey: tram log rotate puts it in force, and needs both. Afterwards it becomes LogKey.
+	LogKeyNext string `yaml:"log_key_next"`
 	// NodeKey and NodeChain are the node certificate (TLS server and client, second checkpoint line) and its key: a key
 	// reference (docs/keys.md), e.g. a PEM file, and a PEM file with the certificate.
 	NodeKey   string `yaml:"node_key"`

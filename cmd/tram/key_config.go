@@ -57,7 +57,10 @@ type ServiceConfig struct {
 // checkKeys looks at what can be seen without opening anything.
 func (c *Config) checkKeys() error {
 	var errs []error
-	for _, k := range []struct{ field, ref string }{{"log_key", c.LogKey}, {"node_key", c.NodeKey}} {
+	for _, k := range []struct{ field, ref string }{{"log_key", c.LogKey}, {"log_key_next", c.LogKeyNext}, {"node_key", c.NodeKey}} {
+		if k.field == "log_key_next" && k.ref == "" {
+			continue
+		}
 		if _, err := keystore.ParseRef(k.ref); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", k.field, err))
 		}
@@ -99,6 +102,13 @@ func (c *Config) keyEntries() ([]keystore.Entry, error) {
 	entries := []keystore.Entry{
 		{Purpose: keystore.Log, Ref: logRef, Required: true},
 		{Purpose: keystore.Node, Ref: nodeRef, Chain: c.NodeChain, Required: true},
+	}
+	if c.LogKeyNext != "" {
+		next, err := keystore.ParseRef(c.LogKeyNext)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, keystore.Entry{Purpose: keystore.Log, Holder: holderNext, Ref: next, Required: true})
 	}
 	for _, k := range c.Keys {
 		ref, err := keystore.ParseRef(k.Ref)

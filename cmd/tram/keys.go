@@ -26,6 +26,7 @@ type nodeKeys struct {
 	leases []*keystore.Lease // of log and node
 
 	log, node crypto.Signer
+	logNext   []crypto.Signer     // keys that may follow log
 	chain     []*x509.Certificate // of the node certificate, its own first
 	trust     *signing.Trust      // of the trust folder
 	admins    []*x509.Certificate
@@ -78,6 +79,13 @@ func loadKeys(c *Config) (_ *nodeKeys, err error) {
 		return nil, err
 	}
 	k.log, k.node, k.chain = logKey.Signer, nodeKey.Signer, nodeKey.Chain
+	if c.LogKeyNext != "" {
+		next, err := k.leaseOf(keystore.Log, holderNext, now)
+		if err != nil {
+			return nil, err
+		}
+		k.logNext = append(k.logNext, next.Signer)
+	}
 	if k.trust, err = signing.LoadTrust(c.path(c.Trust), c.Trial); err != nil {
 		return nil, err
 	}
@@ -93,7 +101,11 @@ func loadKeys(c *Config) (_ *nodeKeys, err error) {
 
 // lease takes a key for as long as the node runs.
 func (k *nodeKeys) lease(p keystore.Purpose, at time.Time) (*keystore.Lease, error) {
-	l, err := k.ring.For(p, "", k.usable(p, at))
+	return k.leaseOf(p, "", k.usable(p, at))
+}
+
+func (k *nodeKeys) leaseOf(p keystore.Purpose, holder string, at time.Time) (*keystore.Lease, error) {
+	l, err := k.ring.For(p, holder, at)
 	if err != nil {
 		return nil, err
 	}

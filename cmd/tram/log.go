@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 
+	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/ledger/tiles"
 	"github.com/tram-exchange/tram/events/sqlitestore"
@@ -21,11 +18,11 @@ import (
 func logCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log",
-		Short: "Nhật ký công khai: xuất bản sao, kiểm tra, khóa / the published log: export a mirror, check, key",
+		Short: "Nhật ký công khai: xuất bản sao, kiểm tra, khóa, thay khóa / the published log: export a mirror, check, key, rotate the key",
 		Long: `A node publishes its log under /log/ as plain files (C2SP tlog-tiles): hashes and signed heads, no words of any document. Any web server
 can serve a copy, and anybody can prove it with tools of others.`,
 	}
-	cmd.AddCommand(logExportCommand(), logCheckCommand(), logKeyCommand())
+	cmd.AddCommand(logExportCommand(), logCheckCommand(), logKeyCommand(), logRotateCommand())
 	return cmd
 }
 
@@ -58,7 +55,7 @@ func exportLog(ctx context.Context, dir, out, keyArg string) (h ledger.Head, err
 	if err != nil {
 		return h, err
 	}
-	verifiers, err := logVerifiers(dir, keyArg)
+	given, err := givenLogKey(dir, keyArg)
 	if err != nil {
 		return h, err
 	}
@@ -70,11 +67,15 @@ func exportLog(ctx context.Context, dir, out, keyArg string) (h ledger.Head, err
 		return h, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	w := tiles.NewWriter(r, tiles.OSFiles(out), tiles.Options{Verifiers: verifiers})
+	verifiers, history, err := recordedKeys(ctx, r, given)
+	if err != nil {
+		return h, err
+	}
+	w := tiles.NewWriter(r, tiles.OSFiles(out), tiles.Options{Verifiers: verifiers, Keys: func(context.Context, events.Head) ([]byte, error) { return history, nil }})
 	if err := w.Publish(ctx, r.Head()); err != nil {
 		return h, err
 	}
-	return tiles.Check(ctx, os.DirFS(out), verifiers...)
+	return proveFiles(ctx, out, given)
 }
 
 // refuseOwnFolder keeps an export out of the folder that a running node may be writing into.
@@ -119,24 +120,24 @@ whose record must then give the same root. Without a key nothing says whose log 
 
 // checkLog proves a mirror, or the published files of a node and that they are of its record.
 func checkLog(ctx context.Context, dir, keyArg string) (h ledger.Head, signed bool, err error) {
-	verifiers, err := logVerifiers(dir, keyArg)
+	given, err := givenLogKey(dir, keyArg)
 	if err != nil {
 		return h, false, err
 	}
-	signed = len(verifiers) > 0
+	signed = given != nil
 	mirror, err := exists(filepath.Join(dir, tiles.CheckpointPath))
 	if err != nil {
 		return h, signed, err
 	}
 	if mirror {
-		h, err = tiles.Check(ctx, os.DirFS(dir), verifiers...)
+		h, err = proveFiles(ctx, dir, given)
 		return h, signed, err
 	}
 	data, err := dataFolder(dir)
 	if err != nil {
 		return h, signed, fmt.Errorf("couldn't find a published log in %s: no checkpoint there, and %w", dir, err)
 	}
-	if h, err = tiles.Check(ctx, os.DirFS(filepath.Join(data, logFolder)), verifiers...); err != nil || h.Size == 0 {
+	if h, err = proveFiles(ctx, filepath.Join(data, logFolder), given); err != nil || h.Size == 0 {
 		return h, signed, err
 	}
 	r, err := sqlitestore.OpenReader(ctx, data)
@@ -155,103 +156,4 @@ func checkLog(ctx context.Context, dir, keyArg string) (h ledger.Head, signed bo
 		return h, signed, &tiles.Fault{Path: tiles.CheckpointPath, Reason: fmt.Sprintf("it says root %s of size %d, the record gives %s", h.Root, h.Size, head.Root)}
 	}
 	return h, signed, nil
-}
-
-func logKeyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "key DIR",
-		Short: "Print the log's verifier key in the form of signed notes: name+id+base64",
-		Long: `Prints the key that auditors, mirrors and witnesses verify the log's heads with, from log.vkey in the node's folder or, without that file, from the
-log key of its configuration. The head that the record stores must be signed with it.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			vkey, err := logKey(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), vkey)
-			return nil
-		},
-	}
-}
-
-// logKey finds the verifier key of a node and tries it on the stored head.
-func logKey(ctx context.Context, dir string) (string, error) {
-	vkey, err := storedLogKey(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		vkey, err = configuredLogKey(dir)
-	}
-	if err != nil {
-		return "", err
-	}
-	v, err := note.NewVerifier(vkey)
-	if err != nil {
-		return "", fmt.Errorf("couldn't read log key: %w", err)
-	}
-	data, err := dataFolder(dir)
-	if err != nil {
-		return vkey, nil // a node that has recorded nothing yet has signed nothing
-	}
-	r, err := sqlitestore.OpenReader(ctx, data)
-	if errors.Is(err, sqlitestore.ErrNoHead) {
-		return vkey, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	head := r.Head()
-	if _, _, err := ledger.OpenCheckpoint(head.Checkpoint, head.Origin, v); err != nil {
-		return "", errors.Join(fmt.Errorf("the record in %s was not signed with key %s: %w", data, vkey, err), r.Close())
-	}
-	return vkey, r.Close()
-}
-
-// vkeyFile is what init writes the verifier key to.
-const vkeyFile = "log.vkey"
-
-func storedLogKey(dir string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(dir, vkeyFile))
-	if err != nil {
-		return "", fmt.Errorf("couldn't read log key: %w", err)
-	}
-	return strings.TrimSpace(string(b)), nil
-}
-
-func configuredLogKey(dir string) (string, error) {
-	c, err := loadConfig(filepath.Join(dir, "tram.yaml"))
-	if err != nil {
-		return "", err
-	}
-	keys, err := loadKeys(c)
-	if err != nil {
-		return "", err
-	}
-	pub, ok := keys.log.Public().(ed25519.PublicKey)
-	if err := keys.close(); err != nil {
-		return "", err
-	}
-	if !ok {
-		return "", fmt.Errorf("couldn't use log key: %T, expected Ed25519", pub)
-	}
-	return ledger.LogKey(c.Origin, pub)
-}
-
-// logVerifiers are the verifiers of the key that was given, or of that in the node's folder; none if there is neither.
-func logVerifiers(dir, keyArg string) ([]note.Verifier, error) {
-	vkey := keyArg
-	if keyArg == "" {
-		var err error
-		if vkey, err = storedLogKey(dir); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		} else if err != nil {
-			return nil, err
-		}
-	} else if b, err := os.ReadFile(keyArg); err == nil {
-		vkey = strings.TrimSpace(string(b))
-	}
-	v, err := note.NewVerifier(vkey)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read log key: %w", err)
-	}
-	return []note.Verifier{v}, nil
 }

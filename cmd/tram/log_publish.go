@@ -14,11 +14,9 @@ import (
 	"time"
 
 	"github.com/go-chi/httprate"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events"
-	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/ledger/tiles"
 )
 
@@ -47,7 +45,7 @@ type publishedLog struct {
 
 // newPublishedLog makes the folder. perMinute bounds the requests of one address; 0 is the default of the API.
 func newPublishedLog(data, origin string, keys *nodeKeys, store events.Store, perMinute int, log *slog.Logger) (*publishedLog, error) {
-	signer, err := ledger.NewSigner(origin, keys.log, keys.node, nil)
+	verifiers, err := keys.logVerifiers(origin, store)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +57,7 @@ func newPublishedLog(data, origin string, keys *nodeKeys, store events.Store, pe
 	if p.root, err = os.OpenRoot(dir); err != nil {
 		return nil, fmt.Errorf("couldn't open folder of published log: %w", err)
 	}
-	p.writer = tiles.NewWriter(store, tiles.OSFiles(dir), tiles.Options{Verifiers: []note.Verifier{signer.LogVerifier()}})
+	p.writer = tiles.NewWriter(store, tiles.OSFiles(dir), tiles.Options{Verifiers: verifiers, Keys: keyHistory(store)})
 	if perMinute <= 0 {
 		perMinute = 1_200_000
 	}

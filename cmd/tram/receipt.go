@@ -12,15 +12,16 @@ import (
 
 func receiptCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "receipt", Short: "Biên nhận: kiểm tra ngoại tuyến / receipts, checked offline"}
-	var keyFile string
+	var keyFile, historyFile string
 	var asJSON bool
 	check := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Prove a receipt from its file alone, with a key you trust",
 		Long: `Proves that the statement in a receipt stands in the log whose checkpoint the receipt carries. Nothing is asked of any node.
 
-The key is either a log's verifier key (a line name+id+base64, itself or in a file; "tram init" writes it to log.vkey) or a
-PEM file: the node's certificate, or the authority's that issued it.`,
+The key is a log's verifier key (a line name+id+base64, itself or in a file, or several; "tram init" writes it to log.vkey), a history of keys, or a
+PEM file: the node's certificate, or the authority's that issued it. When the log's key was rotated after the one you know, --key-history leads on from
+it: "tram log key --history" writes that file, and nobody need believe it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.ReadFile(args[0])
@@ -29,6 +30,9 @@ PEM file: the node's certificate, or the authority's that issued it.`,
 			}
 			key, err := readKey(keyFile)
 			if err != nil {
+				return err
+			}
+			if key, err = followHistory(key, historyFile); err != nil {
 				return err
 			}
 			r, head, err := ledger.CheckReceipt(file, key)
@@ -54,6 +58,7 @@ PEM file: the node's certificate, or the authority's that issued it.`,
 		},
 	}
 	check.Flags().StringVarP(&keyFile, "key", "k", "", "verifier key or certificate (required)")
+	check.Flags().StringVar(&historyFile, "key-history", "", "history of the log's keys, to lead on from --key")
 	check.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	_ = check.MarkFlagRequired("key")
 	cmd.AddCommand(check)

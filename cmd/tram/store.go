@@ -100,7 +100,7 @@ func openStore(ctx context.Context, c *Config, keys *nodeKeys, log *slog.Logger,
 		return nil, err
 	}
 	return sqlitestore.Open(ctx, data, sqlitestore.Options{
-		Origin: c.Origin, LogKey: keys.log, NodeKey: keys.node, NodeChain: keys.chain, MinFree: c.MinFreeMiB << 20, BeforeSign: gate,
+		Origin: c.Origin, LogKey: keys.log, LogKeys: keys.logNext, NodeKey: keys.node, NodeChain: keys.chain, MinFree: c.MinFreeMiB << 20, BeforeSign: gate,
 	})
 }
 

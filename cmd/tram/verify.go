@@ -21,6 +21,7 @@ type verifyAnswer struct {
 	Root     events.Digest   `json:"root"`
 	Judged   uint64          `json:"signatures_judged"` // packages whose signatures were judged again
 	Stamps   uint64          `json:"time_stamps"`       // over heads of the log, verified again
+	Log      verifyLog       `json:"log"`
 	Unproved []string        `json:"unproved"`
 	Unused   []unusedBytes   `json:"unreferenced"`
 	Error    *verifyProblem  `json:"error"`    // the first of the problems
@@ -97,6 +98,7 @@ func (a *verifyAnswer) print(w io.Writer) {
 		fmt.Fprintf(w, "SAI / NOT GOOD\n")
 	}
 	fmt.Fprintf(w, "  log        %s\n  events     %d\n  packages   %d (signatures judged again: %d)\n  stamps     %d\n  head       size %d, root %s\n", a.Origin, a.Events, a.Packages, a.Judged, a.Stamps, a.Size, a.Root)
+	a.Log.print(w)
 	for _, s := range a.Unused {
 		fmt.Fprintf(w, "  unused     %d bytes at %d of %s, left by an append that was never accepted\n", s.Length, s.Offset, s.File)
 	}

@@ -70,7 +70,7 @@ func runVerification(ctx context.Context, o verifyOptions, progress verifyProgre
 		return nil, err
 	}
 	a := &verifyAnswer{OK: r.Problem == nil, Origin: r.Origin, Events: r.Events, Packages: r.Packages, Size: r.Size, Root: r.Root,
-		Judged: j.judged, Unproved: append([]string{}, r.Unproved...), Unused: []unusedBytes{}, Problems: []verifyProblem{}}
+		Judged: j.judged, Log: newVerifyLog(r.Log), Unproved: append([]string{}, r.Unproved...), Unused: []unusedBytes{}, Problems: []verifyProblem{}}
 	for _, s := range r.Unreferenced {
 		a.Unused = append(a.Unused, unusedBytes(s))
 	}

@@ -16,6 +16,8 @@ package logbook
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
@@ -112,6 +114,29 @@ func (s State) Chain() (ledger.KeyChain, error) {
 		}
 	}
 	return c, err
+}
+
+// Trust gives a key with all keys of the log in place of the one that it holds; it is an error if it holds none of them. Of a
+// log that has never rotated, and for certificates, it gives the key as it is. It rests on the events being what was
+// recorded and what the keys signed.
+func (s State) Trust(key ledger.Key) (ledger.Key, error) {
+	if s.First == "" || len(s.Rotations) == 0 || len(key.Chains()) == 0 {
+		return key, nil
+	}
+	chain, err := s.Chain()
+	if err != nil {
+		return key, err
+	}
+	names := make([]string, len(chain))
+	for i, p := range chain {
+		names[i] = p.Key
+	}
+	for _, given := range key.Chains() {
+		if slices.ContainsFunc(given, func(p ledger.KeyPeriod) bool { return slices.Contains(names, p.Key) }) {
+			return ledger.ChainKey(chain), nil
+		}
+	}
+	return key, fmt.Errorf("the log's keys are %v, none of which is the one given", names)
 }
 
 // Errors of deciders.

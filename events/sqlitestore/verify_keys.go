@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"fmt"
-	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -30,13 +29,9 @@ func (v *verifier) keys(tree ledger.Snapshot) error {
 	if v.opts.Key == nil || len(v.opts.Key.Chains()) == 0 {
 		return nil
 	}
-	key := *v.opts.Key
-	if log.First != "" {
-		chain, err := knownChain(key.Chains(), log)
-		if err != nil {
-			return problem("checkpoint", "%w", err)
-		}
-		key = ledger.ChainKey(chain)
+	key, err := log.Trust(*v.opts.Key)
+	if err != nil {
+		return problem("checkpoint", "%w", err)
 	}
 	if len(v.row.checkpoint) > 0 {
 		if err := v.signedInForce(key, log); err != nil {
@@ -69,27 +64,4 @@ func (v *verifier) signedInForce(key ledger.Key, log logbook.State) error {
 		return fmt.Errorf("the rotation of the log key at position %d is not bound yet, so both keys must sign: %w", r.Position, err)
 	}
 	return nil
-}
-
-// knownChain is the keys of a log that has said what they are, one of which must be among those given.
-func knownChain(given []ledger.KeyChain, log logbook.State) (ledger.KeyChain, error) {
-	chain, err := log.Chain()
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range given {
-		if slices.ContainsFunc(g, func(p ledger.KeyPeriod) bool {
-			return slices.ContainsFunc(chain, func(q ledger.KeyPeriod) bool { return p.Key == q.Key })
-		}) {
-			return chain, nil
-		}
-	}
-	return nil, fmt.Errorf("the log's keys are %v, none of which is the one given", keyNames(chain))
-}
-
-func keyNames(c ledger.KeyChain) (out []string) {
-	for _, p := range c {
-		out = append(out, p.Key)
-	}
-	return out
 }

@@ -23,7 +23,11 @@ func Handler(files fs.FS) http.Handler {
 			return
 		}
 		name, limit, kind, cache := r.URL.Path, maxCheckpoint, "text/plain; charset=utf-8", "public, max-age=1"
-		if name != CheckpointPath {
+		switch name {
+		case CheckpointPath:
+		case KeyHistoryPath:
+			limit = maxKeyHistory
+		default:
 			t, err := ParsePath(name)
 			if err != nil {
 				notFound(w)

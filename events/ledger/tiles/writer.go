@@ -44,6 +44,8 @@ type Options struct {
 	// Verifiers are the keys of the log. A checkpoint that is found must be signed by one of them; if there are none its
 	// signatures are not looked at, only its head.
 	Verifiers []note.Verifier
+	// Keys gives the history of the log's keys up to a head, which is published before that; nil or empty: there is none.
+	Keys func(ctx context.Context, head events.Head) ([]byte, error)
 }
 
 const (
@@ -59,6 +61,7 @@ type Writer struct {
 
 	head  *ledger.Head // the published one; nil before the first
 	note  []byte       // its checkpoint as it is published
+	keys  []byte       // the key history that is published, as far as this writer knows
 	tree  *ledger.Tree // of the published head; nil: to be loaded from the files
 	tail  []events.Digest
 	dirty map[string]bool // folders in which names are not durable yet
@@ -103,6 +106,9 @@ func (w *Writer) PublishCosigned(ctx context.Context, head events.Head, cosign C
 		return nil
 	}
 	if err := w.grow(ctx, head); err != nil {
+		return err
+	}
+	if err := w.publishKeys(ctx, head); err != nil {
 		return err
 	}
 	checkpoint := head.Checkpoint
