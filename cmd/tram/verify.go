@@ -3,56 +3,32 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/tram-exchange/tram/events"
 )
-
-// verifyAnswer is the --json form.
-type verifyAnswer struct {
-	OK       bool            `json:"ok"`
-	Origin   string          `json:"origin"`
-	Events   uint64          `json:"events"`
-	Packages uint64          `json:"packages"`
-	Size     uint64          `json:"size"`
-	Root     events.Digest   `json:"root"`
-	Judged   uint64          `json:"signatures_judged"` // packages whose signatures were judged again
-	Stamps   uint64          `json:"time_stamps"`       // over heads of the log, verified again
-	Log      verifyLog       `json:"log"`
-	Unproved []string        `json:"unproved"`
-	Unused   []unusedBytes   `json:"unreferenced"`
-	Error    *verifyProblem  `json:"error"`    // the first of the problems
-	Problems []verifyProblem `json:"problems"` // one, or as many as were asked for
-}
-
-type unusedBytes struct {
-	File   string `json:"file"`
-	Offset int64  `json:"offset"`
-	Length int64  `json:"length"`
-}
-
-type verifyProblem struct {
-	Kind     string         `json:"kind"`
-	Position *uint64        `json:"position"`
-	Package  *events.Digest `json:"package"`
-	File     string         `json:"file"`
-	Offset   *int64         `json:"offset"`
-	Reason   string         `json:"reason"`
-}
 
 func verifyCommand() *cobra.Command {
 	var o verifyOptions
+	var remote remoteOptions
 	var asJSON, quiet bool
+	var htmlFile string
 	cmd := &cobra.Command{
-		Use:   "verify DIR",
+		Use:   "verify DIR|URL",
 		Short: "Kiểm chứng toàn bộ sổ của trạm / prove a node's whole record",
-		Long: `Reads everything in a node's data folder again: statements, facts, packages and their signatures as of acceptance, positions,
-versions, the tree, the head, the database itself. It only reads, and works while the node runs. Ends with 1 at the first bad thing.
+		Long: `Reads everything in a node's data folder again: statements, facts, packages and their signatures as of acceptance, positions, versions, the
+tree, the head, the database itself, the log's time-stamps, the published log and the registers. It only reads, works while the node runs, and ends with 1 if
+anything is bad, which it names.
 
-Without --key it cannot tell whose record this is; without --checkpoint (one kept from earlier) it cannot tell that nothing was cut from the end.`,
+Without --key it cannot tell whose record this is; without --checkpoint (one kept from earlier) it cannot tell that nothing was cut from the end; without
+--policy it does not ask whether witnesses saw the same log.
+
+With an address it proves what the node at it shows: the published log wholly, and the statements and packages that the holder of --token-file may read.
+
+--resume keeps how far the judgement came, in a file of yours: a verification that was broken off goes on, and tomorrow's judges only what is new. Every
+byte is read and hashed again all the same.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.dir = args[0]
@@ -62,13 +38,23 @@ Without --key it cannot tell whose record this is; without --checkpoint (one kep
 				progress = bars.report
 				defer bars.finish()
 			}
-			answer, err := runVerification(cmd.Context(), o, progress)
+			run := runVerification
+			if strings.HasPrefix(o.dir, "https://") {
+				run = remote.run
+			}
+			answer, err := run(cmd.Context(), o, progress)
 			if err != nil {
 				if asJSON { // who reads the object gets one whatever is wrong
-					_ = json.NewEncoder(cmd.OutOrStdout()).Encode(verifyAnswer{Unproved: []string{}, Unused: []unusedBytes{},
-						Error: &verifyProblem{Kind: "unreadable", Reason: err.Error()}})
+					failed := newVerifyAnswer(o.dir, version(), time.Now())
+					failed.bad(&verifyProblem{Kind: "unreadable", Reason: err.Error()})
+					_ = json.NewEncoder(cmd.OutOrStdout()).Encode(failed)
 				}
 				return err
+			}
+			if htmlFile != "" {
+				if err := writeVerifyHTML(htmlFile, answer); err != nil {
+					return err
+				}
 			}
 			if asJSON {
 				if err := json.NewEncoder(cmd.OutOrStdout()).Encode(answer); err != nil {
@@ -86,39 +72,26 @@ Without --key it cannot tell whose record this is; without --checkpoint (one kep
 	fs := cmd.Flags()
 	fs.StringVarP(&o.keyFile, "key", "k", "", "the log's verifier key (or a file with it) or a file with the node's certificate")
 	fs.StringVar(&o.checkpointFile, "checkpoint", "", "a checkpoint of this log kept from earlier, or a receipt, which carries one")
+	fs.StringVar(&o.policyFile, "policy", "", "witness policy (C2SP tlog-policy) that the published checkpoint must satisfy")
+	fs.StringVar(&o.stateFile, "resume", "", "file, outside the node's folder, that keeps how far the judgement came")
+	fs.IntVar(&o.problems, "all", 1, "name up to so many bad things, not only the first")
+	fs.IntVar(&o.workers, "workers", 0, "processors to use (default: all)")
+	fs.BoolVar(&o.noViews, "no-views", false, "do not build the registers again and compare them")
+	fs.StringVar(&htmlFile, "html", "", "also write a printable report of one page")
 	fs.BoolVar(&asJSON, "json", false, "print one JSON object")
 	fs.BoolVarP(&quiet, "quiet", "q", false, "no progress bar")
+	remote.register(fs)
 	return cmd
 }
 
-func (a *verifyAnswer) print(w io.Writer) {
-	if a.OK {
-		fmt.Fprintf(w, "ĐÚNG / PROVED\n")
-	} else {
-		fmt.Fprintf(w, "SAI / NOT GOOD\n")
+// writeVerifyHTML writes the printable report.
+func writeVerifyHTML(name string, a *verifyAnswer) error {
+	b, err := a.html()
+	if err == nil {
+		err = os.WriteFile(name, b, 0o644)
 	}
-	fmt.Fprintf(w, "  log        %s\n  events     %d\n  packages   %d (signatures judged again: %d)\n  stamps     %d\n  head       size %d, root %s\n", a.Origin, a.Events, a.Packages, a.Judged, a.Stamps, a.Size, a.Root)
-	a.Log.print(w)
-	for _, s := range a.Unused {
-		fmt.Fprintf(w, "  unused     %d bytes at %d of %s, left by an append that was never accepted\n", s.Length, s.Offset, s.File)
+	if err != nil {
+		return fmt.Errorf("couldn't write report: %w", err)
 	}
-	for _, u := range a.Unproved {
-		fmt.Fprintf(w, "  not proved %s\n", u)
-	}
-	if e := a.Error; e != nil {
-		fmt.Fprintf(w, "  error      %s: %s\n", e.Kind, e.Reason)
-		if e.Position != nil {
-			fmt.Fprintf(w, "  position   %d\n", *e.Position)
-		}
-		if e.Package != nil {
-			fmt.Fprintf(w, "  package    %s\n", *e.Package)
-		}
-		if e.File != "" {
-			fmt.Fprintf(w, "  file       %s", e.File)
-			if e.Offset != nil {
-				fmt.Fprintf(w, ", offset %d", *e.Offset)
-			}
-			fmt.Fprintln(w)
-		}
-	}
+	return nil
 }

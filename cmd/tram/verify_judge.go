@@ -33,6 +33,7 @@ type judging struct {
 	// In order.
 	trust  believed
 	judged uint64
+	bad    bool // something was not good
 
 	mu   sync.Mutex
 	kept map[events.Digest]*keptAcceptance
@@ -55,28 +56,37 @@ func (j *judging) event(e events.Event, b besides) (func() error, error) {
 	var p *rerun.Prepared
 	var err error
 	switch {
-	case j.rules != nil:
+	case e.Position < j.since:
+	case j.rules != nil && !j.rules.stopped.Load():
 		p, err = j.rules.prepare(e, b)
-	case e.Position >= j.since:
+	default:
 		a, err = j.signatures(e, b)
 	}
 	return func() error {
 		var bad error
-		if a != nil {
+		switch {
+		case a != nil:
 			j.judged++
 			bad = j.trust.check(e, &a.evidence, a.at)
+		case p != nil && !j.rules.stopped.Load():
+			if bad = j.rules.apply(p); bad == nil && e.Statement.Package != nil && e.Statement.Evidence != nil {
+				j.judged++
+			}
 		}
-		if p != nil {
-			bad = j.rules.apply(p)
-		}
-		if bad == nil && j.rules == nil {
-			bad = j.trust.follow(e)
+		if folded := j.trust.follow(e); bad == nil {
+			bad = folded
 		}
 		if j.each != nil {
 			j.each(e)
 		}
+		j.bad = j.bad || err != nil || bad != nil
 		return bad
 	}, err
+}
+
+// good says whether all events before done are good, and another verification may go on there.
+func (j *judging) good(done uint64) bool {
+	return !j.bad && done > j.since && (j.rules == nil || j.rules.between())
 }
 
 // signatures verifies the signatures of an event's package as of its acceptance, and what was known of revocation then. Only the
@@ -95,6 +105,9 @@ func (j *judging) signatures(e events.Event, b besides) (*acceptance, error) {
 	}
 	a := &acceptance{at: at, evidence: k.evidence, trust: k.trust}
 	p, err := b.OpenPackage()
+	if errors.Is(err, events.ErrNotFound) {
+		return nil, nil // destroyed by a decision of the record: without one, that it is missing was found before
+	}
 	if err != nil {
 		return nil, fmt.Errorf("couldn't open package: %w", err)
 	}

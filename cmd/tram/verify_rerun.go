@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway/rerun"
 )
@@ -22,7 +24,11 @@ type rulesAgain struct {
 	rerun  *rerun.Rerun
 	record recordAgain
 	err    error
+
+	stopped atomic.Bool // an event was not what the rules give: those after it cannot be asked about
 }
+
+const kindRules = "rules"
 
 // recordAgain is the record at random. One whose head was never signed has nothing that could be asked for.
 type recordAgain struct{ *sqlitestore.Reader }
@@ -41,12 +47,33 @@ func (r *rulesAgain) start(origin string) error {
 		if errors.Is(r.err, sqlitestore.ErrNoHead) {
 			r.record.Reader, r.err = nil, nil
 		}
+		var destroyed func(events.Event) bool
 		if r.err == nil {
-			r.rerun, r.err = rerun.New(r.ctx, rerun.Options{Origin: origin, Record: r.record, From: r.from})
+			destroyed, r.err = r.destroyed()
+		}
+		if r.err == nil {
+			r.rerun, r.err = rerun.New(r.ctx, rerun.Options{Origin: origin, Record: r.record, From: r.from, Destroyed: destroyed})
 		}
 	})
 	return r.err
 }
+
+// destroyed asks the record what was destroyed by decisions in it.
+func (r *rulesAgain) destroyed() (func(events.Event) bool, error) {
+	s, err := destruction.Load(r.ctx, r.record)
+	if err != nil {
+		return nil, err
+	}
+	index := s.Index()
+	return func(e events.Event) bool {
+		_, facts := index.Facts(&e)
+		_, pkg := index.Package(&e)
+		return facts || pkg
+	}, nil
+}
+
+// between says whether the next event begins an append.
+func (r *rulesAgain) between() bool { return r.rerun == nil || r.rerun.Between() }
 
 // prepare may be called several times at once; nil for events before the first to be judged.
 func (r *rulesAgain) prepare(e events.Event, b besides) (*rerun.Prepared, error) {
@@ -62,11 +89,14 @@ func (r *rulesAgain) prepare(e events.Event, b besides) (*rerun.Prepared, error)
 // apply is called in order.
 func (r *rulesAgain) apply(p *rerun.Prepared) error {
 	err := r.rerun.Apply(r.ctx, p)
+	if err != nil {
+		r.stopped.Store(true)
+	}
 	var bad *rerun.Mismatch
 	if !errors.As(err, &bad) {
 		return err
 	}
-	kind := "rules"
+	kind := kindRules
 	if bad.Rule == "signature" || bad.Rule == "revocation" {
 		kind = "signature"
 	}

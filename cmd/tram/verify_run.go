@@ -7,10 +7,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/ledger/tiles"
+	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway/rerun"
 )
@@ -20,9 +25,14 @@ type verifyOptions struct {
 	dir            string // of a node, or its data folder
 	keyFile        string // file or text of the log's verifier key, or file with the node's certificate; empty: not proved whose record it is
 	checkpointFile string // a checkpoint kept from earlier, or a receipt
+	policyFile     string // witness policy that the published checkpoint must satisfy; empty: cosignatures are not looked at
+	stateFile      string // what this verification goes on from and leaves for the next; empty: everything is judged
 	problems       int    // how many bad things are looked for; 0: one
 	workers        int    // 0: all processors
+	noViews        bool   // views are not compared
 	each           func(events.Event)
+	now            func() time.Time // nil: time.Now
+	keepEvery      time.Duration    // how often the state is written; 0: every 2 seconds
 }
 
 // Stages of a verification, for its progress.
@@ -30,94 +40,223 @@ const (
 	stageRead   = "read"   // bytes of the database and the segments
 	stageJudge  = "judge"  // events
 	stagePublic = "public" // files of the published log
+	stageViews  = "views"  // events read into second views
+	stageRows   = "rows"   // rows of them compared
 )
 
 // verifyProgress is told how far a stage is. It is called from one goroutine at a time and must not block for long.
 type verifyProgress func(stage string, done, total int64)
 
-// runVerification proves the record in a data folder (or in the folder of a node, which has it below). It only reads, and works while
-// the node runs. An error means that it could not be done (ctx ended, no such folder), not that something is wrong: that is in
-// the answer. progress may be nil.
+// runVerification proves the record in a data folder (or in the folder of a node, which has it below), with what is derived from it. It
+// only reads, and works while the node runs. An error means that it could not be done (ctx ended, no such folder), not that something
+// is wrong: that is in the answer. progress may be nil.
 func runVerification(ctx context.Context, o verifyOptions, progress verifyProgress) (*verifyAnswer, error) {
+	if progress == nil {
+		progress = func(string, int64, int64) {}
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	if o.keepEvery == 0 {
+		o.keepEvery = 2 * time.Second
+	}
 	dir, err := dataFolder(o.dir)
 	if err != nil {
 		return nil, err
 	}
-	if progress == nil {
-		progress = func(string, int64, int64) {}
-	}
-	opts := sqlitestore.VerifyOptions{Problems: o.problems, Workers: o.workers}
-	if o.keyFile != "" {
-		key, err := readKey(o.keyFile)
-		if err != nil {
-			return nil, err
-		}
-		opts.Key = &key
-	}
-	if o.checkpointFile != "" {
-		if opts.Checkpoint, err = readCheckpointFile(o.checkpointFile); err != nil {
-			return nil, err
-		}
-	}
-	j := newJudging(ctx)
-	j.each = o.each
-	j.rules = &rulesAgain{ctx: ctx, dir: dir, from: j.since}
-	defer j.rules.close()
-	opts.Event = func(e events.Event, s sqlitestore.Stored) (func() error, error) { return j.event(e, s) }
-	opts.Judged = func(done, size uint64, _ func() events.Digest) { progress(stageJudge, int64(done), int64(size)) }
-	r, err := sqlitestore.Verify(ctx, dir, opts, func(done, total int64) { progress(stageRead, done, total) })
+	v := &verification{o: o, dir: dir, progress: progress}
+	return v.run(ctx)
+}
+
+// verification is one run over a folder.
+type verification struct {
+	o        verifyOptions
+	dir      string
+	progress verifyProgress
+
+	key    *ledger.Key
+	policy *witness.Policy
+	keeper *keeper // nil: nothing is kept
+	answer *verifyAnswer
+}
+
+func (v *verification) run(ctx context.Context) (*verifyAnswer, error) {
+	started := v.o.now()
+	program, err := thisProgram()
 	if err != nil {
 		return nil, err
 	}
-	a := &verifyAnswer{OK: r.Problem == nil, Origin: r.Origin, Events: r.Events, Packages: r.Packages, Size: r.Size, Root: r.Root,
-		Judged: j.judged, Log: newVerifyLog(r.Log), Unproved: append([]string{}, r.Unproved...), Unused: []unusedBytes{}, Problems: []verifyProblem{}}
-	for _, s := range r.Unreferenced {
-		a.Unused = append(a.Unused, unusedBytes(s))
+	v.answer = newVerifyAnswer(v.o.dir, program, started)
+	if err := v.readInputs(started); err != nil {
+		return nil, err
 	}
-	for _, p := range r.Problems {
-		a.bad(problemOf(p))
+	if err := v.record(ctx); err != nil {
+		return nil, err
 	}
-	if !a.OK {
-		return a, nil
+	// What is derived from the record is compared with a record that is good.
+	if v.answer.OK {
+		for _, step := range []func(context.Context) error{v.stamps, v.published, v.views} {
+			if err := step(ctx); err != nil {
+				return nil, err
+			}
+		}
 	}
+	v.answer.Finished = v.o.now().UTC().Truncate(time.Second)
+	return v.answer, nil
+}
+
+// readInputs reads what was given beside the folder.
+func (v *verification) readInputs(now time.Time) error {
+	a := v.answer
+	if v.o.keyFile != "" {
+		key, err := readKey(v.o.keyFile)
+		if err != nil {
+			return err
+		}
+		v.key, a.Key = &key, describeKey(v.o.keyFile)
+	}
+	if v.o.policyFile != "" {
+		var err error
+		if v.policy, err = readPolicy(v.o.policyFile); err != nil {
+			return err
+		}
+	}
+	if v.o.stateFile == "" {
+		return nil
+	}
+	if err := outside(v.o.stateFile, v.dir); err != nil {
+		return err
+	}
+	k, note, err := newKeeper(v.o.stateFile, v.o.keepEvery, now.UTC().Truncate(time.Second))
+	if err != nil {
+		return err
+	}
+	if v.keeper = k; note != "" {
+		a.Notes = append(a.Notes, note)
+	}
+	return nil
+}
+
+// record proves the record itself.
+func (v *verification) record(ctx context.Context) error {
+	a := v.answer
+	opts := sqlitestore.VerifyOptions{Problems: v.o.problems, Workers: v.o.workers, Key: v.key}
+	var err error
+	if v.o.checkpointFile != "" {
+		if opts.Checkpoint, err = readCheckpointFile(v.o.checkpointFile); err != nil {
+			return err
+		}
+		if h, err := ledger.ReadCheckpoint(opts.Checkpoint); err == nil {
+			a.Since = &h.Size
+		}
+	}
+	j := newJudging(ctx)
+	j.each = v.o.each
+	if k := v.keeper; k != nil {
+		if j.since = k.state.Size; k.head() != nil {
+			opts.Earlier = k.head()
+			a.Earlier = &earlierAnswer{Size: k.state.Size, Root: k.state.Root, Judged: k.earlier, Runs: append([]verifyRun{}, k.state.Runs...)}
+		}
+	}
+	j.rules = &rulesAgain{ctx: ctx, dir: v.dir, from: j.since}
+	defer j.rules.close()
+	opts.Event = func(e events.Event, s sqlitestore.Stored) (func() error, error) { return j.event(e, s) }
+	var keepErr error
+	opts.Judged = func(done, size uint64, head func() ledger.Head) {
+		v.progress(stageJudge, int64(done), int64(size))
+		if k := v.keeper; k != nil && keepErr == nil && j.good(done) && (done == size || !v.o.now().Before(k.next)) {
+			keepErr = k.keep(head(), j.judged, v.o.now())
+		}
+	}
+	r, err := sqlitestore.Verify(ctx, v.dir, opts, func(done, total int64) { v.progress(stageRead, done, total) })
+	if err = errors.Join(err, keepErr); err != nil {
+		return err
+	}
+	a.take(r)
+	a.Judged = j.judged
+	if r.Problem != nil {
+		return nil
+	}
+	if v.key != nil && r.Log.First != "" {
+		// The key that was given is one of those that the log says to follow each other: from here on all count, each for its heads.
+		chain, err := r.Log.Chain()
+		if err != nil {
+			return err
+		}
+		v.key = new(ledger.ChainKey(chain))
+	}
+	return v.rules(j)
+}
+
+// rules says what the rules leave open when all events were given to them.
+func (v *verification) rules(j *judging) error {
 	open, err := j.rules.finish()
 	var cut *rerun.Mismatch
 	switch {
 	case errors.As(err, &cut):
-		a.bad(&verifyProblem{Kind: "rules", Position: &cut.Position, Reason: cut.Error()})
-		return a, nil
+		v.answer.bad(&verifyProblem{Kind: kindRules, Position: &cut.Position, Reason: cut.Error()})
+		return nil
 	case err != nil:
-		return nil, err
+		return err
 	}
-	a.Judged = open.Packages
+	v.answer.Rules = &rulesAnswer{Events: open.Events, Appends: open.Appends}
 	for _, u := range open.Unproved {
-		a.Unproved = append(a.Unproved, unprovedText(u))
+		v.answer.unproved(unprovedText(u))
 	}
+	return nil
+}
+
+func (v *verification) stamps(ctx context.Context) (err error) {
 	var bad *verifyProblem
-	if a.Stamps, bad, err = verifyStamps(ctx, dir); err != nil {
-		return nil, err
-	}
-	a.bad(bad)
-	return a, nil
+	v.answer.Stamps, bad, err = verifyStamps(ctx, v.dir)
+	v.answer.bad(bad)
+	return err
 }
 
-// bad takes something that is wrong; nil is nothing.
-func (a *verifyAnswer) bad(p *verifyProblem) {
-	if p == nil {
-		return
+func (v *verification) published(ctx context.Context) error {
+	var verifiers []note.Verifier
+	if v.key != nil {
+		var err error
+		if verifiers, err = v.key.Verifiers(v.answer.Origin); err != nil {
+			return fmt.Errorf("couldn't use key: %w", err)
+		}
 	}
-	if a.OK = false; a.Error == nil {
-		a.Error = p
+	p, bad, err := verifyPublished(ctx, v.dir, verifiers, v.policy, v.progress)
+	if err != nil {
+		return err
 	}
-	a.Problems = append(a.Problems, *p)
+	if v.key != nil && p != nil && bad == nil {
+		if _, err := v.key.Open(p.checkpoint, v.answer.Origin); err != nil {
+			bad = publishedFault(&tiles.Fault{Path: tiles.CheckpointPath, Reason: err.Error()})
+		}
+	}
+	v.answer.bad(bad)
+	switch v.answer.Published = p; {
+	case p == nil && bad == nil:
+		v.answer.unproved("what is published: there are no files of a published log")
+	case v.policy == nil:
+		v.answer.unproved("that all are shown the same log: no witness policy was given")
+	}
+	return nil
 }
 
-func problemOf(p *sqlitestore.Problem) *verifyProblem {
-	out := &verifyProblem{Kind: p.Kind, Position: p.Position, Package: p.Package, File: p.File, Reason: p.Reason}
-	if p.Offset >= 0 {
-		out.Offset = &p.Offset
+func (v *verification) views(ctx context.Context) error {
+	if v.o.noViews {
+		v.answer.unproved("what registers show: views were not compared")
+		return nil
 	}
-	return out
+	views, bad, err := verifyViews(ctx, v.dir, v.progress)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		v.answer.unproved("what registers show: " + err.Error())
+	case views == nil && bad == nil:
+		v.answer.unproved("what registers show: there is no " + viewsFile)
+	}
+	v.answer.Views = views
+	v.answer.bad(bad)
+	return nil
 }
 
 // readCheckpointFile reads a checkpoint, or takes it out of a receipt, which carries the one of its day after its first empty line.
@@ -140,15 +279,16 @@ type verifyBars struct {
 }
 
 var stageNames = map[string]string{
-	stageRead: "đọc lại / reading", stageJudge: "kiểm chữ ký / judging", stagePublic: "nhật ký công khai / published log",
+	stageRead: "đọc lại / reading", stageJudge: "xét lại / judging", stagePublic: "nhật ký công khai / published log",
+	stageViews: "dựng lại sổ / registers", stageRows: "so sánh sổ / comparing registers",
 }
 
 func (b *verifyBars) report(stage string, done, total int64) {
 	if b.stage != stage {
 		b.finish()
 		b.stage = stage
-		b.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription(stageNames[stage]),
-			progressbar.OptionShowBytes(stage == stageRead), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(),
+		b.bar = progressbar.NewOptions64(max(total, 1), progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription(stageNames[stage]),
+			progressbar.OptionShowBytes(stage == stageRead), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(progressEvery))
 	}
 	b.bar.ChangeMax64(max(total, done, 1))

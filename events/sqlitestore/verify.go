@@ -34,8 +34,8 @@ type VerifyOptions struct {
 	// a time: the place for what depends on the events before.
 	Event func(e events.Event, stored Stored) (then func() error, err error)
 
-	// Judged is told after each few events how many of how many were taken in order, with the root over them.
-	Judged func(done, size uint64, root func() events.Digest)
+	// Judged is told after each few events how many of how many were taken in order; head is the tree over them.
+	Judged func(done, size uint64, head func() ledger.Head)
 
 	// Earlier is a head that an earlier verification came to: the record must have had the same root at that size.
 	Earlier *ledger.Head

@@ -174,7 +174,9 @@ func (v *verifier) takeBatch(tree *ledger.Tree, b *judged) error {
 	}
 	tree.Append(entries)
 	if v.opts.Judged != nil {
-		v.opts.Judged(tree.Size(), v.row.size, tree.Root)
+		v.opts.Judged(tree.Size(), v.row.size, func() ledger.Head {
+			return ledger.Head{Origin: v.row.origin, Size: tree.Size(), Root: tree.Root()}
+		})
 	}
 	return nil
 }
