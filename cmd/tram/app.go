@@ -94,6 +94,9 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 	}
 	a.store = store
 	a.closers = append(a.closers, a.store.Close)
+	if err := a.beginLog(ctx); err != nil {
+		return nil, err
+	}
 	if a.views, err = projections.Open(ctx, filepath.Join(data, viewsFile), a.store, projections.Options{Logger: log}); err != nil {
 		return nil, err
 	}

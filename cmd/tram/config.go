@@ -41,6 +41,8 @@ type Config struct {
 	LogKey string `yaml:"log_key"`
 	// LogKeyNext is the key that is to follow LogKey: tram log rotate puts it in force, and needs both. Afterwards it becomes LogKey.
 	LogKeyNext string `yaml:"log_key_next"`
+	// Continues names the last known head of a log that was lost, for the first event of this one, which has another origin.
+	Continues ContinuesConfig `yaml:"continues"`
 	// NodeKey and NodeChain are the node certificate (TLS server and client, second checkpoint line) and its key: a key
 	// reference (docs/keys.md), e.g. a PEM file, and a PEM file with the certificate.
 	NodeKey   string `yaml:"node_key"`

@@ -49,6 +49,8 @@ type initOptions struct {
 	requestsPerMinute       int
 	retryMin, retryMax      time.Duration
 	adminName               string
+
+	continues, knownKey, reason string // of a lost log: file of its last checkpoint, its key, why it was given up
 }
 
 func initCommand() *cobra.Command {
@@ -85,6 +87,9 @@ issued certificates in place (node.crt, admin.crt, trust/) and run "tram genesis
 	fs.StringVar(&o.portal, "portal", "127.0.0.1:8080", "address of the portal; empty: none")
 	fs.StringVar(&o.metrics, "operations", "127.0.0.1:9090", "address of /metrics, /healthz, /readyz; empty: none")
 	fs.BoolVar(&o.trial, "trial", false, "make a trial certificate authority and all certificates")
+	fs.StringVar(&o.continues, "continues", "", "last checkpoint (or receipt) known of a log that was lost: the new log's first event binds it")
+	fs.StringVar(&o.knownKey, "known-key", "", "with --continues: the lost log's verifier key or history of keys, itself or in a file")
+	fs.StringVar(&o.reason, "reason", "", "with --continues: why the log was given up")
 	fs.StringSliceVar(&o.hosts, "host", nil, "further host names or addresses for the node certificate")
 	_ = cmd.MarkFlagRequired("dir")
 	_ = cmd.MarkFlagRequired("origin")
@@ -105,6 +110,9 @@ func initNode(o initOptions) error {
 	yamlFile := filepath.Join(o.dir, "tram.yaml")
 	if _, err := os.Stat(yamlFile); err == nil {
 		return fmt.Errorf("couldn't make node: %s is there already", yamlFile)
+	}
+	if err := o.keepLost(); err != nil {
+		return err
 	}
 	for _, d := range []string{"keys", "trust", "data"} {
 		if err := os.MkdirAll(filepath.Join(o.dir, d), 0o700); err != nil {
@@ -263,6 +271,10 @@ trial: {{.Trial}}
 origin: {{.Origin}}
 # What people see.
 name: {{printf "%q" .Name}}
+{{- if .Continues}}
+# The log that was lost: the first event binds its last known head (docs/operations.md).
+continues: {checkpoint: lost.checkpoint, key: lost.vkey, reason: {{printf "%q" .Reason}}}
+{{- end}}
 
 # The record and the views; a copy of it, taken while the node is stopped, is a backup.
 data: data
@@ -279,6 +291,7 @@ staff:
   - {name: quan-tri, kind: administrator, sha256: {{.AdminToken}}}
 # Ed25519 key of the checkpoints' first line; node certificate for TLS and the second line.
 log_key: keys/log.pem
+# log_key_next: keys/log-2.pem   # tram log rotate puts it in force
 node_key: keys/node.pem
 node_chain: keys/node.crt
 {{- if .Trial}}
@@ -359,6 +372,7 @@ func writeConfig(file string, o initOptions, adminToken events.Digest) error {
 	ip := net.ParseIP(host)
 	var b strings.Builder
 	err := configTemplate.Execute(&b, map[string]any{
+		"Continues": o.continues != "", "Reason": o.reason,
 		"Trial": o.trial, "Origin": o.origin, "Name": o.name, "Listen": o.listen, "PublicURL": o.publicURL,
 		"Portal": o.portal, "PlainHTTP": o.trial && ip != nil && ip.IsLoopback(), "Metrics": o.metrics,
 		"AdminToken": adminToken.String(), "MinFreeMiB": o.minFreeMiB, "RequestsPerMinute": o.requestsPerMinute, "RetryMin": o.retryMin, "RetryMax": o.retryMax,
