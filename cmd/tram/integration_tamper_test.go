@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/sqlitestore"
 )
 
 // forged is a package in memory for the store, which does not judge signatures.
@@ -135,6 +137,20 @@ func TestTamper(t *testing.T) {
 			// An insider with the node's keys records a document that its sender never signed: all seals are good.
 			return bytes.Replace(b, []byte("<edXML:Subject>"), []byte("<edXML:Subject>Khẩn: "), 1)
 		}), "signature", -1},
+		{"offered to somebody else", s.recordForged(t, func(store *sqlitestore.Store) events.Append {
+			// … or hands a document to an agency it was not sent to.
+			var a events.Append
+			must(t, store.All(t.Context(), 0, func(e events.Event) error {
+				var d delivery.Offered
+				if e.Statement.Name == delivery.NameOffered && json.Unmarshal(e.Statement.Data, &d) == nil {
+					d.Org = d.From
+					a = events.Append{Stream: delivery.Stream(d.Item, d.ItemID, d.Org), Expected: -1, Actor: "node", Client: "node", Cause: e.Statement.Cause,
+						Basis: e.Statement.Basis, Events: []events.New{{Name: delivery.NameOffered, Data: d}}}
+				}
+				return nil
+			}))
+			return a
+		}), "rules", -1},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -174,6 +190,18 @@ func TestTamper(t *testing.T) {
 			t.Errorf("ended with %d: %+v", code, a.Error)
 		}
 	})
+}
+
+// recordForged appends what no decider gave, with the node's own keys: tree and signatures are right.
+func (s *benchSite) recordForged(t *testing.T, f func(*sqlitestore.Store) events.Append) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		c := *s.config
+		c.Data = dir
+		store := s.openStore(t, &c)
+		defer store.Close()
+		_, err := store.Append(t.Context(), f(store))
+		must(t, err)
+	}
 }
 
 // acceptForged records a changed package as if it had been accepted, with the node's own keys and the evidence of a good one.
