@@ -59,7 +59,8 @@ type app struct {
 	witnesses *logWitnesses // of this node's log; nil: none
 	watch     *watch        // of others' logs
 
-	clock *clockWatch // nil: no time-stamp authority to compare with
+	backups *backupKeeper // nil: no second copy
+	clock   *clockWatch   // nil: no time-stamp authority to compare with
 
 	revocation revocation.Source // nil: nobody is asked
 	containers *evidence.Maker
@@ -111,6 +112,9 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 		return nil, err
 	}
 	if err := a.registerGauges(); err != nil {
+		return nil, err
+	}
+	if a.backups, err = newBackupKeeper(c, func() uint64 { return a.store.Head().Size }, a.metrics, log); err != nil {
 		return nil, err
 	}
 	if err := a.node.Start(ctx); err != nil {
@@ -310,6 +314,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("router", a.whileInOffice(a.deliver))
 	part("directory exchange", a.whileInOffice(a.exchange.Run))
 	part("time-stamps", a.whileInOffice(a.stamps.run))
+	part("backup", a.backups.run)
 	part("published log", a.public.run)
 	part("clock", a.clock.run)
 	part("witness", a.watch.run)

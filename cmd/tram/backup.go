@@ -30,6 +30,7 @@ type backupOptions struct {
 	keysTo    string          // folder for private keys; empty: they are not copied
 	verifiers []note.Verifier // of the log; none: who signed the head is not judged
 	prove     bool            // read the whole copy again afterwards
+	workers   int             // that prove; 0: all processors
 	minFree   int64           // of the copy's disk; 0: the store's default
 	progress  io.Writer       // nil: none
 	now       func() time.Time
@@ -97,6 +98,9 @@ func (o *backupOptions) source(config string, args []string) (base string, err e
 		if o.config, err = loadConfig(config); err != nil {
 			return "", err
 		}
+		if o.config.Store.Kind == storeESDB {
+			return "", errors.New("couldn't back up: the record lies in the cluster; only a record in a data folder is copied")
+		}
 		o.data = o.config.path(o.config.Data)
 		return o.config.base, nil
 	}
@@ -109,26 +113,27 @@ func (o *backupOptions) source(config string, args []string) (base string, err e
 
 // backupManifest is backup.json in the copy, and the --json form.
 type backupManifest struct {
-	Format     string        `json:"format"`
-	OK         bool          `json:"ok"` // false: begun and not finished; the record in it is good as far as it goes
-	At         time.Time     `json:"at"`
-	Program    string        `json:"program"`
-	Origin     string        `json:"origin"`
-	Size       uint64        `json:"size"`
-	Root       events.Digest `json:"root"`
-	HeadTime   *time.Time    `json:"head_time"`
-	Checkpoint string        `json:"checkpoint"` // the signed head that the copy ends with
-	SignedBy   []string      `json:"signed_by"`  // keys that were tried on it; none: who signed was not judged
-	Before     uint64        `json:"size_before"`
-	Events     uint64        `json:"events"` // new in this run
-	Packages   uint64        `json:"packages"`
-	Bytes      int64         `json:"bytes"`
-	Destroyed  uint64        `json:"destroyed"` // events whose facts or packages were taken out of the copy in this run
-	ProvedAt   *time.Time    `json:"proved_at"` // when the whole copy was read again last
-	Accounts   bool          `json:"accounts"`
-	Files      []copiedFile  `json:"files"`
-	LeftOut    []leftOut     `json:"left_out"`
-	Error      *backupError  `json:"error"`
+	Format      string        `json:"format"`
+	OK          bool          `json:"ok"` // false: begun and not finished; the record in it is good as far as it goes
+	At          time.Time     `json:"at"`
+	Program     string        `json:"program"`
+	Origin      string        `json:"origin"`
+	Size        uint64        `json:"size"`
+	Root        events.Digest `json:"root"`
+	HeadTime    *time.Time    `json:"head_time"`
+	Checkpoint  string        `json:"checkpoint"` // the signed head that the copy ends with
+	SignedBy    []string      `json:"signed_by"`  // keys that were tried on it; none: who signed was not judged
+	Before      uint64        `json:"size_before"`
+	Events      uint64        `json:"events"` // new in this run
+	Packages    uint64        `json:"packages"`
+	Bytes       int64         `json:"bytes"`
+	Destroyed   uint64        `json:"destroyed"`          // facts and packages taken out of the copy in this run, as the record decided
+	Destruction uint64        `json:"destruction_events"` // of the record's stream of destruction, carried out in the copy
+	ProvedAt    *time.Time    `json:"proved_at"`          // when the whole copy was read again last
+	Accounts    bool          `json:"accounts"`
+	Files       []copiedFile  `json:"files"`
+	LeftOut     []leftOut     `json:"left_out"`
+	Error       *backupError  `json:"error"`
 }
 
 // backupError says what kind of thing went wrong, for programs.
@@ -205,7 +210,14 @@ func (o *backupOptions) run(ctx context.Context, m *backupManifest) error {
 	if err := o.record(ctx, m, head); err != nil {
 		return err
 	}
-	if err := o.applyDestroyed(ctx, m); err != nil {
+	// Once more to the head of now: what was found destroyed meanwhile was decided before it.
+	if head, err = o.sealedHead(ctx); err != nil {
+		return err
+	}
+	if err := o.record(ctx, m, head); err != nil {
+		return err
+	}
+	if m.Destroyed, m.Destruction, err = destroyIn(ctx, o.to, m.Destruction); err != nil {
 		return err
 	}
 	if m.Accounts, err = exists(filepath.Join(o.data, portalFile)); err != nil {
@@ -220,7 +232,7 @@ func (o *backupOptions) run(ctx context.Context, m *backupManifest) error {
 		return err
 	}
 	if o.prove {
-		if err := proveCopy(ctx, verifyOptions{dir: o.to}, o.progress); err != nil {
+		if err := proveCopy(ctx, verifyOptions{dir: o.to, workers: o.workers}, o.progress); err != nil {
 			return err
 		}
 		at := o.now().UTC()
@@ -302,7 +314,7 @@ func (o *backupOptions) begin(m *backupManifest) error {
 	case err != nil:
 		return err
 	}
-	m.ProvedAt = old.ProvedAt
+	m.ProvedAt, m.Destruction = old.ProvedAt, old.Destruction
 	return nil
 }
 
@@ -346,7 +358,10 @@ func (o *backupOptions) record(ctx context.Context, m *backupManifest, head even
 			err = errors.Join(err, im.Close())
 		}
 	}()
-	m.Before = im.Head().Size
+	before := im.Head().Size
+	if m.Origin == "" {
+		m.Before = before
+	}
 	bar := newBar(o.progress, "sao lưu / copying")
 	defer bar.finish()
 	for failed := 0; ; {
@@ -364,7 +379,7 @@ func (o *backupOptions) record(ctx context.Context, m *backupManifest, head even
 		}
 		failed = 0
 		m.Events, m.Packages, m.Bytes = m.Events+c.Events, m.Packages+c.Packages, m.Bytes+c.Bytes
-		bar.set(int64(im.Head().Size-m.Before), int64(head.Size-m.Before))
+		bar.set(int64(im.Head().Size-before), int64(head.Size-before))
 		if c.Done {
 			break
 		}
@@ -394,9 +409,6 @@ func copyStretch(ctx context.Context, im *sqlitestore.Importer, data string, hea
 	return im.Copy(ctx, pinned{r, head})
 }
 
-// applyDestroyed takes out of the copy what was lawfully destroyed in the record since the last run.
-func (o *backupOptions) applyDestroyed(context.Context, *backupManifest) error { return nil }
-
 // proveCopy reads a whole copy again.
 func proveCopy(ctx context.Context, o verifyOptions, progress io.Writer) error {
 	var report verifyProgress
@@ -420,7 +432,7 @@ func (m *backupManifest) print(w io.Writer, o backupOptions) {
 	fmt.Fprintf(w, "  log        %s\n  head       size %d, root %s\n", m.Origin, m.Size, m.Root)
 	fmt.Fprintf(w, "  new        %d events, %d packages (%d bytes)\n", m.Events, m.Packages, m.Bytes)
 	if m.Destroyed > 0 {
-		fmt.Fprintf(w, "  destroyed  %d events, as the record decided\n", m.Destroyed)
+		fmt.Fprintf(w, "  destroyed  %d facts and packages, as the record decided\n", m.Destroyed)
 	}
 	if len(m.SignedBy) == 0 {
 		fmt.Fprintln(w, "  not proved who signed the head: no key was given")

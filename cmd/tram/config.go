@@ -25,7 +25,7 @@ type Config struct {
 	Origin string `yaml:"origin"`
 	// Name is what people see, in Vietnamese.
 	Name string `yaml:"name"`
-	// Data is the folder of the record and the views. A copy of it, taken while the node is stopped, is a backup.
+	// Data is the folder of the record and the views. Backup (or tram backup) copies it while the node runs.
 	Data string `yaml:"data"`
 	// Store says what keeps the record: the data folder, or a cluster that several nodes share.
 	Store StoreConfig `yaml:"store"`
@@ -73,6 +73,8 @@ type Config struct {
 	Witness WitnessConfig `yaml:"witness"`
 	// Witnesses are those who cosign this node's log.
 	Witnesses WitnessesConfig `yaml:"witnesses"`
+	// Backup is the second copy that the node keeps up to date while it runs.
+	Backup BackupConfig `yaml:"backup"`
 	// MinFree is the free disk space in MiB below which nothing more is accepted (503). Default 1024.
 	MinFreeMiB int64 `yaml:"min_free_mib"`
 	// CertificateWarningDays before expiry, health turns to "warn". Default 30.
@@ -143,6 +145,7 @@ func (c *Config) defaults() {
 	def(&c.LogFormat, "text")
 	def(&c.Policy.Assurance, "agency")
 	c.trustDefaults()
+	c.backupDefaults()
 	c.storeDefaults()
 	c.witnessDefaults()
 	if c.MinFreeMiB == 0 {
@@ -208,6 +211,9 @@ func (c *Config) check() error {
 		errs = append(errs, err)
 	}
 	if err := c.checkWitness(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.checkBackup(); err != nil {
 		errs = append(errs, err)
 	}
 	switch c.LogFormat {

@@ -44,6 +44,7 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 	}
 	out = append(out, views)
 	out = append(out, a.stamps.check(), a.public.check())
+	out = append(out, a.backups.check()...)
 	out = append(out, a.clusterCheck(now)...)
 	out = append(out, a.witnesses.checks()...)
 	alarms, err := a.watch.checks(ctx)

@@ -276,7 +276,7 @@ name: {{printf "%q" .Name}}
 continues: {checkpoint: lost.checkpoint, key: lost.vkey, reason: {{printf "%q" .Reason}}}
 {{- end}}
 
-# The record and the views; a copy of it, taken while the node is stopped, is a backup.
+# The record and the views. tram backup copies it while the node runs, and so does the node itself if backup says where to.
 data: data
 # What keeps the record: sqlite (the data folder), or esdb, a cluster that several nodes share (docs/operations.md).
 store: {kind: sqlite}
@@ -314,6 +314,11 @@ limits:
   package_mib: 512           # largest package
   spool_mib: 4096            # all large packages on their way in, together
   requests_per_minute: {{.RequestsPerMinute}}     # of one client; 0 the default, -1 no limit
+# The second copy, kept up to date while the node runs: a folder on another disk (docs/operations.md).
+backup:
+  to: ""                     # empty: none
+  every: 1h                  # a few seconds make it follow the log
+  verify_every: 168h         # how often all of it is read again; negative: never
 # Below this much free disk nothing more is taken in (503).
 min_free_mib: {{.MinFreeMiB}}
 

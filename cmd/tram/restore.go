@@ -188,6 +188,10 @@ func (r *restoring) run(ctx context.Context) (err error) {
 	if err := r.copyAll(ctx); err != nil {
 		return err
 	}
+	// An older copy has what a newer one knows to be destroyed.
+	if _, _, err := destroyIn(ctx, r.work, 0); err != nil {
+		return err
+	}
 	if err := r.proveAll(ctx); err != nil {
 		return err
 	}
