@@ -13,25 +13,31 @@ import (
 	"github.com/tram-exchange/tram/events/ledger"
 )
 
-// Stored gives what lies beside an event in the record. It is good until the hook that it was given to returns.
-type Stored struct {
+// Stored gives what lies beside an event in the record. It is good while the hook that it was given to runs, and while the
+// function that this gave back does.
+type Stored struct{ of *beside }
+
+// beside is an event and who reads for it: the worker, and afterwards whoever takes the batches in order.
+type beside struct {
 	w  *judge
 	e  *events.Event
 	at *place
 }
 
 // Evidence gives the stored validation evidence of the event; ErrNotFound if it has none.
-func (s Stored) Evidence() ([]byte, error) { return readEvidence(s.w.db, s.e.Statement.Evidence) }
+func (s Stored) Evidence() ([]byte, error) {
+	return readEvidence(s.of.w.db, s.of.e.Statement.Evidence)
+}
 
 // OtherEvidence gives evidence by its digest: the answers of authorities that an event's own evidence refers to.
-func (s Stored) OtherEvidence(d events.Digest) ([]byte, error) { return readEvidence(s.w.db, &d) }
+func (s Stored) OtherEvidence(d events.Digest) ([]byte, error) { return readEvidence(s.of.w.db, &d) }
 
 // OpenPackage opens the package of the event; ErrNotFound if it has none.
 func (s Stored) OpenPackage() (events.PackageReader, error) {
-	if s.at == nil || s.e.Statement.Package == nil {
+	if s.of.at == nil || s.of.e.Statement.Package == nil {
 		return nil, events.ErrNotFound
 	}
-	return s.w.open(*s.at, s.e.Statement.Package.SHA256)
+	return s.of.w.open(*s.of.at, s.of.e.Statement.Package.SHA256)
 }
 
 // judgeBatch is how many events a worker takes at a time. There are never more than batchesAhead batches for each worker
@@ -42,6 +48,7 @@ const judgeBatch, batchesAhead = 64, 4
 type judged struct {
 	events []events.Event
 	places []*place
+	beside []*beside
 	then   []func() error
 	errs   []error
 	done   chan struct{} // closed when a worker is through
@@ -85,10 +92,16 @@ func (v *verifier) hook() error {
 			return nil
 		})
 	})
+	inOrder := &judge{dir: filepath.Join(v.dir, segmentDir)}
+	var err error
+	if inOrder.db, err = v.openAgain(); err != nil {
+		return err
+	}
+	defer inOrder.close()
 	var tree ledger.Tree
 	for b := range ordered {
 		<-b.done
-		if err := v.takeBatch(&tree, b); err != nil {
+		if err := v.takeBatch(&tree, b, inOrder); err != nil {
 			return err
 		}
 	}
@@ -133,6 +146,7 @@ func (v *verifier) readBatches(ctx context.Context, send func(*judged) error) (e
 		if err != nil {
 			return err
 		}
+		b.beside = make([]*beside, len(b.events))
 		b.then, b.errs = make([]func() error, len(b.events)), make([]error, len(b.events))
 		if err := send(b); err != nil {
 			return err
@@ -143,7 +157,7 @@ func (v *verifier) readBatches(ctx context.Context, send func(*judged) error) (e
 }
 
 // takeBatch is the part in order.
-func (v *verifier) takeBatch(tree *ledger.Tree, b *judged) error {
+func (v *verifier) takeBatch(tree *ledger.Tree, b *judged, w *judge) error {
 	entries := make([]events.Digest, len(b.events))
 	for i := range b.events {
 		if err := v.ctx.Err(); err != nil {
@@ -151,6 +165,7 @@ func (v *verifier) takeBatch(tree *ledger.Tree, b *judged) error {
 		}
 		err := b.errs[i]
 		if b.then[i] != nil {
+			b.beside[i].w = w // the worker is at other events, or gone
 			err = errors.Join(err, b.then[i]())
 		}
 		if err != nil {
@@ -197,7 +212,8 @@ func (w *judge) run(ctx context.Context, hook func(events.Event, Stored) (func()
 			return
 		}
 		e := &b.events[i]
-		b.then[i], b.errs[i] = hook(*e, Stored{w, e, b.places[i]})
+		b.beside[i] = &beside{w, e, b.places[i]}
+		b.then[i], b.errs[i] = hook(*e, Stored{b.beside[i]})
 	}
 }
 
