@@ -79,7 +79,7 @@ func (c *Config) checkKeys() error {
 			errs = append(errs, fmt.Errorf("keys[%d]: %w", i, err))
 			continue
 		}
-		if p == keystore.Log || p == keystore.Authority {
+		if p == keystore.Log || p == keystore.Witness || p == keystore.Authority {
 			errs = append(errs, fmt.Errorf("keys[%d]: a key for %s is not configured here", i, p))
 		}
 		if name, _ := ref.Remote(); ref.Kind() == keystore.Service && !services[name] {

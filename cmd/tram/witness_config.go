@@ -221,7 +221,7 @@ func (c *Config) openCosigner(ctx context.Context, tokens *keystore.Tokens) (*wi
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Purpose = keystore.Log // Ed25519, without a certificate
+	o.Purpose = keystore.Witness
 	key, err := keystore.Open(ctx, ref, o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("couldn't open witness key: %w", err)

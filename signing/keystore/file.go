@@ -31,7 +31,7 @@ func openPEM(ref Ref, o Options) (*Key, error) {
 		return nil, err
 	}
 	k := &Key{Ref: ref, raw: signer, Location: "PEM " + path}
-	if o.Chain != "" || o.NoCertificate || o.Purpose == Log {
+	if o.Chain != "" || o.NoCertificate || o.Purpose.bare() {
 		return k, nil
 	}
 	if k.Chain, err = certificatesIn(b); err != nil || len(k.Chain) > 0 {

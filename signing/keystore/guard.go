@@ -34,6 +34,9 @@ func (g *guarded) allowed(digest []byte, opts crypto.SignerOpts) error {
 		if opts.HashFunc() != 0 || g.purpose == Log && !isCheckpoint(digest) {
 			return fmt.Errorf("couldn't sign with log key: %w: it signs checkpoints only", ErrWrongPurpose)
 		}
+		if g.purpose == Witness && !isCosignature(digest) {
+			return fmt.Errorf("couldn't sign with witness key: %w: it signs cosignatures only", ErrWrongPurpose)
+		}
 		return nil
 	}
 	switch h := opts.HashFunc(); h {
@@ -60,6 +63,16 @@ func isCheckpoint(msg []byte) bool {
 		}
 	}
 	return len(bytes.Trim(lines[1], "0123456789")) == 0 && len(lines[2]) == 44
+}
+
+const cosignaturePrefix = "cosignature/v1\ntime "
+
+// isCosignature tells the message of a cosignature: two lines, then a checkpoint (C2SP tlog-cosignature). Checkpoints of others may
+// have extension lines.
+func isCosignature(msg []byte) bool {
+	rest, ok := bytes.CutPrefix(msg, []byte(cosignaturePrefix))
+	at, checkpoint, found := bytes.Cut(rest, []byte("\n"))
+	return ok && found && len(at) > 0 && len(bytes.Trim(at, "0123456789")) == 0 && isCheckpoint(checkpoint)
 }
 
 // verifying checks what a token or service signed before anybody uses it: faults in hardware and answers to another

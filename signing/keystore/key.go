@@ -155,7 +155,7 @@ func (k *Key) finish(o Options) error {
 		}
 		k.Chain = chain
 	}
-	if o.NoCertificate || o.Purpose == Log {
+	if o.NoCertificate || o.Purpose.bare() {
 		k.Chain = nil
 	}
 	if len(k.Chain) > 0 {

@@ -21,6 +21,7 @@ const (
 	Administrator Purpose = "administrator" // changes of the directory
 	Node          Purpose = "node"          // the node certificate: TLS both ways, second checkpoint line, published directory
 	Log           Purpose = "log"           // Ed25519, first checkpoint line, nothing else; no certificate
+	Witness       Purpose = "witness"       // Ed25519, cosignatures of others' checkpoints, nothing else; no certificate
 	TLS           Purpose = "tls"           // TLS server towards people
 	Client        Purpose = "client"        // TLS client
 	TSA           Purpose = "tsa"           // time-stamps (RFC 3161)
@@ -30,7 +31,7 @@ const (
 
 // Purposes lists all of them.
 func Purposes() []Purpose {
-	return []Purpose{Organisation, Person, Administrator, Node, Log, TLS, Client, TSA, OCSP, Authority}
+	return []Purpose{Organisation, Person, Administrator, Node, Log, Witness, TLS, Client, TSA, OCSP, Authority}
 }
 
 // ParsePurpose reads a purpose's name.
@@ -40,6 +41,9 @@ func ParsePurpose(s string) (Purpose, error) {
 	}
 	return "", fmt.Errorf("couldn't use purpose %q: want one of %v", s, Purposes())
 }
+
+// bare reports whether keys for p have no certificate.
+func (p Purpose) bare() bool { return p == Log || p == Witness }
 
 // Documents reports whether p signs documents.
 func (p Purpose) Documents() bool { return p == Organisation || p == Person || p == Administrator }
@@ -56,9 +60,9 @@ var (
 )
 
 // CheckPurpose says whether a key with this certificate may be used for p; the error is an ErrWrongPurpose. cert may be nil
-// for Log only. The rules, by KeyUsage, extended key usage and CA flag (RFC 5280 §4.2.1.3, §4.2.1.9, §4.2.1.12):
+// for Log and Witness only. The rules, by KeyUsage, extended key usage and CA flag (RFC 5280 §4.2.1.3, §4.2.1.9, §4.2.1.12):
 //
-//   - log: an Ed25519 key without a certificate; Ed25519 keys are for nothing else.
+//   - log, witness: an Ed25519 key without a certificate; Ed25519 keys are for nothing else.
 //   - a CA certificate is for authority and nothing else, and authority needs one with keyCertSign.
 //   - documents: digitalSignature or nonRepudiation; extended usages absent, or one among them that is for documents
 //     (any, e-mail protection, document signing). One for TLS, time-stamps or OCSP alone signs no documents.
@@ -67,14 +71,14 @@ var (
 //   - ocsp: digitalSignature or nonRepudiation and OCSPSigning.
 func CheckPurpose(p Purpose, pub crypto.PublicKey, cert *x509.Certificate) error {
 	_, edwards := pub.(ed25519.PublicKey)
-	if p == Log {
+	if p.bare() {
 		if !edwards || cert != nil {
 			return wrong(p, cert, "want an Ed25519 key without a certificate, got %T", pub)
 		}
 		return nil
 	}
 	if edwards {
-		return wrong(p, cert, "an Ed25519 key signs checkpoints only")
+		return wrong(p, cert, "an Ed25519 key signs checkpoints and cosignatures only")
 	}
 	if cert == nil {
 		return wrong(p, nil, "no certificate")

@@ -56,7 +56,7 @@ func TestPurposes(t *testing.T) {
 		}
 	}
 	edwards := mustGenerate(Ed25519)
-	if got := PurposesOf(edwards.Public(), nil); !slices.Equal(got, []Purpose{Log}) {
+	if got := PurposesOf(edwards.Public(), nil); !slices.Equal(got, []Purpose{Log, Witness}) {
 		t.Errorf("Ed25519: %v", got)
 	}
 	if got := PurposesOf(edwards.Public(), ca.issue(t, edwards.Public(), nil)); len(got) > 0 {
@@ -131,5 +131,34 @@ func TestRequestedUsageIsAccepted(t *testing.T) {
 	}
 	if len(b) == 0 || fmt.Sprintf("%.27s", b) != "-----BEGIN CERTIFICATE REQU" {
 		t.Errorf("%.60s", b)
+	}
+}
+
+// A witness key signs cosignatures; a log key does not, and the other way round.
+func TestWitnessGuard(t *testing.T) {
+	path := writePEM(t, t.TempDir(), "witness.pem", mustGenerate(Ed25519))
+	checkpoint := "tram.example/log\n7\n" + "RUVFRUVFRUVFRUVFRUVFRUVFRUVFRUVFRUVFRUVFRUU=" + "\n"
+	for _, c := range []struct {
+		purpose Purpose
+		message string
+		ok      bool
+	}{
+		{Witness, "cosignature/v1\ntime 1795000000\n" + checkpoint, true},
+		{Witness, "cosignature/v1\ntime 1795000000\n" + checkpoint + "an extension\n", true},
+		{Witness, checkpoint, false},
+		{Witness, "cosignature/v1\ntime \n" + checkpoint, false},
+		{Witness, "cosignature/v1\ntime now\n" + checkpoint, false},
+		{Witness, "cosignature/v1\ntime 1\n", false},
+		{Witness, "subtree/v1\ntime 1\n" + checkpoint, false},
+		{Log, "cosignature/v1\ntime 1795000000\n" + checkpoint, false},
+	} {
+		key, err := Open(t.Context(), mustRef(t, path), Options{Purpose: c.purpose})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = key.Signer.Sign(nil, []byte(c.message), crypto.Hash(0))
+		if c.ok != (err == nil) || !c.ok && !errors.Is(err, ErrWrongPurpose) {
+			t.Errorf("%s key, %q: %v", c.purpose, c.message, err)
+		}
 	}
 }

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/ledger/tiles"
+	"github.com/tram-exchange/tram/events/ledger/witness"
+	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/events/witnessing"
+	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/schemas"
+)
+
+// pair is two nodes that witness each other: the province's publication waits for the other's cosignature.
+type pair struct {
+	province, vpcp *demoNode
+	policy         *witness.Policy // for heads of the province
+	grown          int
+}
+
+func newPair(t *testing.T) *pair {
+	t.Helper()
+	exe, err := exec.LookPath("tram")
+	must(t, err)
+	dir, ctx := t.TempDir(), t.Context()
+	all, err := openDemoAuthorities(filepath.Join(dir, "authorities"))
+	must(t, err)
+	t.Cleanup(func() { _ = all.end() })
+	p := &pair{}
+	for _, n := range []struct {
+		to                **demoNode
+		org, name, origin string
+	}{{&p.province, "H02", "Trạm tỉnh", "tram.bacgiang.example/log"}, {&p.vpcp, "G22", "Trạm VPCP", "tram.vpcp.example/log"}} {
+		node, err := newDemoNode(dir, exe, n.org, n.name, n.origin, "", all, -time.Hour)
+		must(t, err)
+		operations, err := freeAddress()
+		must(t, err)
+		must(t, node.configure(`operations: ""`, `operations: "`+operations+`"`))
+		*n.to = node
+		t.Cleanup(func() {
+			if node.process != nil {
+				_ = node.kill()
+			}
+			if b, err := os.ReadFile(filepath.Join(node.dir(), "serve.log")); err == nil && t.Failed() {
+				t.Logf("end of %s:\n%s", n.org, b[max(0, len(b)-3000):])
+			}
+		})
+	}
+	must(t, errors.Join(p.province.trustPeer(p.vpcp), p.vpcp.trustPeer(p.province)))
+	must(t, errors.Join(p.province.witnessedBy(ctx, p.vpcp, true), p.vpcp.witnessedBy(ctx, p.province, false)))
+	for _, n := range []*demoNode{p.vpcp, p.province} {
+		must(t, n.start(ctx))
+	}
+	must(t, errors.Join(p.province.meet(ctx, p.vpcp, "G22"), p.vpcp.meet(ctx, p.province, "H02")))
+	key, err := cosignerKey(ctx, p.vpcp.config)
+	must(t, err)
+	k, err := witness.ParseKey(key)
+	must(t, err)
+	p.policy, err = witness.NewPolicy(1, witness.Peer{Name: "vpcp", Key: k})
+	must(t, err)
+	return p
+}
+
+// grow records something and gives the size of the log after it.
+func (p *pair) grow(t *testing.T, n *demoNode) (uint64, error) {
+	t.Helper()
+	p.grown++
+	code := fmt.Sprintf("%s.%d", n.org, 70+p.grown)
+	a, err := n.change(t.Context(), "một thay đổi", schemas.AddOrganisation{Code: code, Name: "Đơn vị " + code})
+	return a.Position + 1, err
+}
+
+func (p *pair) head(t *testing.T, n *demoNode) (ledger.Head, []byte) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(n.data(), logFolder, "checkpoint"))
+	if errors.Is(err, os.ErrNotExist) {
+		return ledger.Head{}, nil
+	}
+	must(t, err)
+	h, err := ledger.ReadCheckpoint(b)
+	must(t, err)
+	return h, b
+}
+
+// health is the node's page of checks.
+func health(t *testing.T, n *demoNode) string {
+	t.Helper()
+	resp, err := http.Get("http://" + n.config.Operations + "/readyz?verbose")
+	must(t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	must(t, err)
+	return string(b)
+}
+
+// published waits until a node's published head has a size, and gives it.
+func (p *pair) published(t *testing.T, n *demoNode, size uint64) []byte {
+	t.Helper()
+	var b []byte
+	until(t, fmt.Sprintf("head %d of %s", size, n.org), func() bool {
+		var h ledger.Head
+		h, b = p.head(t, n)
+		return h.Size >= size
+	})
+	return b
+}
+
+// TestNodesWitness: what is published is cosigned and waits for it, while packages are taken in all the same.
+func TestNodesWitness(t *testing.T) {
+	p := newPair(t)
+	size, err := p.grow(t, p.province)
+	must(t, err)
+	b := p.published(t, p.province, size)
+	if v, err := witness.Witnessed(b, p.policy); err != nil || !v.Satisfied {
+		t.Fatalf("published without its cosignature: %v\n%s", err, b)
+	}
+	until(t, "the other's cosigned head", func() bool {
+		_, b := p.head(t, p.vpcp)
+		return bytes.Contains(b, []byte("— tram.bacgiang.example/log/witness "))
+	})
+	if h := health(t, p.province); !strings.Contains(h, "ok   witnesses") || !strings.Contains(h, "ok   witness G22") {
+		t.Errorf("health:\n%s", h)
+	}
+
+	// The witness is away: nothing is published, everything is accepted.
+	must(t, p.vpcp.stop())
+	size, err = p.grow(t, p.province)
+	must(t, err)
+	until(t, "health", func() bool { return strings.Contains(health(t, p.province), "bad  published log") })
+	if h, _ := p.head(t, p.province); h.Size >= size {
+		t.Errorf("size %d is published without a witness", h.Size)
+	}
+	must(t, p.vpcp.start(t.Context()))
+	if v, err := witness.Witnessed(p.published(t, p.province, size), p.policy); err != nil || !v.Satisfied {
+		t.Errorf("published without its cosignature: %v", err)
+	}
+
+	// An old copy of the data is put back: the node doesn't start on it, and nothing in it is signed.
+	must(t, p.province.stop())
+	old := filepath.Join(t.TempDir(), "old")
+	must(t, os.CopyFS(old, os.DirFS(p.province.data())))
+	must(t, p.province.start(t.Context()))
+	size, err = p.grow(t, p.province)
+	must(t, err)
+	p.published(t, p.province, size)
+	must(t, p.province.stop())
+	newest := p.province.data() + ".newest"
+	must(t, os.Rename(p.province.data(), newest))
+	must(t, os.CopyFS(p.province.data(), os.DirFS(old)))
+	if err := p.province.start(t.Context()); err == nil {
+		t.Fatal("an old copy was started")
+	}
+	p.province.process = nil
+	log, err := os.ReadFile(filepath.Join(p.province.dir(), "serve.log"))
+	must(t, err)
+	if want := "refusing to sign: witness \"G22\" has cosigned size"; !bytes.Contains(log, []byte(want)) || !bytes.Contains(log, []byte("restore a newer backup")) {
+		t.Errorf("the node's log doesn't say %q", want)
+	}
+	if h, _ := p.head(t, p.province); h.Size >= size {
+		t.Error("the old copy has published something")
+	}
+	// With the witness away it goes by what was said.
+	must(t, p.vpcp.stop())
+	if err := p.province.start(t.Context()); err == nil {
+		t.Fatal("an old copy was started while the witness was away")
+	}
+	p.province.process = nil
+	must(t, os.RemoveAll(p.province.data()))
+	must(t, os.Rename(newest, p.province.data()))
+	must(t, p.province.start(t.Context())) // the witness is still away: start: warn
+	must(t, p.vpcp.start(t.Context()))
+	_, err = p.grow(t, p.province)
+	must(t, err)
+}
+
+// fork goes on with a copy of a node's record on its own, and gives a signed head with the files under it.
+func fork(t *testing.T, n *demoNode, from string) ([]byte, witness.Prover) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "fork")
+	must(t, os.CopyFS(dir, os.DirFS(from)))
+	keys, err := loadKeys(n.config)
+	must(t, err)
+	store, err := sqlitestore.Open(t.Context(), dir, sqlitestore.Options{Origin: n.config.Origin, LogKey: keys.log, NodeKey: keys.node, NodeChain: keys.chain})
+	must(t, err)
+	defer store.Close()
+	_, err = store.Append(t.Context(), events.Append{Stream: "secret", Expected: -1, Actor: "node", Client: "node", Events: []events.New{{Name: "secret.v1", Data: struct{}{}}}})
+	must(t, err)
+	files := tiles.OSFiles(filepath.Join(dir, "forked-log"))
+	must(t, tiles.NewWriter(store, files, tiles.Options{}).Publish(t.Context(), store.Head()))
+	head, err := ledger.ReadCheckpoint(store.Head().Checkpoint)
+	must(t, err)
+	return store.Head().Checkpoint, witness.ProveFrom(tiles.Hashes(head, files))
+}
+
+// TestSplitView: a node shows its witness one history and goes on with another. It stops, and its witness records the proof.
+func TestSplitView(t *testing.T) {
+	p := newPair(t)
+	size, err := p.grow(t, p.province)
+	must(t, err)
+	p.published(t, p.province, size)
+	must(t, p.province.stop())
+	before := filepath.Join(t.TempDir(), "before")
+	must(t, os.CopyFS(before, os.DirFS(p.province.data())))
+	secret, prove := fork(t, p.province, before)
+	ask := func(checkpoint []byte, prove witness.Prover) error {
+		t.Helper()
+		policy, err := p.province.config.witnessPolicy()
+		must(t, err)
+		client, err := p.province.config.witnessHTTP()
+		must(t, err)
+		_, err = witness.NewClient(policy, witness.ClientOptions{HTTP: client}).Gather(t.Context(), checkpoint, prove)
+		return err
+	}
+	must(t, ask(secret, prove))
+
+	// The node that everybody else sees goes on from where both were one. Its start is too early to see it: as warned.
+	must(t, os.RemoveAll(filepath.Join(p.province.data(), logFolder)))
+	must(t, p.province.configure("start: warn", "start: require"))
+	if err := p.province.start(t.Context()); err == nil {
+		t.Fatal("started though a witness has seen more")
+	}
+	p.province.process = nil
+	must(t, os.Remove(filepath.Join(p.province.data(), alarmFile)))
+	must(t, p.province.configure("start: require", "start: warn"))
+	must(t, p.vpcp.stop())
+	must(t, p.province.start(t.Context()))
+	must(t, p.vpcp.start(t.Context()))
+	accused := func() bool {
+		_, err := p.grow(t, p.province)
+		refused := new(refusedError)
+		if err != nil && !errors.As(err, &refused) {
+			t.Fatal(err)
+		}
+		return err != nil && (refused.Code == gateway.CodeLogSplit || refused.Code == gateway.CodeLogBehind)
+	}
+	until(t, "the refusal of an accused log", accused)
+	if h := health(t, p.province); !strings.Contains(h, "bad  witnesses") || !strings.Contains(h, "not ready") {
+		t.Errorf("health of the accused:\n%s", h)
+	}
+	until(t, "the proof in the witness's record", func() bool {
+		return strings.Contains(health(t, p.vpcp), "bad  contradiction tram.bacgiang.example/log")
+	})
+	must(t, p.vpcp.stop())
+	var found []witnessing.Alarm
+	v, err := runVerification(t.Context(), verifyOptions{dir: p.vpcp.data(), keyFile: p.vpcp.keyFile(), each: func(e events.Event) {
+		if e.Statement.Name == witnessing.NameContradiction {
+			a, err := witnessing.Decode(e)
+			if err != nil {
+				t.Error(err)
+			}
+			found = append(found, a)
+		}
+	}}, func(string, int64, int64) {})
+	must(t, err)
+	if !v.OK || len(found) == 0 || found[0].Log != p.province.config.Origin {
+		t.Errorf("verified %v, found %+v", v.Error, found)
+	}
+}
