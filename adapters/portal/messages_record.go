@@ -258,6 +258,7 @@ var recordMessages = map[string]message{
 	"check.disk":          {"Ổ đĩa", "Disk"},
 	"check.certificate":   {"Chứng thư", "Certificate"},
 	"check.view-lag":      {"Độ trễ của sổ", "Register delay"},
+	"check.rebuild":       {"Đang dựng lại sổ", "Registers being rebuilt"},
 	"check.head":          {"Đầu nhật ký", "Log head"},
 	"check.clock":         {"Đồng hồ", "Clock"},
 	"check.packages":      {"Gói văn bản đã lưu", "Stored packages"},

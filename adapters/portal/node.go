@@ -232,6 +232,7 @@ const (
 	CheckDisk        = "disk"        // Number: bytes free; Share: used
 	CheckCertificate = "certificate" // Subject: whose; At: when it ends
 	CheckViewLag     = "view-lag"    // Number: seconds
+	CheckRebuild     = "rebuild"     // Number: events read; Share: of all
 	CheckHead        = "head"        // Number: log size; At: when signed
 	CheckClock       = "clock"       // Number: seconds off
 	CheckPackages    = "packages"    // Number: bytes stored

@@ -45,6 +45,8 @@ type app struct {
 	metrics  *prometheus.Registry
 	store    nodeStore
 	views    *projections.Views
+	past     *projections.Past // the views as they stood
+	rebuild  *rebuilder
 	node     *gateway.Node
 	peers    *peer.Client
 	router   *router.Router
@@ -102,6 +104,10 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 		return nil, err
 	}
 	a.closers = append(a.closers, a.views.Close)
+	a.rebuild = newRebuilder(a)
+	if err := a.openPast(data); err != nil {
+		return nil, err
+	}
 	if err := a.openGateway(ctx, data); err != nil {
 		return nil, err
 	}
@@ -142,7 +148,7 @@ func (a *app) openGateway(ctx context.Context, data string) (err error) {
 	a.revocation, a.containers = source, a.evidenceMaker()
 	if a.node, err = gateway.New(gateway.Config{
 		Revocation: source, RevocationRecheck: c.Revocation.Renew,
-		Origin: c.Origin, Store: a.store, Views: a.views, Chain: a.keys.chain, Trust: a.keys.trust,
+		Origin: c.Origin, Store: a.store, Views: a.views, Past: a.past, Chain: a.keys.chain, Trust: a.keys.trust,
 		Policy: c.acceptance(a.keys), Pinned: a.keys.pinned(), SpoolDir: filepath.Join(data, "spool"), DataDir: data,
 		Limits: gateway.Limits{
 			MaxPackage: c.Limits.PackageMiB << 20, MaxSpool: c.Limits.SpoolMiB << 20, MinFree: uint64(c.MinFreeMiB) << 20,
@@ -305,6 +311,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	}
 	part("store", a.watchStore)
 	part("views", a.views.Run)
+	part("rebuild", a.rebuild.run)
 	part("gateway", a.node.Run)
 	part("revocation", a.node.KeepFresh)
 	part("directory", a.watchDirectory)

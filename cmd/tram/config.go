@@ -61,6 +61,8 @@ type Config struct {
 	Operations string `yaml:"operations"`
 	// Limits of what is taken in; zero fields take the defaults.
 	Limits LimitsConfig `yaml:"limits"`
+	// AsOf bounds what is kept to answer questions about the past.
+	AsOf PastConfig `yaml:"as_of"`
 	// Delivery to peers.
 	Delivery DeliveryConfig `yaml:"delivery"`
 	// Policy of acceptance. A change is recorded in the log at the next start.
@@ -147,6 +149,7 @@ func (c *Config) defaults() {
 	c.trustDefaults()
 	c.backupDefaults()
 	c.storeDefaults()
+	c.AsOf.defaults()
 	c.witnessDefaults()
 	if c.MinFreeMiB == 0 {
 		c.MinFreeMiB = 1024
@@ -175,6 +178,7 @@ var originForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(/[a-z0-9._-]+)*$`)
 
 func (c *Config) check() error {
 	var errs []error
+	errs = append(errs, c.AsOf.check())
 	if !originForm.MatchString(c.Origin) {
 		errs = append(errs, fmt.Errorf("origin %q: want a host-like name in lower case, e.g. tram.bacgiang.gov.vn/log", c.Origin))
 	}

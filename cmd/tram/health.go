@@ -43,6 +43,7 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 		views.State = portal.StateWarn
 	}
 	out = append(out, views)
+	out = append(out, a.rebuild.checks()...)
 	out = append(out, a.stamps.check(), a.public.check())
 	out = append(out, a.backups.check()...)
 	out = append(out, a.clusterCheck(now)...)

@@ -92,6 +92,8 @@ func (a *app) operationsHandler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{Registry: a.metrics}))
 	mux.HandleFunc("POST "+reloadPath, a.serveReload)
 	mux.HandleFunc("POST "+rotatePath, a.serveRotation)
+	mux.HandleFunc("POST "+rebuildPath, a.rebuild.serve)
+	mux.HandleFunc("GET "+rebuildPath, a.rebuild.serve)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		err := a.node.Ready(r.Context())

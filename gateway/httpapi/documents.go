@@ -171,10 +171,7 @@ func (a *API) getDocuments(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	answer.Documents, answer.Next, answer.AsOf = make([]DocumentRow, len(page.Rows)), page.Next, page.AsOf
-	for i := range page.Rows {
-		answer.Documents[i] = documentRow(&page.Rows[i])
-	}
+	answer.Documents, answer.Next, answer.AsOf = DocumentRows(page.Rows), page.Next, page.AsOf
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
@@ -230,8 +227,16 @@ func (a *API) getDocument(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
+	answer := NewDocumentAnswer(&d)
+	answer.Moment = moment
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// NewDocumentAnswer puts a document into the API's form.
+func NewDocumentAnswer(d *view.Document) DocumentAnswer {
 	answer := DocumentAnswer{
-		DocumentRow: documentRow(&d.Row), Moment: moment, DocumentID: d.DocumentID, Package: d.Package.SHA256, Position: d.Package.Position,
+		DocumentRow: documentRow(&d.Row), DocumentID: d.DocumentID, Package: d.Package.SHA256, Position: d.Package.Position,
 		At: d.Package.At, DueDate: d.DueDate,
 		Recipients: make([]RecipientRow, len(d.Recipients)), Statuses: make([]StatusRow, len(d.Statuses)),
 		History: make([]HistoryRow, len(d.History)), Files: make([]FileRow, len(d.Attachments)), Related: make([]RelationRow, len(d.Related)),
@@ -253,8 +258,16 @@ func (a *API) getDocument(w http.ResponseWriter, r *Request) error {
 	for i, x := range d.Related {
 		answer.Related[i] = RelationRow(x)
 	}
-	writeJSON(w, http.StatusOK, answer)
-	return nil
+	return answer
+}
+
+// DocumentRows puts rows of a register into the API's form.
+func DocumentRows(rows []view.RegisterRow) []DocumentRow {
+	out := make([]DocumentRow, len(rows))
+	for i := range rows {
+		out[i] = documentRow(&rows[i])
+	}
+	return out
 }
 
 func documentRow(x *view.RegisterRow) DocumentRow {
