@@ -13,5 +13,6 @@
 // neither repairs nor overwrites what others may have seen. The folder follows from the record alone; a folder that was
 // lost is written again.
 //
-// Partial tiles of earlier heads stay, for those who still hold such a head.
+// Partial tiles go when the full tile has been under a checkpoint that another has replaced since (Writer.Publish): whoever
+// reads an older checkpoint still takes the full tile, which begins with the same hashes.
 package tiles

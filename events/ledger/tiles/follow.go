@@ -18,7 +18,8 @@ type Log interface {
 // FollowOptions say how a log is followed.
 type FollowOptions struct {
 	// Interval is the shortest time between two publications, and how long is waited after a failed one. Every published
-	// head of a quiet log costs two small files that stay, so it should not be much below the second that is the default.
+	// head of a quiet log costs two small files that stay until their tiles are full, so it should not be much below the
+	// second that is the default.
 	Interval time.Duration
 	// After is time.After; tests put their own.
 	After func(time.Duration) <-chan time.Time

@@ -105,7 +105,7 @@ func TestTesseraChecksFiles(t *testing.T) {
 // Tessera's client proves entries and the growth from one head to the next with what it fetches.
 func TestTesseraClient(t *testing.T) {
 	r := newRecord(t)
-	_, log := serve(t, r, 200, 600)
+	dir, log := serve(t, r, 200, 600, 700)
 	fetcher, err := client.NewHTTPFetcher(log, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestTesseraClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if head.Size != 600 || len(signed.Sigs) != 1 || len(signed.UnverifiedSigs) != 1 {
+	if head.Size != 700 || len(signed.Sigs) != 1 || len(signed.UnverifiedSigs) != 1 {
 		t.Fatalf("head of size %d with %d good and %d unknown signatures", head.Size, len(signed.Sigs), len(signed.UnverifiedSigs))
 	}
 	builder, err := client.NewProofBuilder(ctx, head.Size, fetcher.ReadTile)
@@ -147,7 +147,10 @@ func TestTesseraClient(t *testing.T) {
 	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, 200, head.Size, grown, old[:], head.Hash); err != nil {
 		t.Error(err)
 	}
-	// Who still holds the older head finds its files too.
+	// Who still holds the older head takes the full tile in place of its partial one, which is gone.
+	if _, err := os.Stat(dir + "/tile/0/000.p"); !os.IsNotExist(err) {
+		t.Fatalf("the partial tile is there: %v", err)
+	}
 	if _, err := client.NewProofBuilder(ctx, 200, func(ctx context.Context, l, i uint64, p uint8) ([]byte, error) {
 		return fetcher.ReadTile(ctx, l, i, p)
 	}); err != nil {

@@ -59,13 +59,14 @@ type Writer struct {
 	files  Files
 	o      Options
 
-	head  *ledger.Head // the published one; nil before the first
-	note  []byte       // its checkpoint as it is published
-	keys  []byte       // the key history that is published, as far as this writer knows
-	tree  *ledger.Tree // of the published head; nil: to be loaded from the files
-	tail  []events.Digest
-	dirty map[string]bool // folders in which names are not durable yet
-	made  map[string]bool // folders that this writer has made; their names are durable, or the folder they stand in is dirty
+	head   *ledger.Head // the published one; nil before the first
+	note   []byte       // its checkpoint as it is published
+	keys   []byte       // the key history that is published, as far as this writer knows
+	tree   *ledger.Tree // of the published head; nil: to be loaded from the files
+	tail   []events.Digest
+	dirty  map[string]bool // folders in which names are not durable yet
+	pruned map[int]uint64  // of each level: partial tiles below this number are gone
+	made   map[string]bool // folders that this writer has made; their names are durable, or the folder they stand in is dirty
 }
 
 // NewWriter gives a writer that goes on from what is in files.
@@ -120,8 +121,12 @@ func (w *Writer) PublishCosigned(ctx context.Context, head events.Head, cosign C
 	if err := w.replaceCheckpoint(checkpoint); err != nil {
 		return err
 	}
+	var replaced uint64
+	if w.head != nil {
+		replaced = w.head.Size
+	}
 	w.head, w.note = &ledger.Head{Origin: head.Origin, Size: head.Size, Root: head.Root}, checkpoint
-	return nil
+	return w.prune(replaced)
 }
 
 // Cosign has the published checkpoint cosigned and replaces it by what comes back, if that has other lines. What cosign
