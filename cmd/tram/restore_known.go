@@ -29,6 +29,8 @@ type knownHead struct {
 	Root   *events.Digest `json:"root"`   // a witness says only the size
 	Signed bool           `json:"signed"` // by the key that was given
 	Agrees *bool          `json:"agrees"` // nil: it goes beyond what was restored, or says only a size
+
+	Checkpoint string `json:"checkpoint,omitempty"` // itself: what a new log binds after a loss
 }
 
 // keptReceipt is a receipt that was given.
@@ -89,7 +91,7 @@ func (r *restoring) askOthers(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("couldn't use checkpoint %s: %w", name, err)
 		}
-		r.a.Known = append(r.a.Known, knownHead{Source: name, Kind: "checkpoint", Size: h.Size, Root: &h.Root, Signed: r.verifiers != nil})
+		r.a.Known = append(r.a.Known, knownHead{Source: name, Kind: "checkpoint", Size: h.Size, Root: &h.Root, Signed: r.verifiers != nil, Checkpoint: string(b)})
 	}
 	for _, file := range r.o.receipts {
 		if err := r.readReceipt(file); err != nil {
@@ -188,7 +190,7 @@ func (r *restoring) readReceipt(file string) error {
 	}
 	k.file = file
 	r.receipts = append(r.receipts, &k)
-	r.a.Known = append(r.a.Known, knownHead{Source: file, Kind: "receipt", Size: h.Size, Root: &h.Root, Signed: r.key != nil})
+	r.a.Known = append(r.a.Known, knownHead{Source: file, Kind: "receipt", Size: h.Size, Root: &h.Root, Signed: r.key != nil, Checkpoint: string(k.r.Checkpoint)})
 	return nil
 }
 
