@@ -50,6 +50,19 @@ type RegisterQuery struct {
 	Limit         int    // 1..500, 0 = 50
 }
 
+// SearchQuery asks for documents of every agency that the reader may read. Zero values mean "no filter".
+type SearchQuery struct {
+	Reader    Reader
+	Words     string // as in RegisterQuery
+	Number    string
+	From, To  string
+	Sender    string // organisation identity
+	Recipient string // organisation identity
+	TypeName  string
+	Cursor    string // from the previous page, "" for the first
+	Limit     int    // 1..500, 0 = 50
+}
+
 // RegisterRow has the ten columns of NĐ 30/2020 Phụ lục IV plus what the page needs. Fields that no event has
 // set are empty: a view invents nothing (no arrival number, no handling).
 type RegisterRow struct {
@@ -272,6 +285,8 @@ type Views interface {
 	Mailbox(ctx context.Context, q MailboxQuery) (Page[MailboxEntry], error)
 	MailboxEntry(ctx context.Context, id string) (MailboxEntry, error)
 	NotTaken(ctx context.Context, r Reader, org string, limit int) ([]Pending, error)
+	// Search finds documents across agencies, as far as the reader may read them.
+	Search(ctx context.Context, q SearchQuery) (Page[RegisterRow], error)
 	// MayRead says whether the reader may see the package (sender, recipient or recorded right).
 	MayRead(ctx context.Context, r Reader, packageSHA256 string) (document string, err error)
 	Health(ctx context.Context) (Health, error)
