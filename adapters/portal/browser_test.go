@@ -379,6 +379,31 @@ func TestBrowserOperatorAndAuditor(t *testing.T) {
 			b.look("auditor")
 			b.press(".agencies .button")
 			b.look("auditor-register")
+			b.open("/proofs")
+			b.look("proofs")
+			b.press("#verify button.main")
+			b.look("proofs-running")
+			p.fixture.proofs.end(func(r *Verification) { r.Outcome, r.Size, r.Events, r.Packages, r.Judged = OutcomeProved, 4312, 4312, 800, 800 })
+			b.do(chromedp.WaitVisible("#verify button.main")) // the page follows by itself
+			b.look("proofs-done")
+			b.do(chromedp.Navigate(b.base+"/proofs/reports/20261121-070000"), chromedp.WaitReady("p")) // a page of its own
+			b.picture("proofs-report")
+			p.fixture.proofs.alarm()
+			b.open("/proofs")
+			b.look("proofs-alarm")
+			if s.mobile {
+				b.open("/account")
+				b.press(".only-narrow button")
+			} else {
+				b.press(".leave button")
+			}
+			b.signIn("thanhtra", testPassword)
+			b.look("auditor-all")
+			b.do(chromedp.SetValue("#find", "mua lũ"))
+			b.press("form[role=search] button.main")
+			b.look("find")
+			b.press("#results .sub a")
+			b.look("find-document")
 		})
 	}
 }

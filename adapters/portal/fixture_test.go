@@ -77,6 +77,7 @@ type fixture struct {
 
 	authorities []Authority
 	stamp       Stamp
+	proofs      *fakeProofs
 }
 
 func keyOf(s string) string {
@@ -85,7 +86,7 @@ func keyOf(s string) string {
 }
 
 func newFixture(clock *clockwork) *fixture {
-	f := &fixture{clock: clock, orgs: map[string]Organisation{}, rights: map[string]ReadingRight{}}
+	f := &fixture{clock: clock, orgs: map[string]Organisation{}, rights: map[string]ReadingRight{}, proofs: newFakeProofs(clock)}
 	for _, o := range []Organisation{
 		{Org: orgInterior, Code: "H02.15", Name: "Sở Nội vụ tỉnh Bắc Giang", Identities: []string{orgInterior, orgOld}, Local: true},
 		{Org: orgAgri, Code: "H02.09", Name: "Sở Nông nghiệp và Phát triển nông thôn tỉnh Bắc Giang", Identities: []string{orgAgri}, Local: true},
@@ -96,6 +97,7 @@ func newFixture(clock *clockwork) *fixture {
 		f.orgs[o.Org] = o
 	}
 	f.rights["kt-2026-07"] = ReadingRight{ID: "kt-2026-07", Orgs: []string{orgInterior}, From: testNow.AddDate(0, -1, 0), To: testNow.AddDate(0, 1, 0)}
+	f.rights["kt-toan-tinh"] = ReadingRight{ID: "kt-toan-tinh", All: true, From: testNow.AddDate(0, -1, 0), To: testNow.AddDate(0, 1, 0)}
 	f.rights["kt-2025-01"] = ReadingRight{ID: "kt-2025-01", Orgs: []string{orgInterior}, From: testNow.AddDate(-2, 0, 0), To: testNow.AddDate(-1, 0, 0)}
 	return f
 }
@@ -463,7 +465,7 @@ func newTestPortal(t testing.TB, change func(*Config, *AccountsConfig)) *testPor
 	f.day()
 	ac := AccountsConfig{Path: filepath.Join(t.TempDir(), "portal.db"), Now: clock.now, Cost: cheap}
 	log := &bytes.Buffer{}
-	c := Config{Views: fakeViews{f}, Node: fakeNode{f}, Log: slog.New(slog.NewTextHandler(log, nil)), Name: "Trạm Bắc Giang"}
+	c := Config{Views: fakeViews{f}, Node: fakeNode{f}, Proofs: f.proofs, Log: slog.New(slog.NewTextHandler(log, nil)), Name: "Trạm Bắc Giang"}
 	if change != nil {
 		change(&c, &ac)
 	}
@@ -483,6 +485,7 @@ func newTestPortal(t testing.TB, change func(*Config, *AccountsConfig)) *testPor
 		{Username: "vanthu.snn", DisplayName: "Đỗ Văn Hùng", Org: orgAgri, Role: RoleClerk},
 		{Username: "vanthu.ln", DisplayName: "Vi Thị Mai", Org: orgDistrict, Role: RoleClerk},
 		{Username: "kiemtra", DisplayName: "Lê Thanh Tra", Role: RoleAuditor, Right: "kt-2026-07"},
+		{Username: "thanhtra", DisplayName: "Trịnh Thanh Tra", Role: RoleAuditor, Right: "kt-toan-tinh"},
 		{Username: "kiemtra.cu", DisplayName: "Lê Hết Hạn", Role: RoleAuditor, Right: "kt-2025-01"},
 		{Username: "vanhanh", DisplayName: "Bùi Vận Hành", Role: RoleOperator},
 	} {

@@ -15,6 +15,7 @@ type Views interface {
 	Register(ctx context.Context, q view.RegisterQuery) (view.Page[view.RegisterRow], error)
 	Document(ctx context.Context, r view.Reader, key string) (view.Document, error)
 	NotTaken(ctx context.Context, r view.Reader, org string, limit int) ([]view.Pending, error)
+	Search(ctx context.Context, q view.SearchQuery) (view.Page[view.RegisterRow], error)
 	MayRead(ctx context.Context, r view.Reader, packageSHA256 string) (document string, err error)
 	Health(ctx context.Context) (view.Health, error)
 }

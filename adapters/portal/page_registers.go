@@ -316,7 +316,7 @@ func (p *Portal) search(v *visit) error {
 	}
 	b := searchBody{Query: text}
 	if v.role() == RoleAuditor {
-		return p.redirect(v, "/") // an auditor chooses an agency first and searches in its registers
+		return p.find(v)
 	}
 	if text != "" {
 		var pairs []string

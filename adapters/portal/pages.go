@@ -146,9 +146,9 @@ func navOf(r Role) []navItem {
 			{"outgoing", "/registers/outgoing", "outgoing", "nav.outgoing"},
 			{"nottaken", "/not-taken", "nottaken", "nav.nottaken"}, help, account}
 	case RoleAuditor:
-		return []navItem{{"home", "/", "home", "nav.agencies"}, help, account}
+		return []navItem{{"home", "/", "home", "nav.agencies"}, {"find", "/search", "search", "nav.find"}, {"proofs", "/proofs", "proof", "nav.proofs"}, help, account}
 	case RoleOperator:
-		return []navItem{{"health", "/health", "health", "nav.health"}, help, account}
+		return []navItem{{"health", "/health", "health", "nav.health"}, {"proofs", "/proofs", "proof", "nav.proofs"}, help, account}
 	}
 	return nil
 }

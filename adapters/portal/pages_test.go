@@ -34,13 +34,19 @@ func TestPagesHoldNothingInline(t *testing.T) {
 	s.Kind, s.Signer, s.Organisation, s.Subject, s.Issuer, s.Serial, s.Algorithm, s.Refusal, s.Whole = nasty, nasty, nasty, nasty, nasty, nasty, nasty, nasty, false
 	s.Results, s.Parts = append(s.Results, nasty), []string{nasty}
 	p.fixture.checks = append(p.fixture.checks, Check{Name: nasty, Subject: nasty, State: nasty, Detail: nasty}, Check{Name: CheckPeerQueue, Subject: nasty, Detail: nasty})
+	p.fixture.proofs.witnesses = append(p.fixture.proofs.witnesses, Witness{Name: nasty, Ours: true, State: StateBad, Alarm: AlarmSplit, Detail: nasty, Event: 7, Since: testNow},
+		Witness{Origin: nasty, State: StateBad, Alarm: AlarmRollback, Detail: nasty})
+	p.fixture.proofs.published.Text, p.fixture.proofs.published.Key = []byte(nasty), nasty
+	p.fixture.proofs.runs = append([]Verification{{ID: nasty, By: nasty, Stage: nasty, Started: testNow, Done: 5, Total: 4},
+		{ID: nasty, By: nasty, Started: testNow, Ended: testNow, Outcome: OutcomeWrong, Problem: nasty, Has: true, Open: []string{nasty}, Report: true}}, p.fixture.proofs.runs...)
 	server := httptest.NewServer(p.Handler())
 	defer server.Close()
 	q := url.QueryEscape(nasty[:300])
 	for role, paths := range map[string][]string{
 		"vanthu.snv": {"/", "/registers/incoming", "/registers/incoming?words=" + q + "&number=" + q + "&from=" + q + "&with=" + q + "&type=" + q + "&state=" + q + "&after=" + q, "/registers/incoming/print", "/registers/outgoing", "/search?q=" + q,
 			"/not-taken", "/documents/" + d.doc.Row.Document, "/account", "/help", "/" + url.PathEscape(nasty[:200])},
-		"vanhanh": {"/health"}, "kiemtra": {"/", "/registers/incoming?org=" + orgInterior}, "": {"/signin?next=" + q},
+		"vanhanh": {"/health", "/proofs"}, "kiemtra": {"/", "/registers/incoming?org=" + orgInterior, "/proofs"},
+		"thanhtra": {"/", "/?agency=" + q, "/search", "/search?q=" + q + "&from=" + q + "&sender=" + q + "&recipient=" + q + "&type=" + q + "&after=" + q}, "": {"/signin?next=" + q},
 	} {
 		v := newVisitor(t, server)
 		if role != "" {

@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Views    Views
 	Node     Node
+	Proofs   Proofs
 	Accounts *Accounts // opened by the caller, who also closes it after Portal.Close
 	Log      *slog.Logger
 
@@ -46,8 +47,8 @@ type Portal struct {
 
 // New makes a portal. It does not serve by itself: mount Handler at Config.Base + "/".
 func New(c Config) (*Portal, error) {
-	if c.Views == nil || c.Node == nil || c.Accounts == nil {
-		return nil, errors.New("couldn't make portal: views, node and accounts are needed")
+	if c.Views == nil || c.Node == nil || c.Proofs == nil || c.Accounts == nil {
+		return nil, errors.New("couldn't make portal: views, node, proofs and accounts are needed")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -119,7 +119,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 	doc := p.fixture.docs[slices.IndexFunc(p.fixture.docs, func(d *fakeDoc) bool { return d.doc.Row.Number == "388/UBND-NN" })].doc
 	foreign := p.fixture.add(orgDistrict, "9/UBND", "Công văn", "không liên quan", testNow, 0, orgOffice, view.StateWaiting).attach("a.pdf", "application/pdf", []byte("%PDF")).doc
 	fill := func(d view.Document) *strings.Replacer {
-		return strings.NewReplacer("{$}", "", "{direction}", "incoming", "{key}", d.Row.Document, "{sha256}", d.Package.SHA256, "{index}", "0", "{position}", fmt.Sprint(d.Package.Position))
+		return strings.NewReplacer("{$}", "", "{direction}", "incoming", "{key}", d.Row.Document, "{sha256}", d.Package.SHA256, "{index}", "0", "{id}", "20261121-070000", "{position}", fmt.Sprint(d.Package.Position))
 	}
 	const signIn, ok, gone, moved = -1, 200, 404, 303
 	roles := []string{"", "vanthu.snv", "xem.snv", "kiemtra", "kiemtra.cu", "vanhanh", "moi"}
@@ -138,8 +138,13 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		"GET /registers/{direction}?org=" + orgInterior:          {signIn, ok, ok, ok, gone, gone, moved},
 		"GET /registers/{direction}?org=" + orgAgri:              {signIn, ok, ok, gone, gone, gone, moved}, // a clerk's own, whatever is asked
 		"GET /registers/{direction}/print":                       {signIn, ok, ok, gone, gone, gone, moved},
-		"GET /search":                                            {signIn, ok, ok, moved, moved, gone, moved},
-		"GET /search?q=mua":                                      {signIn, ok, ok, moved, moved, gone, moved},
+		"GET /search":                                            {signIn, ok, ok, ok, moved, gone, moved},
+		"GET /search?q=mua":                                      {signIn, ok, ok, ok, moved, gone, moved},
+		"GET /proofs":                                            {signIn, gone, gone, ok, ok, ok, moved},
+		"POST /proofs/verify":                                    {signIn, gone, gone, moved, gone, moved, moved},
+		"GET /proofs/checkpoint":                                 {signIn, gone, gone, ok, ok, ok, moved},
+		"GET /proofs/reports/{id}":                               {signIn, gone, gone, ok, ok, ok, moved},
+		"GET /proofs/reports/none":                               {signIn, gone, gone, gone, gone, gone, moved},
 		"GET /not-taken":                                         {signIn, ok, ok, gone, gone, gone, moved},
 		"GET /documents/{key}":                                   {signIn, ok, ok, ok, gone, gone, moved},
 		"GET /documents/{key}/package/{sha256}":                  {signIn, ok, ok, ok, gone, gone, moved},

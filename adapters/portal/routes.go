@@ -25,6 +25,7 @@ const (
 	anyRole                 // any account that is ready to work
 	readers                 // clerk, viewer, auditor: never the operator
 	operators               // the operator alone
+	provers                 // auditor and operator
 )
 
 // route is one page. Everything a page needs of the request is in the visit.
@@ -57,6 +58,10 @@ var routes = []route{
 	{"GET", "/documents/{key}/receipts/{position}", readers, (*Portal).downloadReceipt},
 	{"GET", "/documents/{key}/evidence", readers, (*Portal).downloadEvidence},
 	{"GET", "/trust", anyRole, (*Portal).trust},
+	{"GET", "/proofs", provers, (*Portal).proofs},
+	{"POST", "/proofs/verify", provers, (*Portal).verifyNow},
+	{"GET", "/proofs/checkpoint", provers, (*Portal).downloadCheckpoint},
+	{"GET", "/proofs/reports/{id}", provers, (*Portal).verificationReport},
 	{"GET", "/health", operators, (*Portal).health},
 }
 
@@ -271,6 +276,10 @@ func (p *Portal) admit(v *visit, rt route) error {
 		}
 	case operators:
 		if v.role() != RoleOperator {
+			return errGone
+		}
+	case provers:
+		if v.role() != RoleAuditor && v.role() != RoleOperator {
 			return errGone
 		}
 	}

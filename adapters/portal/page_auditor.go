@@ -1,0 +1,106 @@
+package portal
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/tram-exchange/tram/internal/view"
+)
+
+type auditorBody struct {
+	Right     *ReadingRight
+	Period    string
+	Search    bool // the right covers more than one document
+	Recent    view.Page[view.RegisterRow]
+	Agencies  []Organisation
+	Agency    string // filter of the list, as typed
+	Many      bool   // the list is long enough for a filter
+	Cut       int    // only so many are listed
+	Alarms    []Witness
+	Last      *Verification
+	Published *Published
+}
+
+const (
+	agenciesMost  = 200 // listed at once
+	agenciesFew   = 12  // up to so many need no filter
+	auditorRecent = 8
+)
+
+// auditorHome is where an auditor begins: the right, one box to find anything by, the agencies, and how the record stands.
+func (p *Portal) auditorHome(v *visit) error {
+	b := auditorBody{Right: v.right}
+	if err := p.auditorProofs(v, &b); err != nil {
+		return err
+	}
+	if v.right == nil {
+		return p.show(v, "auditor", "home", v.words.say("home.audit"), b)
+	}
+	until := v.words.say("home.audit.open")
+	if !v.right.To.IsZero() {
+		until = day(v.right.To)
+	}
+	b.Period = day(v.right.From) + " – " + until
+	if v.right.Document != "" {
+		return p.show(v, "auditor", "home", v.words.say("home.audit"), b) // the page links the one document
+	}
+	b.Search = true
+	var err error
+	if b.Recent, err = p.cfg.Views.Search(v.ctx(), view.SearchQuery{Reader: p.reader(v), Limit: auditorRecent}); err != nil && !errors.Is(err, view.ErrNotFound) {
+		return err
+	}
+	return p.auditorAgencies(v, &b)
+}
+
+// auditorAgencies fills in those whose registers the right covers.
+func (p *Portal) auditorAgencies(v *visit, b *auditorBody) error {
+	b.Agency = strings.TrimSpace(strings.ToValidUTF8(v.r.URL.Query().Get("agency"), ""))
+	if r := []rune(b.Agency); len(r) > 200 {
+		b.Agency = string(r[:200])
+	}
+	if v.right.All {
+		all, err := p.cfg.Node.Organisations(v.ctx(), b.Agency, agenciesMost+1)
+		if err != nil {
+			return err
+		}
+		if len(all) > agenciesMost {
+			all, b.Cut = all[:agenciesMost], agenciesMost
+		}
+		b.Agencies, b.Many = all, len(all) > agenciesFew || b.Agency != ""
+	}
+	for _, org := range v.right.Orgs {
+		o, err := p.names.organisation(v.ctx(), org)
+		if err != nil {
+			return err
+		}
+		b.Agencies = append(b.Agencies, o)
+	}
+	return p.show(v, "auditor", "home", v.words.say("home.audit"), *b)
+}
+
+// auditorProofs fills in how the record as a whole stands.
+func (p *Portal) auditorProofs(v *visit, b *auditorBody) error {
+	witnesses, err := p.cfg.Proofs.Witnesses(v.ctx())
+	if err != nil {
+		return err
+	}
+	for _, w := range witnesses {
+		if w.Alarm != "" {
+			b.Alarms = append(b.Alarms, w)
+		}
+	}
+	published, err := p.cfg.Proofs.Published(v.ctx())
+	if err == nil {
+		b.Published = &published
+	} else if !errors.Is(err, view.ErrNotFound) {
+		return err
+	}
+	runs, err := p.cfg.Proofs.Verifications(v.ctx())
+	for _, run := range runs {
+		if !run.Running() {
+			b.Last = &run
+			break
+		}
+	}
+	return err
+}
