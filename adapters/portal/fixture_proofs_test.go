@@ -73,7 +73,7 @@ func (f *fakeProofs) Verify(_ context.Context, account string) error {
 	if f.runs[0].Running() {
 		return ErrVerifying
 	}
-	f.runs = slices.Insert(f.runs, 0, Verification{ID: strconv.Itoa(len(f.runs)), By: account, Started: f.clock.now(), Stage: "record", Done: 37, Total: 100})
+	f.runs = slices.Insert(f.runs, 0, Verification{ID: strconv.Itoa(len(f.runs)), By: account, Started: f.clock.now(), Stage: "judge", Done: 37, Total: 100})
 	return nil
 }
 
