@@ -383,7 +383,9 @@ func TestBrowserOperatorAndAuditor(t *testing.T) {
 			b.look("proofs")
 			b.press("#verify button.main")
 			b.look("proofs-running")
-			p.fixture.proofs.end(func(r *Verification) { r.Outcome, r.Size, r.Events, r.Packages, r.Judged = OutcomeProved, 4312, 4312, 800, 800 })
+			p.fixture.proofs.end(func(r *Verification) {
+				r.Outcome, r.Size, r.Events, r.Packages, r.Judged = OutcomeProved, 4312, 4312, 800, 800
+			})
 			b.do(chromedp.WaitVisible("#verify button.main")) // the page follows by itself
 			b.look("proofs-done")
 			b.do(chromedp.Navigate(b.base+"/proofs/reports/20261121-070000"), chromedp.WaitReady("p")) // a page of its own

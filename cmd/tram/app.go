@@ -55,6 +55,7 @@ type app struct {
 	api      *httpapi.API
 	accounts *portal.Accounts
 	portal   *portal.Portal
+	proofs   *portalProofs // nil: no portal
 	stamps   *timestamper
 	public   *publishedLog
 
@@ -261,8 +262,11 @@ func (a *app) openPortal(data string) (err error) {
 		return err
 	}
 	a.closers = append(a.closers, a.accounts.Close)
+	if a.proofs, err = newPortalProofs(a, data, filepath.Join(data, verificationFolder)); err != nil {
+		return err
+	}
 	if a.portal, err = portal.New(portal.Config{
-		Views: a.views, Node: newPortalNode(a), Accounts: a.accounts, Log: a.log,
+		Views: a.views, Node: newPortalNode(a), Proofs: a.proofs, Accounts: a.accounts, Log: a.log,
 		Secure: !a.c.Portal.PlainHTTP, Trial: a.c.Trial, Name: a.c.Name,
 	}); err != nil {
 		return err
@@ -325,6 +329,9 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("published log", a.public.run)
 	part("clock", a.clock.run)
 	part("witness", a.watch.run)
+	if a.proofs != nil {
+		part("verifications", a.proofs.runs.run)
+	}
 	addresses := map[string]string{}
 	for _, s := range servers {
 		addresses[s.name] = s.listener.Addr().String()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto"
+	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -179,4 +180,13 @@ func dataFolder(dir string) (string, error) {
 		return below, nil
 	}
 	return "", fmt.Errorf("couldn't find a record in %s: no events.db there or in its data folder", dir)
+}
+
+// logVerifierKey is the public side of the log key, as signed notes write it.
+func (k *nodeKeys) logVerifierKey(origin string) (string, error) {
+	pub, ok := k.log.Public().(ed25519.PublicKey)
+	if !ok {
+		return "", fmt.Errorf("couldn't use log key: %T, expected Ed25519", k.log.Public())
+	}
+	return ledger.LogKey(origin, pub)
 }

@@ -251,6 +251,13 @@ func (t *timestamper) stamp(ctx context.Context) error {
 	return t.load(ctx)
 }
 
+// last is the newest stamp on the record; zero: there is none.
+func (t *timestamper) last() timestamp.Stamped {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state.Last
+}
+
 // check is the line of the health page: the last proved head, and whether the next one is late.
 func (t *timestamper) check() portal.Check {
 	t.mu.Lock()
