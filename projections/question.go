@@ -120,9 +120,15 @@ func (q *question) reader(r view.Reader) reader {
 	for _, org := range r.Orgs {
 		q.own(out.mine, org, r.Now)
 	}
-	if right, ok := q.right(r); ok && right.Document == "" {
-		q.own(out.mine, right.Org, r.Now)
-	}
+	q.eachRight(r, func(right *directory.Reading) {
+		switch {
+		case right.Document != "":
+		case right.Org == "":
+			out.Audit = true
+		default:
+			q.own(out.mine, right.Org, r.Now)
+		}
+	})
 	return out
 }
 
@@ -135,16 +141,20 @@ func (q *question) own(set map[uint32]bool, org string, at time.Time) {
 	}
 }
 
-// right is the recorded right that the reader names, if it is in force.
-func (q *question) right(r view.Reader) (*directory.Reading, bool) {
+// eachRight gives the recorded rights in force of the holder of the one that the reader names. That one itself may have ended: an
+// auditor's account names its first.
+func (q *question) eachRight(r view.Reader, f func(*directory.Reading)) {
 	if r.Right == "" {
-		return nil, false
+		return
 	}
-	right, ok := q.rights.state.Right(r.Right)
-	if !ok || r.Now.Before(right.From) || !right.Until.IsZero() && !r.Now.Before(right.Until) {
-		return nil, false
+	named, ok := q.rights.state.Right(r.Right)
+	if !ok {
+		return
 	}
-	return right, true
+	q.rights.state.Rights(named.Reader, r.Now, func(right *directory.Reading) bool {
+		f(right)
+		return true
+	})
 }
 
 // granted says whether one of the reader's organisations has a recorded right to documents of org; document "" asks for
@@ -186,9 +196,11 @@ func (q *question) access(ctx context.Context, r *reader, d *docState) (access, 
 	}
 	k := hex.EncodeToString(d.key[:])
 	extra := make(map[uint32]bool)
-	if right, ok := q.right(r.Reader); ok && right.Document == k {
-		q.own(extra, right.Org, r.Now)
-	}
+	q.eachRight(r.Reader, func(right *directory.Reading) {
+		if right.Document == k {
+			q.own(extra, right.Org, r.Now)
+		}
+	})
 	if q.granted(r, q.text(d.org), k) || extra[d.org] {
 		return access{any: true, full: true}, nil
 	}

@@ -139,7 +139,7 @@ type (
 	GrantReading struct {
 		ID           string
 		Reader       Holder
-		Organisation string // whose documents (as sender or recipient)
+		Organisation string // whose documents (as sender or recipient); "" those of every agency, for an auditor only
 		DocumentID   string // "" all of them, else this document of Organisation
 		From, To     time.Time
 		Reason       string

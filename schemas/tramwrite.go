@@ -208,7 +208,7 @@ func (x *xmlWriter) accessOperation(op Operation) bool {
 		x.raw("<GrantReading>")
 		x.text("GrantId", op.ID)
 		x.holder("Reader", op.Reader)
-		x.text("Organisation", op.Organisation)
+		x.optional("Organisation", op.Organisation)
 		x.optional("DocumentId", op.DocumentID)
 		x.text("From", instantText(op.From))
 		x.text("To", instantText(op.To))

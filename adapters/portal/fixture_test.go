@@ -96,9 +96,16 @@ func newFixture(clock *clockwork) *fixture {
 	} {
 		f.orgs[o.Org] = o
 	}
-	f.rights["kt-2026-07"] = ReadingRight{ID: "kt-2026-07", Orgs: []string{orgInterior}, From: testNow.AddDate(0, -1, 0), To: testNow.AddDate(0, 1, 0)}
-	f.rights["kt-toan-tinh"] = ReadingRight{ID: "kt-toan-tinh", All: true, From: testNow.AddDate(0, -1, 0), To: testNow.AddDate(0, 1, 0)}
-	f.rights["kt-2025-01"] = ReadingRight{ID: "kt-2025-01", Orgs: []string{orgInterior}, From: testNow.AddDate(-2, 0, 0), To: testNow.AddDate(-1, 0, 0)}
+	right := func(id string, org string, from, to time.Time) {
+		r := ReadingRight{ID: id, Parts: []RightTo{{ID: id, Org: org, From: from, To: to}}, All: org == ""}
+		if org != "" {
+			r.Orgs = []string{org}
+		}
+		f.rights[id] = r
+	}
+	right("kt-2026-07", orgInterior, testNow.AddDate(0, -1, 0), testNow.AddDate(0, 1, 0))
+	right("kt-toan-tinh", "", testNow.AddDate(0, -1, 0), testNow.AddDate(0, 1, 0))
+	right("kt-2025-01", orgInterior, testNow.AddDate(-2, 0, 0), testNow.AddDate(-1, 0, 0))
 	return f
 }
 
@@ -169,10 +176,8 @@ func (f *fixture) sees(r view.Reader, d *fakeDoc) bool {
 	if slices.ContainsFunc(r.Orgs, touches) || r.Audit {
 		return true
 	}
-	if right, ok := f.rights[r.Right]; ok && r.Right != "" && !r.Now.Before(right.From) && r.Now.Before(right.To) {
-		return slices.ContainsFunc(right.Orgs, touches)
-	}
-	return false
+	right, err := f.ReadingRight(context.Background(), r.Right, r.Now)
+	return err == nil && (right.All || slices.ContainsFunc(right.Orgs, touches) || slices.Contains(right.Documents, d.doc.Row.Document))
 }
 
 func (f *fixture) Register(_ context.Context, q view.RegisterQuery) (view.Page[view.RegisterRow], error) {
@@ -381,7 +386,7 @@ func (f *fixture) Organisations(_ context.Context, text string, limit int) ([]Or
 
 func (f *fixture) ReadingRight(_ context.Context, id string, at time.Time) (ReadingRight, error) {
 	r, ok := f.rights[id]
-	if !ok || at.Before(r.From) || !at.Before(r.To) {
+	if !ok || at.Before(r.Parts[0].From) || !at.Before(r.Parts[0].To) {
 		return ReadingRight{}, view.ErrNotFound
 	}
 	return r, nil

@@ -76,7 +76,6 @@ var pageMessages = map[string]message{
 	"home.share.back":    {"Đã thu hồi", "Recalled"},
 	"home.asof":          {"Đã đọc đến vị trí {n} của nhật ký", "Read up to log position {n}"},
 	"home.audit":         {"Quyền kiểm tra", "Right to inspect"},
-	"home.audit.lead":    {"Bạn đọc theo quyền {right}, hiệu lực {period}, ghi trong danh bạ có chữ ký. Mỗi lần mở văn bản đều được ghi lại.", "You read under right {right}, in force {period}, recorded in the signed directory. Every opening is logged."},
 	"home.audit.none":    {"Quyền kiểm tra gắn với tài khoản này không có hoặc đã hết hiệu lực, nên không có văn bản nào để xem. Hãy nhờ người quản trị ghi quyền mới vào danh bạ.", "The reading right of this account does not exist or is no longer in force, so there is nothing to see. Ask the administrator to record a new right in the directory."},
 	"home.audit.one":     {"Mở văn bản được xem", "Open the document"},
 	"home.audit.pick":    {"Chọn cơ quan để xem sổ", "Choose an agency to see its registers"},

@@ -13,6 +13,10 @@ var auditMessages = map[string]message{
 	"find.first":    {"Về đầu", "Back to start"},
 	"find.none":     {"Chưa có văn bản nào trong phạm vi quyền của bạn.", "There is no document within your right yet."},
 
+	"audit.lead":        {"Bạn đọc theo quyền có thời hạn, ghi trong danh bạ có chữ ký. Mỗi lần mở văn bản đều được ghi lại.", "You read by rights for a period, recorded in the signed directory. Every opening is logged."},
+	"audit.rights":      {"Quyền đang có hiệu lực", "Rights in force"},
+	"audit.right":       {"Quyền {right}, hiệu lực {period}", "Right {right}, in force {period}"},
+	"audit.every":       {"Mọi cơ quan", "Every agency"},
 	"audit.find":        {"Tìm trong mọi cơ quan mà quyền này bao gồm", "Find in all agencies that the right covers"},
 	"audit.recent":      {"Mới được trạm nhận", "Accepted lately"},
 	"audit.agency":      {"Lọc cơ quan", "Filter agencies"},

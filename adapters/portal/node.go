@@ -53,8 +53,8 @@ type Node interface {
 	// Organisations whose name or any code contains words (without regard to case and diacritics), at most limit,
 	// in order of name. Empty words: all.
 	Organisations(ctx context.Context, words string, limit int) ([]Organisation, error)
-	// ReadingRight is the recorded right an auditor's account refers to, as of a time.
-	// view.ErrNotFound if there is none or it is not in force then.
+	// ReadingRight is what the holder of the recorded right that an auditor's account names may read as of a time, by all its
+	// rights in force then. view.ErrNotFound if there is none.
 	ReadingRight(ctx context.Context, id string, at time.Time) (ReadingRight, error)
 	// Now is the node's time.
 	Now() time.Time
@@ -83,15 +83,25 @@ type Organisation struct {
 	Closed     bool     // its code is closed
 }
 
-// ReadingRight lets an auditor read; it was recorded in the directory by a signed change.
+// ReadingRight lets an auditor read. Each part was recorded in the directory by a signed change.
 type ReadingRight struct {
-	ID       string
-	Orgs     []string // identities it covers; none together with All: every agency
-	All      bool     // an auditor's right over all agencies
-	Document string   // key of the one document it covers; "" all of those agencies
-	From, To time.Time
-	Decision string // under which decision it was given
+	ID        string    // that the account names
+	Parts     []RightTo // in force, in order of granting; at least one
+	Orgs      []string  // identities whose documents they cover, each once
+	All       bool      // one covers every agency
+	Documents []string  // keys of single documents
 }
+
+// RightTo is one recorded right.
+type RightTo struct {
+	ID       string
+	Org      string // identity; "" every agency
+	Document string // key of the one document it is about; "" all of the agency
+	From, To time.Time
+}
+
+// Wide says whether it covers more than single documents.
+func (r ReadingRight) Wide() bool { return r.All || len(r.Orgs) > 0 }
 
 // Head of the log.
 type Head struct {

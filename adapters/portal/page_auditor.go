@@ -8,9 +8,8 @@ import (
 )
 
 type auditorBody struct {
-	Right     *ReadingRight
-	Period    string
-	Search    bool // the right covers more than one document
+	Parts     []rightLine // none: no right is in force
+	Search    bool        // they cover more than single documents
 	Recent    view.Page[view.RegisterRow]
 	Agencies  []Organisation
 	Agency    string // filter of the list, as typed
@@ -21,6 +20,13 @@ type auditorBody struct {
 	Published *Published
 }
 
+// rightLine is one recorded right in words.
+type rightLine struct {
+	RightTo
+	Agency string // "" every one
+	Period string
+}
+
 const (
 	agenciesMost  = 200 // listed at once
 	agenciesFew   = 12  // up to so many need no filter
@@ -29,20 +35,26 @@ const (
 
 // auditorHome is where an auditor begins: the right, one box to find anything by, the agencies, and how the record stands.
 func (p *Portal) auditorHome(v *visit) error {
-	b := auditorBody{Right: v.right}
+	var b auditorBody
 	if err := p.auditorProofs(v, &b); err != nil {
 		return err
 	}
 	if v.right == nil {
 		return p.show(v, "auditor", "home", v.words.say("home.audit"), b)
 	}
-	until := v.words.say("home.audit.open")
-	if !v.right.To.IsZero() {
-		until = day(v.right.To)
+	for _, part := range v.right.Parts {
+		line := rightLine{RightTo: part, Period: p.periodOf(v, part)}
+		if part.Org != "" {
+			o, err := p.names.organisation(v.ctx(), part.Org)
+			if err != nil {
+				return err
+			}
+			line.Agency = o.Name
+		}
+		b.Parts = append(b.Parts, line)
 	}
-	b.Period = day(v.right.From) + " – " + until
-	if v.right.Document != "" {
-		return p.show(v, "auditor", "home", v.words.say("home.audit"), b) // the page links the one document
+	if !v.right.Wide() {
+		return p.show(v, "auditor", "home", v.words.say("home.audit"), b) // the page links the documents
 	}
 	b.Search = true
 	var err error
@@ -50,6 +62,14 @@ func (p *Portal) auditorHome(v *visit) error {
 		return err
 	}
 	return p.auditorAgencies(v, &b)
+}
+
+func (p *Portal) periodOf(v *visit, r RightTo) string {
+	until := v.words.say("home.audit.open")
+	if !r.To.IsZero() {
+		until = day(r.To)
+	}
+	return day(r.From) + " – " + until
 }
 
 // auditorAgencies fills in those whose registers the right covers.
@@ -69,6 +89,9 @@ func (p *Portal) auditorAgencies(v *visit, b *auditorBody) error {
 		b.Agencies, b.Many = all, len(all) > agenciesFew || b.Agency != ""
 	}
 	for _, org := range v.right.Orgs {
+		if v.right.All {
+			break // they are among all
+		}
 		o, err := p.names.organisation(v.ctx(), org)
 		if err != nil {
 			return err

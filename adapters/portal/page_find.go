@@ -33,7 +33,7 @@ const findPage = 30
 
 // find looks through the documents of every agency that the auditor's right covers.
 func (p *Portal) find(v *visit) error {
-	if v.right == nil || v.right.Document != "" {
+	if v.right == nil || !v.right.Wide() {
 		return p.redirect(v, "/") // there the page says what the right is, or that there is none
 	}
 	b, sq, err := p.readFind(v)

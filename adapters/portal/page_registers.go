@@ -66,7 +66,7 @@ func (p *Portal) whose(v *visit, asked string) (Organisation, error) {
 	if v.role() != RoleAuditor {
 		return v.org, nil
 	}
-	if v.right == nil || v.right.Document != "" || asked == "" || !v.right.All && !slices.Contains(v.right.Orgs, asked) {
+	if v.right == nil || asked == "" || !v.right.All && !slices.Contains(v.right.Orgs, asked) {
 		return Organisation{}, view.ErrNotFound
 	}
 	o, err := p.cfg.Node.Organisation(v.ctx(), asked)

@@ -469,17 +469,24 @@ func TestPagesNameOnlyAssetsThatExist(t *testing.T) {
 func TestARightToOneDocumentOpensNoRegister(t *testing.T) {
 	p := newTestPortal(t, nil)
 	right := p.fixture.rights["kt-2026-07"]
-	right.Document, right.All = keyOf(orgInterior+"1040/SNV-TNXH"), true
+	one := keyOf(orgInterior + "1040/SNV-TNXH")
+	right.Parts[0].Document, right.Documents, right.Orgs = one, []string{one}, nil
 	p.fixture.rights[right.ID] = right
 	v := p.visitor(t, false)
 	v.signIn("kiemtra")
-	if a := v.get("/"); !strings.Contains(a.body, "/portal/documents/"+right.Document) || strings.Contains(a.body, "/registers/") {
+	if a := v.get("/"); !strings.Contains(a.body, "/portal/documents/"+one) || strings.Contains(a.body, "/registers/") {
 		t.Error("the page does not lead to the document alone")
 	}
 	for _, path := range []string{"/registers/incoming?org=" + orgInterior, "/not-taken?org=" + orgInterior} {
 		if a := v.get(path); a.StatusCode != 404 {
 			t.Errorf("%s: %s", path, a.Status)
 		}
+	}
+	if a := v.get("/documents/" + one); a.StatusCode != 200 {
+		t.Errorf("the document itself: %s", a.Status)
+	}
+	if a := v.get("/search?q=" + "bao+cao"); a.StatusCode != 303 {
+		t.Errorf("search: %s", a.Status)
 	}
 }
 

@@ -111,7 +111,7 @@ func (p *Portal) reader(v *visit) view.Reader {
 		r.Orgs = v.org.Identities
 	case RoleAuditor:
 		if v.right != nil {
-			r.Right, r.Audit = v.right.ID, v.right.All && v.right.Document == ""
+			r.Right = v.right.ID
 		}
 	}
 	return r

@@ -181,15 +181,26 @@ func (n *portalNode) Organisations(_ context.Context, words string, limit int) (
 }
 
 func (n *portalNode) ReadingRight(_ context.Context, id string, at time.Time) (portal.ReadingRight, error) {
-	r, ok := n.a.node.Snapshot().Directory.Right(id)
-	if !ok || at.Before(r.From) || !r.Until.IsZero() && !at.Before(r.Until) {
+	dir := n.a.node.Snapshot().Directory
+	named, ok := dir.Right(id)
+	if !ok {
 		return portal.ReadingRight{}, view.ErrNotFound
 	}
-	out := portal.ReadingRight{ID: id, Document: r.Document, From: r.From, To: r.Until, Decision: id}
-	if r.Org == "" {
-		out.All = true
-	} else {
-		out.Orgs = []string{r.Org}
+	out := portal.ReadingRight{ID: id}
+	dir.Rights(named.Reader, at, func(r *directory.Reading) bool {
+		out.Parts = append(out.Parts, portal.RightTo{ID: r.Right, Org: r.Org, Document: r.Document, From: r.From, To: r.Until})
+		switch {
+		case r.Document != "":
+			out.Documents = append(out.Documents, r.Document)
+		case r.Org == "":
+			out.All = true
+		case !slices.Contains(out.Orgs, r.Org):
+			out.Orgs = append(out.Orgs, r.Org)
+		}
+		return true
+	})
+	if len(out.Parts) == 0 {
+		return portal.ReadingRight{}, view.ErrNotFound
 	}
 	return out, nil
 }

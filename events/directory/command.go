@@ -111,7 +111,7 @@ type (
 	GrantReading struct {
 		ID           string
 		Reader       Holder
-		Organisation string    // code
+		Organisation string    // code; "" every agency: for an auditor, and without Document
 		Document     string    // hex document key (events/document.Key), "" all
 		From, Until  time.Time // zero From: at once
 		Reason       string

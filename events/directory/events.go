@@ -171,7 +171,7 @@ type PeerFacts struct {
 type ReadingGranted struct {
 	Right    string    `json:"right"`
 	Reader   Holder    `json:"reader"`
-	Org      string    `json:"org"`                // whose documents, as sender or recipient
+	Org      string    `json:"org"`                // whose documents, as sender or recipient; "" everybody's
 	Document string    `json:"document,omitempty"` // hex key of one document; "" all of them
 	From     time.Time `json:"from"`
 	Until    time.Time `json:"until,omitzero"` // exclusive; zero: open

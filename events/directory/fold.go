@@ -350,7 +350,11 @@ func (s State) readingGranted(d ReadingGranted) (State, error) {
 		return s, fmt.Errorf("right %q came before", d.Right)
 	}
 	s.readings = s.readings.Set(d.Right, &Reading{d})
-	for _, key := range []string{rightKey(d.Reader, d.Org), rightKey(d.Reader, "")} {
+	keys := []string{rightKey(d.Reader, "")}
+	if d.Org != "" {
+		keys = append(keys, rightKey(d.Reader, d.Org))
+	}
+	for _, key := range keys {
 		ids, _ := s.rights.Get(key)
 		s.rights = s.rights.Set(key, append(slices.Clip(ids), d.Right))
 	}

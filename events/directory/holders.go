@@ -262,8 +262,14 @@ func (j *judge) grantReading(op GrantReading) (verdict, error) {
 	if v != good {
 		return v, nil
 	}
-	o, v := j.named(op.Organisation)
-	if v != good {
+	org := ""
+	if op.Organisation == "" {
+		if reader.Kind != HolderAuditor || op.Document != "" {
+			return wrong(ReasonNotAllowed, op.ID), nil
+		}
+	} else if o, v := j.named(op.Organisation); v == good {
+		org = o.ID
+	} else {
 		return v, nil
 	}
 	if op.Document != "" {
@@ -277,7 +283,7 @@ func (j *judge) grantReading(op GrantReading) (verdict, error) {
 	}
 	facts := words(ReasonFacts{Reason: op.Reason})
 	return good, j.emit(NameReadingGranted, ReadingGranted{
-		Right: op.ID, Reader: reader, Org: o.ID, Document: op.Document, From: from, Until: utc(op.Until),
+		Right: op.ID, Reader: reader, Org: org, Document: op.Document, From: from, Until: utc(op.Until),
 	}, facts)
 }
 

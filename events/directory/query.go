@@ -207,7 +207,8 @@ func rightKey(reader Holder, org string) string {
 	return string(reader.Kind) + "\x00" + reader.ID + "\x00" + org
 }
 
-// MayRead says whether reader has a recorded right to the document (hex key) of the organisation at the time.
+// MayRead says whether reader has a recorded right to the document (hex key) of the organisation at the time. An auditor's right over
+// every agency is told by Rights.
 func (s State) MayRead(reader Holder, org, document string, at time.Time) bool {
 	ids, _ := s.rights.Get(rightKey(reader, org))
 	for _, id := range ids {

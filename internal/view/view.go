@@ -22,9 +22,9 @@ const DestroyedByUnrecorded = "quyết định chưa ghi trong nhật ký (decis
 // Reader is who asks. Orgs are organisation identities (not codes).
 type Reader struct {
 	Orgs  []string  // reads documents that one of these sent or received
-	Right string    // id of a recorded reading right, or ""; judged by the directory as of Now
+	Right string    // id of a recorded reading right, or "": all rights of its holder count that are in force as of Now
 	Now   time.Time // as of when rights are judged
-	Audit bool      // recorded auditor's right over all agencies for the period
+	Audit bool      // sees every document, as with a recorded right over every agency
 }
 
 // Direction of a register.
