@@ -20,7 +20,6 @@ type fakeProofs struct {
 
 	mu        sync.Mutex
 	published *Published
-	witnesses []Witness
 	runs      []Verification // newest first
 }
 
@@ -30,11 +29,6 @@ func newFakeProofs(clock *clockwork) *fakeProofs {
 		published: &Published{Head: Head{Origin: "tram.bacgiang.example/log", Size: 4300, Root: root, Time: testNow.Add(-time.Minute)},
 			Text: []byte("tram.bacgiang.example/log\n4300\n" + root + "\n\n— tram.bacgiang.example/log AAAA\n"),
 			Key:  "tram.bacgiang.example/log+33d7b496+AeHZzYtGvBx0L9xVnfzrKd8yGQWkdNVFPb6S3LaJUCpv", Path: "https://tram.bacgiang.example:8443/log/", Need: 1, Of: 2, Have: 1},
-		witnesses: []Witness{
-			{Name: "Trạm Văn phòng Chính phủ", Ours: true, State: StateOK, Size: 4300, At: testNow.Add(-time.Minute)},
-			{Name: "Trung tâm Lưu trữ lịch sử", Ours: true, State: StateWarn, Size: 4100, At: testNow.Add(-5 * time.Hour), Detail: "dial tcp: connection refused"},
-			{Origin: "vpcp.tram.example/log", State: StateOK, Size: 90210, At: testNow.Add(-2 * time.Minute)},
-		},
 		runs: []Verification{
 			{ID: "20261121-070000", By: "vanhanh", Started: testNow.Add(-26 * time.Hour), Ended: testNow.Add(-26*time.Hour + 42*time.Second), Outcome: OutcomeProved,
 				Size: 4100, Events: 4100, Packages: 790, Judged: 790, Report: true, Open: []string{"không có đầu nhật ký cũ để so (no older checkpoint was given)"}},
@@ -49,12 +43,6 @@ func (f *fakeProofs) Published(context.Context) (Published, error) {
 		return Published{}, view.ErrNotFound
 	}
 	return *f.published, nil
-}
-
-func (f *fakeProofs) Witnesses(context.Context) ([]Witness, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Clone(f.witnesses), nil
 }
 
 func (f *fakeProofs) LastStamp(context.Context) (Stamp, error) {
@@ -83,15 +71,6 @@ func (f *fakeProofs) end(change func(*Verification)) {
 	defer f.mu.Unlock()
 	f.runs[0].Ended = f.runs[0].Started.Add(3 * time.Second)
 	change(&f.runs[0])
-}
-
-// alarm has one witness see another history, and another log go back.
-func (f *fakeProofs) alarm() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	ours, theirs := &f.witnesses[0], &f.witnesses[2]
-	ours.State, ours.Alarm, ours.Event, ours.Since = StateBad, AlarmSplit, 4301, testNow.Add(-time.Minute)
-	theirs.State, theirs.Alarm, theirs.Event = StateBad, AlarmRollback, 4302
 }
 
 func (f *fakeProofs) Report(_ context.Context, id string) (io.ReadCloser, error) {

@@ -78,6 +78,7 @@ type fixture struct {
 	authorities []Authority
 	stamp       Stamp
 	proofs      *fakeProofs
+	log         Witnesses
 }
 
 func keyOf(s string) string {
@@ -443,6 +444,13 @@ func (f *fixture) day() {
 	f.authorities = []Authority{{Name: "CA thử nghiệm Trạm", Kind: "trial", Purposes: []string{"organisation", "person"}, Subject: "CN=CA thử nghiệm Trạm,C=VN", SHA256: keyOf("ca"), NotAfter: testNow.AddDate(9, 0, 0), Trusted: true},
 		{Name: "Ban Cơ yếu Chính phủ", Kind: "state", Subject: "CN=Cơ quan chứng thực số chuyên dùng Chính phủ,C=VN", SHA256: keyOf("bcy"), From: testNow.AddDate(-5, 0, 0), Until: testNow.AddDate(0, -1, 0), NotAfter: testNow.AddDate(1, 0, 0)}}
 	f.stamp = Stamp{Time: testNow.Add(-5 * time.Hour), By: "TSA thử nghiệm", Valid: true, Size: 1 << 40}
+	f.log = Witnesses{Origin: "tram.bacgiang.example/log", Needed: 2, Of: 3, Binding: true, Witnessed: 1200, Key: "tram.bacgiang.example/log/witness+00000000+AA",
+		Ours:   []Witness{{Name: "vpcp", Size: 1200, At: testNow, State: StateOK}, {Name: "luu-tru", State: StateWarn, Error: "connection refused", Since: testNow.Add(-time.Hour)}},
+		Others: []WitnessedLog{{Origin: "vpcp.tram.example/log", Name: "Văn phòng Chính phủ", Size: 87, At: testNow}, {Origin: "bacninh.tram.example/log", Bad: true}},
+		Alarms: []LogAlarm{
+			{Log: "bacninh.tram.example/log", Kind: AlarmSplit, Size: 41, Position: 977, At: testNow},
+			{Log: "tram.bacgiang.example/log", Own: true, Kind: AlarmBehind, Size: 1300, At: testNow, Detail: "restore a newer backup"},
+		}}
 	f.checks = []Check{{Name: CheckReady, State: StateOK, Since: testNow.Add(-52 * time.Hour)}, {Name: CheckDisk, State: StateWarn, Number: 41 << 30, Unit: UnitBytes, Share: .87, Since: testNow.Add(-3 * time.Hour)},
 		{Name: CheckCertificate, Subject: "tram.bacgiang.example", State: StateOK, At: testNow.AddDate(0, 7, 0), Unit: UnitTime}, {Name: CheckViewLag, State: StateOK, Number: .12, Unit: UnitSeconds},
 		{Name: CheckPeerQueue, Subject: "vpcp.tram.example/log", State: StateBad, Number: 23, Unit: UnitCount, Since: testNow.Add(-40 * time.Minute), Detail: "dial tcp 10.1.2.3:8443: connection refused"},
@@ -502,12 +510,4 @@ func newTestPortal(t testing.TB, change func(*Config, *AccountsConfig)) *testPor
 	return &testPortal{p, f, clock, accounts, log}
 }
 
-func (n fakeNode) Witnesses(context.Context) (Witnesses, error) {
-	return Witnesses{Origin: "tram.bacgiang.example/log", Needed: 2, Of: 3, Binding: true, Witnessed: 1200, Key: "tram.bacgiang.example/log/witness+00000000+AA",
-		Ours:   []Witness{{Name: "vpcp", Size: 1200, At: testNow, State: StateOK}, {Name: "luu-tru", State: StateWarn, Error: "connection refused", Since: testNow.Add(-time.Hour)}},
-		Others: []WitnessedLog{{Origin: "vpcp.tram.example/log", Name: "Văn phòng Chính phủ", Size: 87, At: testNow}, {Origin: "bacninh.tram.example/log", Bad: true}},
-		Alarms: []LogAlarm{
-			{Log: "bacninh.tram.example/log", Kind: AlarmSplit, Size: 41, Position: 977, At: testNow},
-			{Log: "tram.bacgiang.example/log", Own: true, Kind: AlarmBehind, Size: 1300, At: testNow, Detail: "restore a newer backup"},
-		}}, nil
-}
+func (f *fixture) Witnesses(context.Context) (Witnesses, error) { return f.log, f.broken }

@@ -12,8 +12,6 @@ import (
 type Proofs interface {
 	// Published is the head that everybody gets under /log/. view.ErrNotFound while nothing is published.
 	Published(ctx context.Context) (Published, error)
-	// Witnesses lists those who cosign the heads of this log, and the logs whose heads this node cosigns.
-	Witnesses(ctx context.Context) ([]Witness, error)
 	// LastStamp is the newest time-stamp over a head of the log. view.ErrNotFound if there is none.
 	LastStamp(ctx context.Context) (Stamp, error)
 	// Verifications lists what was verified here, newest first; one that is running stands first.
@@ -36,26 +34,6 @@ type Published struct {
 	Need, Of int    // witnesses that policy asks for, and how many there are; Of 0: no witnesses are configured
 	Have     int    // cosignatures by them on this head
 }
-
-// Witness is one that cosigns this log, or a log that this node cosigns.
-type Witness struct {
-	Name   string // as people know it
-	Origin string // Ours false: the log that this node cosigns
-	Ours   bool   // it cosigns this log's heads
-	State  string // StateOK, StateWarn (has not answered lately), StateBad (saw another history, or more than there is here)
-	Size   uint64 // of the last head that was cosigned
-	At     time.Time
-	Detail string // what is wrong, for the operator and the auditor
-	Since  time.Time
-	Event  uint64 // position at which a split or rollback was recorded, if Alarm
-	Alarm  string // Alarm* constant; "" none
-}
-
-// What a witness can prove against a log.
-const (
-	AlarmSplit    = "split"    // two heads of one size with different roots
-	AlarmRollback = "rollback" // the log went back behind what was seen of it
-)
 
 // Verification is one run of the whole-state checker over this node's record.
 type Verification struct {

@@ -15,7 +15,7 @@ type auditorBody struct {
 	Agency    string // filter of the list, as typed
 	Many      bool   // the list is long enough for a filter
 	Cut       int    // only so many are listed
-	Alarms    []Witness
+	Log       witnessBody
 	Last      *Verification
 	Published *Published
 }
@@ -103,14 +103,9 @@ func (p *Portal) auditorAgencies(v *visit, b *auditorBody) error {
 
 // auditorProofs fills in how the record as a whole stands.
 func (p *Portal) auditorProofs(v *visit, b *auditorBody) error {
-	witnesses, err := p.cfg.Proofs.Witnesses(v.ctx())
-	if err != nil {
+	var err error
+	if b.Log, err = p.witnesses(v); err != nil {
 		return err
-	}
-	for _, w := range witnesses {
-		if w.Alarm != "" {
-			b.Alarms = append(b.Alarms, w)
-		}
 	}
 	published, err := p.cfg.Proofs.Published(v.ctx())
 	if err == nil {

@@ -15,9 +15,7 @@ type proofsBody struct {
 	Published *Published
 	Behind    uint64 // events of the head that are not published yet
 	Stamp     *Stamp
-	Cosigners []Witness // of this log
-	Cosigned  []Witness // logs that this node cosigns
-	Alarms    []Witness
+	Log       witnessBody
 	Running   *verificationLine
 	Last      *verificationLine
 	Earlier   []verificationLine
@@ -55,19 +53,8 @@ func (p *Portal) proofs(v *visit) error {
 	} else if !errors.Is(err, view.ErrNotFound) {
 		return err
 	}
-	witnesses, err := n.Witnesses(v.ctx())
-	if err != nil {
+	if b.Log, err = p.witnesses(v); err != nil {
 		return err
-	}
-	for _, w := range witnesses {
-		if w.Alarm != "" {
-			b.Alarms = append(b.Alarms, w)
-		}
-		if w.Ours {
-			b.Cosigners = append(b.Cosigners, w)
-		} else {
-			b.Cosigned = append(b.Cosigned, w)
-		}
 	}
 	runs, err := n.Verifications(v.ctx())
 	if err != nil {

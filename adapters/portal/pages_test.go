@@ -34,8 +34,9 @@ func TestPagesHoldNothingInline(t *testing.T) {
 	s.Kind, s.Signer, s.Organisation, s.Subject, s.Issuer, s.Serial, s.Algorithm, s.Refusal, s.Whole = nasty, nasty, nasty, nasty, nasty, nasty, nasty, nasty, false
 	s.Results, s.Parts = append(s.Results, nasty), []string{nasty}
 	p.fixture.checks = append(p.fixture.checks, Check{Name: nasty, Subject: nasty, State: nasty, Detail: nasty}, Check{Name: CheckPeerQueue, Subject: nasty, Detail: nasty})
-	p.fixture.proofs.witnesses = append(p.fixture.proofs.witnesses, Witness{Name: nasty, Ours: true, State: StateBad, Alarm: AlarmSplit, Detail: nasty, Event: 7, Since: testNow},
-		Witness{Origin: nasty, State: StateBad, Alarm: AlarmRollback, Detail: nasty})
+	p.fixture.log.Ours = append(p.fixture.log.Ours, Witness{Name: nasty, State: nasty, Error: nasty, Since: testNow})
+	p.fixture.log.Others = append(p.fixture.log.Others, WitnessedLog{Origin: nasty, Name: nasty, Bad: true})
+	p.fixture.log.Alarms = append(p.fixture.log.Alarms, LogAlarm{Log: nasty, Kind: nasty, Detail: nasty, First: nasty}, LogAlarm{Log: nasty, Own: true, Kind: AlarmSplit, Detail: nasty})
 	p.fixture.proofs.published.Text, p.fixture.proofs.published.Key = []byte(nasty), nasty
 	p.fixture.proofs.runs = append([]Verification{{ID: nasty, By: nasty, Stage: nasty, Started: testNow, Done: 5, Total: 4},
 		{ID: nasty, By: nasty, Started: testNow, Ended: testNow, Outcome: OutcomeWrong, Problem: nasty, Has: true, Open: []string{nasty}, Report: true}}, p.fixture.proofs.runs...)

@@ -73,6 +73,11 @@ func (p *Portal) witnesses(v *visit) (witnessBody, error) {
 	if err != nil {
 		return witnessBody{}, err
 	}
+	for i := range w.Ours { // a state that is no known one counts as broken: nothing is hidden
+		if one := &w.Ours[i]; one.State != StateOK && one.State != StateWarn {
+			one.State = StateBad
+		}
+	}
 	b := witnessBody{Witnesses: w}
 	for _, a := range w.Alarms {
 		key := "alarm." + a.Kind

@@ -13,6 +13,7 @@ import (
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/ledger/tiles"
+	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/internal/view"
 )
 
@@ -62,6 +63,14 @@ func (p *portalProofs) Published(ctx context.Context) (portal.Published, error) 
 	if out.Key, err = p.a.keys.logVerifierKey(p.a.c.Origin); err != nil {
 		return out, err
 	}
+	if w := p.a.witnesses; w != nil {
+		v, err := witness.Witnessed(raw, w.policy)
+		if err != nil {
+			return out, err
+		}
+		out.Need, out.Of = w.policy.Need()
+		out.Have = len(v.Cosignatures)
+	}
 	if p.a.c.PublicURL != "" {
 		out.Path = strings.TrimRight(p.a.c.PublicURL, "/") + logPrefix
 	}
@@ -85,5 +94,3 @@ func (p *portalProofs) Verify(_ context.Context, account string) error { return 
 func (p *portalProofs) Report(_ context.Context, id string) (io.ReadCloser, error) {
 	return p.runs.open(id)
 }
-
-func (p *portalProofs) Witnesses(context.Context) ([]portal.Witness, error) { return nil, nil }
