@@ -390,6 +390,7 @@ func TestBrowserOperatorAndAuditor(t *testing.T) {
 			b.look("proofs-done")
 			b.do(chromedp.Navigate(b.base+"/proofs/reports/20261121-070000"), chromedp.WaitReady("p")) // a page of its own
 			b.picture("proofs-report")
+			b.open("/proofs")
 			if s.mobile {
 				b.open("/account")
 				b.press(".only-narrow button")
