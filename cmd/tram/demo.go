@@ -315,13 +315,17 @@ func (d *day) accounts(ctx context.Context) ([]demoAccount, error) {
 		if a.org != nil {
 			org = a.org.code
 		}
-		acc, err := a.node.account(ctx, a.user, org, a.name, a.role)
+		acc, err := a.node.account(ctx, portal.NewAccount{Username: a.user, DisplayName: a.name, Org: org, Role: a.role})
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, acc)
 	}
-	return out, nil
+	auditor, err := d.inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(out, auditor), nil
 }
 
 // prove verifies both records while the nodes run, and counts from them what happened.

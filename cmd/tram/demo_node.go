@@ -282,12 +282,13 @@ type demoAccount struct {
 }
 
 // account makes a portal account. The passwords are printed: they are for this demonstration only.
-func (n *demoNode) account(ctx context.Context, username, org, name string, role portal.Role) (demoAccount, error) {
+func (n *demoNode) account(ctx context.Context, who portal.NewAccount) (demoAccount, error) {
 	accounts, err := portal.OpenAccounts(portal.AccountsConfig{Path: filepath.Join(n.data(), portalFile)})
 	if err != nil {
 		return demoAccount{}, err
 	}
-	a := demoAccount{Node: n.name, Username: username, Password: "Tram-thu-" + username + "-2026", Name: name}
-	_, err = accounts.CreateAccount(ctx, portal.NewAccount{Username: username, DisplayName: name, Org: org, Role: role, Password: a.Password})
+	who.Password = "Tram-thu-" + who.Username + "-2026"
+	a := demoAccount{Node: n.name, Username: who.Username, Password: who.Password, Name: who.DisplayName}
+	_, err = accounts.CreateAccount(ctx, who)
 	return a, errors.Join(err, accounts.Close())
 }
