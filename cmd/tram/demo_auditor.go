@@ -13,7 +13,7 @@ import (
 // The inspectorate of the demonstration: a right over every agency for a month, given by a signed change like everything else.
 const (
 	demoInspectorate = "thanh-tra-tinh"
-	demoInspection   = "QĐ-118-TTr-2026"
+	demoInspection   = "118-QD-TTr-2026"
 )
 
 // auditorToken is where the inspectorate's token for the API lies.
