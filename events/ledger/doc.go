@@ -37,6 +37,8 @@
 //
 //	openssl dgst -sha256 -verify node.pub -signature node.sig checkpoint.txt
 //
+// While one log key follows another a checkpoint has the lines of both, the old one first; see "Keys" below.
+//
 // A head of one size is never signed for two roots. After a restart the last durable head is signed again, so one
 // head can stand under several signatures of the node line (ECDSA is not deterministic).
 //
@@ -60,6 +62,34 @@
 //
 // What a receipt proves: the node said, under its signature, that this statement stands at this position. It does not
 // prove that the node showed everyone the same log; that is for witnesses, in a later form.
+//
+// # Keys
+//
+// A log keeps its origin and tree for ever; its log keys follow each other. The event ledger.key-rotated.v1 of stream "log"
+// says so, with data
+//
+//	{"old":"<verifier key>","new":"<verifier key>"}
+//
+// where a verifier key is <origin>+<key id, 8 hexadecimal digits>+<base64 of 0x01 ‖ 32-byte public key>. If it stands at position
+// p, heads of size p or less must bear the line of the old key, larger ones that of the new one; a line of another key than the one in
+// force for the size counts for nothing. The first heads of more than p events bear both lines, until one of them is recorded
+// (ledger.key-bound.v1, package logbook).
+//
+// A rotation is proved, to who has the old key, by the receipt of its statement (without certificates) under a checkpoint that
+// bears both lines: the old key's owner says which key follows, the new key's owner that he has it. A checkpoint with both
+// lines is not enough by itself, since anybody can put one more line under a signed note.
+//
+// A key history is the text file that leads from one key to the last, for who checks offline:
+//
+//	tram-key-history-1
+//	<verifier key of the first log key>
+//	<receipt of the first rotation>
+//	<receipt of the second>                       and so on, with nothing between
+//
+// A receipt begins at each line c2sp.org/tlog-proof@v1. To check it from a key K: go through the receipts; where old is K, prove
+// the receipt with K and again with new, which then is K. Its position must be larger than that of the receipt before. The second line is for those
+// who trust the file as a whole; others begin with the key that they know, which may be a later one. testdata/record/histories.txt
+// has vectors: history, key, and the key that it leads to.
 //
 // # Tiles
 //
