@@ -43,6 +43,9 @@ func (s *Store) follow(stream string, next func() uint64, take func(context.Cont
 			s.fail(err)
 			return
 		}
+		if s.ctx.Err() != nil {
+			return
+		}
 		s.opts.Log.Warn("a subscription was dropped and begins again", "stream", stream, "error", err)
 		if s.opts.pause(s.ctx, attempt) != nil {
 			return

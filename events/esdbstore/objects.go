@@ -23,8 +23,8 @@ const (
 	Chains   Kind = "chains" // certificates of nodes that sign heads, each in DER, one behind the other
 )
 
-// ErrDestroyed: the object was lawfully destroyed. It is also an events.ErrNotFound.
-var ErrDestroyed = fmt.Errorf("lawfully destroyed: %w", events.ErrNotFound)
+// ErrDestroyed: the object was lawfully destroyed.
+var ErrDestroyed = events.ErrDestroyed
 
 // Objects is the place that the nodes of a log share for what must not be in the event store: content-addressed, so
 // that nothing in it can be changed unseen. All methods may be called concurrently, by several nodes.
@@ -110,7 +110,38 @@ func (f *Folder) Put(ctx context.Context, kind Kind, digest events.Digest, r io.
 	if err := os.Rename(t.Name(), path); err != nil {
 		return err
 	}
+	if _, err := os.Stat(path + destroyedMark); err == nil { // destroyed while it was written
+		return errors.Join(ErrDestroyed, wipe(path))
+	}
 	return syncDir(dir)
+}
+
+// wipe overwrites a file where it lies, so that its blocks do not keep it, and removes it.
+func wipe(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		zeros := make([]byte, min(info.Size(), putPiece))
+		for at := int64(0); at < info.Size() && err == nil; at += int64(len(zeros)) {
+			_, err = f.WriteAt(zeros[:min(int64(len(zeros)), info.Size()-at)], at)
+		}
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func ignoreClosed(err error) error {
@@ -194,7 +225,7 @@ func (f *Folder) Destroy(_ context.Context, kind Kind, digest events.Digest) err
 		if err := errors.Join(mark.Sync(), mark.Close(), syncDir(filepath.Dir(path))); err != nil {
 			return err // the mark first: bytes that are gone without it would look lost
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := wipe(path); err != nil {
 			return err
 		}
 		return syncDir(filepath.Dir(path))
