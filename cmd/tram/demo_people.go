@@ -198,7 +198,7 @@ func (o *office) take(ctx context.Context, want int) ([]*schemas.Package, error)
 			if err != nil {
 				return got, err
 			}
-			if err := o.api.acknowledge(ctx, e.ID); err != nil {
+			if err := o.api.acknowledge(ctx, e.ID, filepath.Join(o.dir, e.Package+".ack.receipt")); err != nil {
 				return got, fmt.Errorf("%s: %w", o.name, err)
 			}
 			if e.Kind == "document" {

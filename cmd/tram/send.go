@@ -170,7 +170,7 @@ func mailboxCommand() *cobra.Command {
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s %s %s\n", e.ID, e.Kind, file)
 				if acknowledge {
-					if err := c.acknowledge(cmd.Context(), e.ID); err != nil {
+					if err := c.acknowledge(cmd.Context(), e.ID, filepath.Join(dir, e.Package+".ack.receipt")); err != nil {
 						return err
 					}
 				}
@@ -179,7 +179,8 @@ func mailboxCommand() *cobra.Command {
 		}})
 	take.Flags().IntVar(&most, "max", 1, "at most so many entries, 1 to 100")
 	take.Flags().StringVar(&dir, "dir", ".", "folder for the packages")
-	take.Flags().BoolVar(&acknowledge, "ack", false, "acknowledge each once its package is saved")
+	take.Flags().BoolVar(&acknowledge, "ack", false, "acknowledge each once its package is saved, and keep the receipt of that beside it (PACKAGE.ack.receipt)")
+	var ackDir string
 	ack := &cobra.Command{Use: "ack ENTRY...", Short: "Acknowledge taken entries", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := flags.open()
@@ -187,19 +188,30 @@ func mailboxCommand() *cobra.Command {
 				return err
 			}
 			for _, id := range args {
-				if err := c.acknowledge(cmd.Context(), id); err != nil {
+				file := filepath.Join(ackDir, url.PathEscape(id)+".ack.receipt")
+				if err := c.acknowledge(cmd.Context(), id, file); err != nil {
 					return err
 				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", id, file)
 			}
 			return nil
 		}}
 	flags.register(ack)
+	ack.Flags().StringVar(&ackDir, "dir", ".", "folder for the receipts (ENTRY.ack.receipt): what proves that the recipient has it")
 	cmd.AddCommand(list, take, ack)
 	return cmd
 }
 
-func (c *client) acknowledge(ctx context.Context, entry string) error {
-	return c.call(ctx, http.MethodPost, "/v1/mailbox/"+url.PathEscape(entry)+"/ack", nil, nil, nil)
+// acknowledge keeps the receipt of the acknowledgement in a file: by it the recipient proves what was taken over, and when.
+func (c *client) acknowledge(ctx context.Context, entry, file string) error {
+	var answer httpapi.AcknowledgedAnswer
+	if err := c.call(ctx, http.MethodPost, "/v1/mailbox/"+url.PathEscape(entry)+"/ack", nil, nil, &answer); err != nil {
+		return err
+	}
+	return writeWhole(file, func(w io.Writer) error {
+		_, err := io.WriteString(w, answer.Receipt)
+		return err
+	})
 }
 
 // download saves a package; the file appears only when it is whole.

@@ -54,6 +54,11 @@ func makeWitnessKey(o initOptions) error {
 
 // logVerifiers are the keys of this node's own log.
 func (a *app) logVerifiers() []note.Verifier {
+	if a.store != nil { // it knows the keys that were replaced, too
+		if v, err := a.keys.logVerifiers(a.c.Origin, a.store); err == nil {
+			return v
+		}
+	}
 	s, err := ledger.NewSigner(a.c.Origin, a.keys.log, a.keys.node, nil)
 	if err != nil {
 		return nil

@@ -1,7 +1,6 @@
 package tiles
 
 import (
-	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -11,11 +10,11 @@ import (
 )
 
 // Refresh leads a receipt to the published head of its log: the same statement at the same position, with a proof computed
-// from the published files. Old and new head must each be signed by one of the keys, and the new one must continue the old
+// from the published files. Old and new head must each be signed by the key or one that followed it, and the new one must continue the old
 // one: if it does not, the error is a *Contradiction. A published head that is not newer gives the receipt its lines
 // (cosignatures) only. The file that comes back has been checked like any receipt.
-func Refresh(file []byte, keys []ledger.Key, r Reader) (fresh []byte, err error) {
-	old, head, err := checkAny(file, keys)
+func Refresh(file []byte, key ledger.Key, r Reader) (fresh []byte, err error) {
+	old, head, err := ledger.CheckReceipt(file, key)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't refresh receipt: %w", err)
 	}
@@ -46,17 +45,19 @@ func Refresh(file []byte, keys []ledger.Key, r Reader) (fresh []byte, err error)
 		}
 	}
 	fresh = again.Encode()
-	_, _, bad := checkAny(fresh, keys)
+	_, _, bad := ledger.CheckReceipt(fresh, key)
 	if bad != nil && len(again.Chain) > 0 {
 		// The node's certificate may have been renewed: then the chain in the receipt says nothing about the new head.
 		again.Chain = nil
 		fresh = again.Encode()
-		if _, _, err := checkAny(fresh, keys); err == nil {
+		if _, _, err := ledger.CheckReceipt(fresh, key); err == nil {
 			bad = nil
 		}
 	}
-	if bad != nil && !signedByAny(checkpoint, next.Origin, keys) {
-		return nil, fmt.Errorf("couldn't refresh receipt: the published head: %w", bad)
+	if bad != nil {
+		if _, err := key.Open(checkpoint, next.Origin); err != nil {
+			return nil, fmt.Errorf("couldn't refresh receipt: the published head: %w", bad)
+		}
 	}
 	// The published head is signed. Whether it continues the receipt's is a question of its own: if not, that is the news.
 	if err := Consistent(head, next, r); err != nil {
@@ -66,29 +67,4 @@ func Refresh(file []byte, keys []ledger.Key, r Reader) (fresh []byte, err error)
 		return nil, fmt.Errorf("couldn't refresh receipt: %w", bad)
 	}
 	return fresh, nil
-}
-
-// checkAny proves a receipt with the first key that can.
-func checkAny(file []byte, keys []ledger.Key) (*ledger.Receipt, ledger.Head, error) {
-	var errs []error
-	for _, k := range keys {
-		r, h, err := ledger.CheckReceipt(file, k)
-		if err == nil {
-			return r, h, nil
-		}
-		errs = append(errs, err)
-	}
-	return nil, ledger.Head{}, errors.Join(errs...)
-}
-
-// signedByAny says whether a checkpoint is signed by one of the keys, however the receipt fits under it.
-func signedByAny(checkpoint []byte, origin string, keys []ledger.Key) bool {
-	for _, k := range keys {
-		if verifiers, err := k.Verifiers(origin); err == nil {
-			if _, _, err := ledger.OpenCheckpoint(checkpoint, origin, verifiers...); err == nil {
-				return true
-			}
-		}
-	}
-	return false
 }
