@@ -145,9 +145,19 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	var ref refusedError
 	if json.Unmarshal(b, &ref) != nil || ref.Code == 0 {
-		return nil, fmt.Errorf("couldn't use the node's answer: HTTP %d: %.200q", resp.StatusCode, b)
+		return nil, &httpStatusError{resp.StatusCode, b}
 	}
 	return nil, &ref
+}
+
+// httpStatusError is a refusal that is not of the API.
+type httpStatusError struct {
+	code int
+	body []byte
+}
+
+func (e *httpStatusError) Error() string {
+	return fmt.Sprintf("couldn't use the node's answer: HTTP %d: %.200q", e.code, e.body)
 }
 
 // call sends JSON (or nothing) and reads JSON into out.

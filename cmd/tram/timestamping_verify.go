@@ -52,12 +52,20 @@ func verifyStamp(ctx context.Context, r *sqlitestore.Reader, d timestamp.Stamped
 	if err != nil {
 		return err
 	}
-	if head.Root != d.Root {
-		return fmt.Errorf("root of size %d is %s, it was stamped as %s", d.Size, head.Root, d.Root)
-	}
 	raw, err := r.Evidence(ctx, d.Token)
 	if err != nil {
 		return err
+	}
+	return checkStamp(d, head.Root, raw)
+}
+
+// checkStamp proves one time-stamp: root is what the log had at the size that was stamped, raw the token.
+func checkStamp(d timestamp.Stamped, root events.Digest, raw []byte) error {
+	if root != d.Root {
+		return fmt.Errorf("root of size %d is %s, it was stamped as %s", d.Size, root, d.Root)
+	}
+	if got := events.Sum(raw); got != d.Token {
+		return fmt.Errorf("token %s, the event says %s", got, d.Token)
 	}
 	t, err := tsp.Parse(raw)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 )
 
@@ -54,6 +55,13 @@ type earlierAnswer struct {
 	Root   events.Digest `json:"root"`
 	Judged uint64        `json:"signatures_judged"`
 	Runs   []verifyRun   `json:"runs"`
+}
+
+func (a *verifyAnswer) earlierHead() *ledger.Head {
+	if a.Earlier == nil {
+		return nil
+	}
+	return &ledger.Head{Origin: a.Origin, Size: a.Earlier.Size, Root: a.Earlier.Root}
 }
 
 // withheldAnswer counts what a node did not show: proved to be there, and nothing else.

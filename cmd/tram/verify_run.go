@@ -51,6 +51,16 @@ type verifyProgress func(stage string, done, total int64)
 // only reads, and works while the node runs. An error means that it could not be done (ctx ended, no such folder), not that something
 // is wrong: that is in the answer. progress may be nil.
 func runVerification(ctx context.Context, o verifyOptions, progress verifyProgress) (*verifyAnswer, error) {
+	o, progress = o.withDefaults(progress)
+	dir, err := dataFolder(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	v := &verification{o: o, dir: dir, progress: progress}
+	return v.run(ctx)
+}
+
+func (o verifyOptions) withDefaults(progress verifyProgress) (verifyOptions, verifyProgress) {
 	if progress == nil {
 		progress = func(string, int64, int64) {}
 	}
@@ -60,12 +70,7 @@ func runVerification(ctx context.Context, o verifyOptions, progress verifyProgre
 	if o.keepEvery == 0 {
 		o.keepEvery = 2 * time.Second
 	}
-	dir, err := dataFolder(o.dir)
-	if err != nil {
-		return nil, err
-	}
-	v := &verification{o: o, dir: dir, progress: progress}
-	return v.run(ctx)
+	return o, progress
 }
 
 // verification is one run over a folder.
@@ -124,8 +129,10 @@ func (v *verification) readInputs(now time.Time) error {
 	if v.o.stateFile == "" {
 		return nil
 	}
-	if err := outside(v.o.stateFile, v.dir); err != nil {
-		return err
+	if v.dir != "" {
+		if err := outside(v.o.stateFile, v.dir); err != nil {
+			return err
+		}
 	}
 	k, note, err := newKeeper(v.o.stateFile, v.o.keepEvery, now.UTC().Truncate(time.Second))
 	if err != nil {
@@ -155,7 +162,7 @@ func (v *verification) record(ctx context.Context) error {
 	if k := v.keeper; k != nil {
 		if j.since = k.state.Size; k.head() != nil {
 			opts.Earlier = k.head()
-			a.Earlier = &earlierAnswer{Size: k.state.Size, Root: k.state.Root, Judged: k.earlier, Runs: append([]verifyRun{}, k.state.Runs...)}
+			a.Earlier = k.earlierAnswer()
 		}
 	}
 	j.rules = &rulesAgain{ctx: ctx, dir: v.dir, from: j.since}

@@ -173,6 +173,10 @@ func (k *keeper) head() *ledger.Head {
 	return &ledger.Head{Origin: k.state.Origin, Size: k.state.Size, Root: k.state.Root}
 }
 
+func (k *keeper) earlierAnswer() *earlierAnswer {
+	return &earlierAnswer{Size: k.state.Size, Root: k.state.Root, Judged: k.earlier, Runs: append([]verifyRun{}, k.state.Runs...)}
+}
+
 // keep writes how far the judgement is: the events under the head are good, and judged packages were judged in this run.
 func (k *keeper) keep(h ledger.Head, judged uint64, now time.Time) error {
 	k.next = now.Add(k.every)

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -38,6 +39,9 @@ var access = map[string][]int{
 	"GET /v1/mailbox":                             {401, 401, 404, 404, 200, 404, 403, 403, 403, 403}, // recipient's mailbox
 	"POST /v1/mailbox/take":                       {401, 401, 404, 404, 200, 404, 403, 403, 403, 403},
 	"POST /v1/mailbox/{id}/ack":                   {401, 401, 404, 404, 200, 404, 403, 403, 403, 403},
+	"GET /v1/audit/events":                        {401, 401, 403, 403, 403, 403, 200, 403, 403, 403},
+	"GET /v1/audit/events/{position}/evidence":    {401, 401, 403, 403, 403, 403, 200, 403, 403, 403},
+	"GET /v1/audit/events/{position}/package":     {401, 401, 403, 403, 403, 403, 200, 403, 403, 403},
 	"GET /v1/directory":                           {401, 401, 200, 200, 200, 200, 200, 200, 200, 200},
 	"GET /v1/directory/{code}":                    {401, 401, 200, 200, 200, 200, 200, 200, 200, 200},
 	"GET /metrics":                                {401, 401, 403, 403, 403, 403, 403, 200, 403, 403},
@@ -54,7 +58,7 @@ func TestAccess(t *testing.T) {
 	var judged httpapi.SignatureEvidence
 	w.call("sender", http.MethodGet, "/v1/packages/"+acc.SHA256+"/evidence", nil).into(t, &judged)
 	fill := strings.NewReplacer("{answer}", judged.Signatures[0].Certificates[0].Revocation.Answer,
-		"{file}", "edxml-accept.xsd", "{sha256}", acc.SHA256, "{key}", acc.Document, "{id}", entry, "{code}", codeOldForm)
+		"{file}", "edxml-accept.xsd", "{sha256}", acc.SHA256, "{key}", acc.Document, "{position}", strconv.FormatUint(acc.Position, 10), "{id}", entry, "{code}", codeOldForm)
 	query := map[string]string{
 		"GET /v1/documents": "?direction=outgoing&organisation=" + codeSender, "GET /v1/mailbox": "?recipient=" + codeRecipient,
 		"POST /v1/mailbox/take": "?recipient=" + codeRecipient,

@@ -15,9 +15,10 @@ var (
 	submitters = []gateway.Kind{ // documents by agencies and channels; directory changes also by those who run the node
 		gateway.KindAgency, gateway.KindChannel, gateway.KindOperator, gateway.KindAdministrator,
 	}
-	readers = []gateway.Kind{gateway.KindAgency, gateway.KindAuditor}
-	agency  = []gateway.Kind{gateway.KindAgency}
-	staff   = []gateway.Kind{gateway.KindOperator, gateway.KindAdministrator}
+	readers  = []gateway.Kind{gateway.KindAgency, gateway.KindAuditor}
+	agency   = []gateway.Kind{gateway.KindAgency}
+	auditors = []gateway.Kind{gateway.KindAuditor}
+	staff    = []gateway.Kind{gateway.KindOperator, gateway.KindAdministrator}
 )
 
 // table is every route of the API. What a caller who is let in may see is judged by the core: another's document is
@@ -82,6 +83,16 @@ func (a *API) table() []Route {
 		{Method: http.MethodPost, Pattern: "/v1/mailbox/{id}/ack", Allow: agency, Handle: a.postAcknowledge, Doc: Doc{
 			Summary: "Acknowledge a taken entry: the recipient has it. Repeating it gets the same answer.", Tag: "mailbox", Answer: AcknowledgedAnswer{},
 			Errors: []int{gateway.CodeNotFound, gateway.CodeDeliveryState}}},
+
+		{Method: http.MethodGet, Pattern: "/v1/audit/events", Allow: auditors, Handle: a.getAuditEvents, Doc: Doc{
+			Summary: "Statements in order of position, those that the auditor may read; tram verify with an address asks for them.", Tag: "record",
+			Query: auditQuery, Answer: AuditPage{}, Errors: []int{gateway.CodeParameter, gateway.CodeForbidden}}},
+		{Method: http.MethodGet, Pattern: "/v1/audit/events/{position}/evidence", Allow: auditors, Handle: a.getAuditEvidence, Doc: Doc{
+			Summary: "Stored validation evidence of an event, as it was written.", Tag: "record", Type: "application/octet-stream",
+			Errors: []int{gateway.CodeNotFound, gateway.CodeForbidden}}},
+		{Method: http.MethodGet, Pattern: "/v1/audit/events/{position}/package", Allow: auditors, Handle: a.getAuditPackage, Doc: Doc{
+			Summary: "The package that an event names, exactly as it was handed in: also changes of the directory, which no register shows.", Tag: "record",
+			Type: "application/xml", Errors: []int{gateway.CodeNotFound, gateway.CodeForbidden, gateway.CodeDestroyed}}},
 
 		{Method: http.MethodGet, Pattern: "/v1/directory", Allow: insiders, Handle: a.getDirectory, Doc: Doc{
 			Summary: "Organisations with their codes and successors.", Tag: "directory", Query: directoryQuery, Answer: DirectoryPage{}}},
