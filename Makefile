@@ -3,7 +3,7 @@ GO ?= go
 NPM ?= npm
 PORTAL := adapters/portal/assets
 
-.PHONY: all build assets demo test lint vuln bench soak profile test-peers fuzz clean
+.PHONY: all build assets demo test lint vuln bench soak torture profile test-peers fuzz clean
 
 all: build
 
@@ -55,6 +55,13 @@ bench: build
 
 soak: build
 	./bin/tram bench --soak 10m
+
+# Two nodes killed with kill -9 at random moments under load, for minutes; after each kill everything is proved (docs/faults.md). The log names the seed
+# that repeats the moments: make torture TORTURE=10m SEED=…
+TORTURE ?= 5m
+SEED ?= 0
+torture:
+	$(GO) test -count=1 -timeout 0 -run '^TestTorture$$' -v ./cmd/tram -torture $(TORTURE) -torture-seed $(SEED)
 
 # The profile that the compiler reads when it builds the program (cmd/tram/default.pgo, found by name): what is hot when documents are verified.
 # Make it anew when the scanner or the canonicaliser have changed much. Paths of this machine are left out.
