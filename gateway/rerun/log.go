@@ -40,11 +40,9 @@ func decideLog(ctx context.Context, r *Rerun, p *Prepared, _ *cut) (given, error
 		if s.First == "" {
 			s.First = d.Old // until then the key in force is only known by what it has signed
 		}
-		// The store, which holds the keys, adds their agreement to the rotation.
-		if _, err := logbook.DecideRotate(s, logbook.Rotate{Origin: p.e.Statement.Origin, New: d.New}); err != nil {
+		if news, err = logbook.DecideRotate(s, logbook.Rotate{Origin: p.e.Statement.Origin, New: d.New}); err != nil {
 			return given{}, refused(p, err)
 		}
-		news = []events.New{{Name: logbook.NameKeyRotated, Data: d}}
 	case logbook.NameKeyBound:
 		d, err := read[logbook.KeyBound](p.e)
 		if err != nil {
@@ -56,7 +54,7 @@ func decideLog(ctx context.Context, r *Rerun, p *Prepared, _ *cut) (given, error
 	default:
 		return given{}, mismatch(p.e, "form", "", "unknown event")
 	}
-	return given{actor: p.e.Statement.Actor, client: p.e.Statement.Client, events: news}, nil
+	return given{events: news}, nil
 }
 
 // rawFacts are facts that stand as they were written.
