@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -78,6 +79,26 @@ type Known struct {
 	e       *Evidence
 	chains  [][]*x509.Certificate
 	checker revocation.Checker
+
+	once    sync.Once
+	assumed *signing.Trust // see Trust
+	err     error
+}
+
+// Trust is the trust in the authorities that the chains lead to, and in no others: for what was judged before the record had a trust list.
+func (k *Known) Trust() (*signing.Trust, error) {
+	k.once.Do(func() {
+		var authorities []*x509.Certificate
+		for _, chain := range k.chains {
+			for _, c := range chain[min(1, len(chain)):] {
+				if !slices.ContainsFunc(authorities, c.Equal) {
+					authorities = append(authorities, c)
+				}
+			}
+		}
+		k.assumed, k.err = signing.NewTrust(authorities, true)
+	})
+	return k.assumed, k.err
 }
 
 // Known reads the chains, and the answers that the evidence refers to. read gives them by their digest.

@@ -114,15 +114,7 @@ func (r *Rejudged) assume(in AcceptedBefore, chains [][]*x509.Certificate) error
 	if h.snap.Trust != nil {
 		return nil
 	}
-	var authorities []*x509.Certificate
-	for _, chain := range chains {
-		for _, c := range chain[min(1, len(chain)):] {
-			if !slices.ContainsFunc(authorities, c.Equal) {
-				authorities = append(authorities, c)
-			}
-		}
-	}
-	t, err := signing.NewTrust(authorities, true)
+	t, err := in.Known.Trust()
 	if err != nil {
 		return wrong("evidence", "couldn't use stored chains: %w", err)
 	}
