@@ -7,7 +7,6 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/logbook"
-	"github.com/tram-exchange/tram/events/witnessing"
 )
 
 // decideLog: what the log says of itself. Folding verifies the signatures of the heads and rotations that the events hold; that a
@@ -62,23 +61,6 @@ type rawFacts []byte
 
 // MarshalJSON implements json.Marshaler.
 func (f rawFacts) MarshalJSON() ([]byte, error) { return f, nil }
-
-// decideWitness: two heads of another log that cannot both be of one history. The event proves it by itself.
-func decideWitness(ctx context.Context, r *Rerun, p *Prepared, _ *cut) (given, error) {
-	s, err := as[witnessing.State](r.own(ctx, p.e))
-	if err != nil {
-		return given{}, err
-	}
-	a, err := witnessing.Decode(p.e)
-	if err != nil {
-		return given{}, mismatch(p.e, "form", "", err.Error())
-	}
-	news, err := witnessing.Decide(s, a.Contradiction)
-	if err != nil {
-		return given{}, refused(p, err)
-	}
-	return given{stream: witnessing.Stream(a.Log), cause: p.e.Statement.Cause, events: news}, nil
-}
 
 // decideDestruction: that a destruction was carried out follows from its decision. The decision itself is judged by its form only, for
 // what the node found of the targets is gone.

@@ -57,7 +57,6 @@ func table() []row {
 		{stream: validation.StreamPrefix, prepare: prepareEvidence, decide: decideValidation, fold: folding(validation.Fold), once: true},
 		{stream: refusal.StreamPrefix, decide: decideRefusal, fold: folding(refusal.Fold), once: true},
 		{stream: logbook.Stream, decide: decideLog, fold: folding(logbook.Fold)},
-		{stream: witnessing.StreamPrefix, decide: decideWitness, fold: folding(witnessing.Fold)},
 		{stream: destruction.Stream, decide: decideDestruction, fold: folding(destruction.Fold)},
 		{stream: timestamp.Stream, prepare: prepareEvidence, decide: decideTimestamp, fold: folding(timestamp.Fold)},
 		{stream: witnessing.StreamPrefix, decide: decideWitnessing, fold: folding(witnessing.Fold)},
