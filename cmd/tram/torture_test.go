@@ -66,6 +66,10 @@ func newTorture(t *testing.T, seed uint64) *torture {
 		_, err := n.change(ctx, "Đơn vị", list...)
 		must(t, err)
 	}
+	for _, n := range w.nodes { // a node that changes its own directory reads that of its peers
+		_, err := w.grow(t, n)
+		must(t, err)
+	}
 	for i := range benchAgencies { // until each knows the other's agencies
 		until(t, "directory of the other node", func() bool {
 			g, err := w.site.one(ctx, i, []byte("đầu"))
@@ -184,7 +188,7 @@ func (w *torture) collect(t *testing.T, seen map[string]int) (n int) {
 			must(t, o.api.call(t.Context(), http.MethodPost, "/v1/mailbox/take", nil, httpapi.TakeBody{Max: 100}, &got))
 			for _, e := range got.Entries {
 				seen[e.Package+" "+o.code]++
-				must(t, o.api.acknowledge(t.Context(), e.ID))
+				must(t, o.api.acknowledge(t.Context(), e.ID, filepath.Join(t.TempDir(), "acknowledged")))
 				n++
 			}
 			if len(got.Entries) == 0 {
