@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/schemas"
@@ -161,6 +162,13 @@ func (h *handIn) known(ctx context.Context) (Accepted, bool, error) {
 	if !h.mayAskAgain(e) {
 		return Accepted{}, false, Refuse(CodeNotSender)
 	}
+	d, err := h.n.others().Destruction(ctx)
+	if err != nil {
+		return Accepted{}, false, err
+	}
+	if m, covered := d.Index().Package(&e); covered {
+		return Accepted{}, false, destroyedAgain(m)
+	}
 	return acc, true, nil
 }
 
@@ -169,7 +177,7 @@ func (h *handIn) mayAskAgain(e events.Event) bool {
 	switch {
 	case h.caller.Client == e.Statement.Client || h.caller.Kind == KindNode:
 		return true
-	case e.Statement.Stream == directory.Stream:
+	case e.Statement.Stream == directory.Stream, e.Statement.Stream == destruction.Stream:
 		return h.caller.Kind == KindAdministrator || h.caller.Kind == KindOperator
 	case h.peer != nil:
 		o, ok := s.Directory.Organisation(e.Statement.Actor)
@@ -211,6 +219,8 @@ func (h *handIn) judge(ctx context.Context) (*plan, error) {
 		return h.planChange(ctx, p)
 	case schemas.KindSubmission:
 		return h.planSubmission(ctx, p)
+	case schemas.KindDestruction:
+		return h.planDestruction(ctx, p)
 	case schemas.KindDocument, schemas.KindStatus:
 		return h.planOwn(ctx, p)
 	}
@@ -308,6 +318,9 @@ func (h *handIn) verify(ctx context.Context, src signing.Source) (*signing.Verif
 
 // conclude loads, decides and appends, and answers with the receipt.
 func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
+	for _, s := range p.beside { // before the stream itself: it is the last in every order of locks
+		defer h.n.streams.lock(s)()
+	}
 	var o outcome
 	sealed, recorded, err := h.n.decide(ctx, p.stream, func(history []events.Event) (events.Append, error) {
 		if h.n.Now().Sub(h.read) > MaxDeciding {
@@ -346,6 +359,9 @@ func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
 		if err := h.n.CatchUp(ctx); err != nil {
 			return Accepted{}, err
 		}
+	}
+	if p.stream == destruction.Stream {
+		h.n.wakeDestruction()
 	}
 	first := &sealed.Events[0]
 	receipt, err := h.n.receipt(sealed, 0)

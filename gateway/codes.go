@@ -104,6 +104,12 @@ const (
 	CodeNoRecipients      = 4013
 	CodeNotServedHere     = 4016
 
+	CodeDestructionSigner    = 4020
+	CodeDestructionUndecided = 4021
+	CodeDestructionUnknown   = 4022
+	CodeDestructionKept      = 4023
+	CodeDestructionTwice     = 4024
+
 	// 5000–5999: state and identity.
 	CodeDocumentTaken   = 5001
 	CodeHeaderTaken     = 5002
@@ -113,6 +119,11 @@ const (
 	CodeDeliveryState   = 5006
 	CodeConflict        = 5008
 	CodeDestroyed       = 5009
+
+	CodeDestructionDelivery = 5020
+	CodeDestructionHeld     = 5021
+	CodeDestructionDecided  = 5022
+	CodeDestroyedAgain      = 5023
 
 	// 6000–6999: capacity and state of the node.
 	CodeDiskFull = 6001

@@ -315,6 +315,8 @@ func kindOf(event string) string {
 		return string(schemas.KindDocument)
 	case strings.HasPrefix(event, "directory."):
 		return string(schemas.KindDirectoryChange)
+	case strings.HasPrefix(event, "destruction."):
+		return string(schemas.KindDestruction)
 	}
 	return ""
 }

@@ -58,6 +58,11 @@ type Config struct {
 	// Halted says why the log must not grow any more: a *Refusal, CodeLogBehind or CodeLogSplit. Then nothing is accepted, and
 	// nothing recorded by the node itself either. nil: it may always.
 	Halted func() error
+	// Destroyer takes content out of Store. nil: this node destroys nothing, and accepts no decision to.
+	Destroyer Destroyer
+	// Forget takes words that are gone from Store out of all that was made of it: views, what was kept of earlier views. It is
+	// called after each destruction and before that is recorded as done. nil: nothing was made of it.
+	Forget func(context.Context) error
 }
 
 // LocalClient is a credential from the configuration, for people who run the node. It can be an operator or an
@@ -70,11 +75,12 @@ type LocalClient struct {
 
 // Node is the gateway's core. All methods may be called concurrently.
 type Node struct {
-	c       Config
-	l       Limits
-	terms   *terms
-	spool   *spool
-	metrics *metrics
+	c        Config
+	l        Limits
+	terms    *terms
+	destroys chan struct{} // something was decided
+	spool    *spool
+	metrics  *metrics
 
 	snapshot atomic.Pointer[Snapshot]
 	catching sync.Mutex // one CatchUp at a time
@@ -147,7 +153,8 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		c: c, l: l, spool: sp,
+		destroys: make(chan struct{}, 1),
+		c:        c, l: l, spool: sp,
 		terms: &terms{
 			origin: c.Origin, pinned: c.Pinned, before: c.Trust, trial: c.Policy.Trial, maxPackage: l.MaxPackage,
 			leftOut: func(authority events.Digest, err error) {

@@ -25,6 +25,7 @@ type plan struct {
 	notes     []Warning // of judging the signatures
 	decide    func(context.Context, Streams, Own) ([]events.New, outcome, error)
 	header    *headerID // to be bound before the append; nil: none
+	beside    []string  // other streams on which nothing may be decided meanwhile, in order; find knows them
 }
 
 // find finds the stream that is decided on.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/schemas"
@@ -117,6 +118,10 @@ func (h *handIn) signerName(fingerprint events.Digest) string {
 func (n *Node) own(stream string, history []events.Event) (o Own, err error) {
 	if stream == directory.Stream {
 		o.Directory, err = n.directoryAt(history)
+		return o, err
+	}
+	if stream == destruction.Stream {
+		o.Destruction, err = destruction.FoldAll(history)
 		return o, err
 	}
 	o.Document, err = foldAll(history, document.Fold)

@@ -54,6 +54,9 @@ func (h *handIn) planDocument(pl *plan, p *schemas.Package, sender document.Part
 		s, c := own.Document, c
 		var err error
 		if s.Received {
+			if err := gone(ctx, streams, s); err != nil {
+				return nil, outcome{}, err
+			}
 			if c.Failed, err = failed(ctx, streams, pl.stream, s); err != nil {
 				return nil, outcome{}, err
 			}

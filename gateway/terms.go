@@ -8,6 +8,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/submission"
@@ -44,12 +45,17 @@ type Streams interface {
 	Document(ctx context.Context, stream string) (document.State, error)
 	Delivery(ctx context.Context, stream string) (delivery.State, error)
 	HeaderID(ctx context.Context, stream string) (submission.State, error)
+	// Destruction is what was decided to be destroyed.
+	Destruction(ctx context.Context) (destruction.State, error)
+	// Gather finds what a target of a destruction covers now.
+	Gather(ctx context.Context, t destruction.Target, scope destruction.Scope) (destruction.Covered, error)
 }
 
 // Own is the state of the stream that is decided on: of its kind, the others are zero.
 type Own struct {
-	Document  document.State
-	Directory directory.State
+	Document    document.State
+	Directory   directory.State
+	Destruction destruction.State
 }
 
 // storeStreams reads streams from a store.

@@ -83,6 +83,7 @@ func meanDoc(row []any, texts []string) ([]meaning, error) {
 	m.text("body.sender_node", d.senderNode)
 	m.number("body.priority", d.priority)
 	m.number("body.destroyed", d.destroyed)
+	m.text("body.decision", d.decision)
 	m.number("body.counts", d.counts)
 	m.number("body.marks", d.marks)
 	m.hex("body.replaced_by", d.replacedBy)

@@ -71,9 +71,13 @@ func decode(e events.Event) (decoded, error) {
 		d.data = new(delivery.Retrying)
 	case delivery.NameFailed:
 		d.data = new(delivery.Failed)
+	case destruction.NameDecided:
+		d.data = new(destruction.Decided)
+	case destruction.NameExecuted:
+		d.data = new(destruction.Executed)
 	case refusal.NameRecorded:
 		d.data = new(refusal.Recorded)
-	case policy.NameSet, submission.NameIDBound, timestamp.NameStamped, validation.NameKept, destruction.NameDecided, destruction.NameExecuted,
+	case policy.NameSet, submission.NameIDBound, timestamp.NameStamped, validation.NameKept,
 		logbook.NameBegun, logbook.NameKeyRotated, logbook.NameKeyBound:
 		return d, nil // counted, no more
 	default:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/refusal"
@@ -52,6 +53,10 @@ func (b *batch) add(ctx context.Context, e *decoded) error {
 		err = b.affected(ctx, e, markReplaced, data.By, data.Recipients)
 	case *delivery.Offered:
 		err = b.offered(ctx, e, data)
+	case *destruction.Decided:
+		err = b.destructionDecided(ctx, e, data)
+	case *destruction.Executed:
+		err = b.destructionExecuted(ctx, e, data)
 	case *refusal.Recorded:
 		b.count(countRefused, 1)
 		b.count(countRefusedBy+data.Code, 1)

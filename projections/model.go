@@ -82,7 +82,8 @@ type docState struct {
 	client     uint32
 	senderNode uint32
 	priority   uint8
-	destroyed  bool // the words were destroyed
+	destroyed  bool   // the words were destroyed
+	decision   uint32 // words of the first decision to destroy the document itself, 0: none
 
 	counts     [stateCount]uint32 // of its document deliveries
 	marks      uint8              // of the document as a whole: recalled (for all), updated, replaced
@@ -136,6 +137,7 @@ func (d *docState) body(b []byte) []byte {
 	}
 	b = putUint(b, uint64(d.priority))
 	b = putUint(b, flags)
+	b = putUint(b, uint64(d.decision))
 	for _, n := range d.counts {
 		b = putUint(b, uint64(n))
 	}
@@ -161,6 +163,7 @@ func (d *docState) readBody(b []byte) error {
 	d.assurance, d.client, d.senderNode = r.id(), r.id(), r.id()
 	d.priority = uint8(r.uint())
 	d.destroyed = r.uint()&1 != 0
+	d.decision = r.id()
 	for i := range d.counts {
 		d.counts[i] = r.id()
 	}

@@ -53,10 +53,7 @@ func (v *Views) standings(ctx context.Context, r view.Reader, keys []string) (ma
 			if err != nil {
 				return err
 			}
-			s := standing{visible: a.any}
-			if d.destroyed {
-				s.destroyed = view.DestroyedByUnrecorded
-			}
+			s := standing{visible: a.any, destroyed: q.destroyedBy(d)}
 			out[k] = s
 		}
 		return nil

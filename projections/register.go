@@ -297,9 +297,7 @@ func (q *question) row(ctx context.Context, r *reader, d *docState, v *deliveryS
 	if f.Signer != nil {
 		row.Signer = f.Signer.Name
 	}
-	if d.destroyed {
-		row.Destroyed = view.DestroyedByUnrecorded
-	}
+	row.Destroyed = q.destroyedBy(d)
 	var err error
 	if row.Note, err = q.note(ctx, r, d, v); err != nil {
 		return row, err
@@ -337,6 +335,12 @@ func signedBy(d *docState) string {
 
 // note is ghi chú: what later documents did to this one.
 func (q *question) note(ctx context.Context, r *reader, d *docState, v *deliveryState) (string, error) {
+	switch {
+	case d.destroyed && d.decision != 0:
+		return "đã hủy theo quyết định " + q.text(d.decision), nil
+	case d.decision != 0:
+		return "có quyết định hủy " + q.text(d.decision), nil
+	}
 	marks := d.marks
 	if v != nil {
 		marks = v.marks | d.marks&markRecalled

@@ -148,7 +148,7 @@ func (a *app) openGateway(ctx context.Context, data string) (err error) {
 	}
 	a.revocation, a.containers = source, a.evidenceMaker()
 	if a.node, err = gateway.New(gateway.Config{
-		Revocation: source, RevocationRecheck: c.Revocation.Renew,
+		Revocation: source, RevocationRecheck: c.Revocation.Renew, Destroyer: destroyer(a.store), Forget: a.forget,
 		Origin: c.Origin, Store: a.store, Views: a.views, Past: a.past, Chain: a.keys.chain, Trust: a.keys.trust,
 		Policy: c.acceptance(a.keys), Pinned: a.keys.pinned(), SpoolDir: filepath.Join(data, "spool"), DataDir: data,
 		Limits: gateway.Limits{
@@ -323,6 +323,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("keys", a.watchKeys)
 	part("office", a.whileInOffice(a.takeOffice))
 	part("router", a.whileInOffice(a.deliver))
+	part("destruction", a.whileInOffice(a.node.RunDestruction))
 	part("directory exchange", a.whileInOffice(a.exchange.Run))
 	part("time-stamps", a.whileInOffice(a.stamps.run))
 	part("backup", a.backups.run)

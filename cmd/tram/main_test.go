@@ -39,9 +39,10 @@ func TestScripts(t *testing.T) {
 			"flip":     flipByte,
 			"asktrial": askTrial,
 
-			"documentkey": documentKeyOf,
-			"waitproved":  waitProved,
-			"waithealth":  waitHealth,
+			"documentkey":   documentKeyOf,
+			"waitproved":    waitProved,
+			"waithealth":    waitHealth,
+			"waitdestroyed": waitDestroyed,
 
 			"fsck":    fsckLog,
 			"waitlog": waitLog,

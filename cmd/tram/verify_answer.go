@@ -80,6 +80,8 @@ type rulesAnswer struct {
 type destroyedAnswer struct {
 	Facts    uint64 `json:"facts"` // events whose facts are gone
 	Packages uint64 `json:"packages"`
+
+	Decisions []destroyedDecision `json:"decisions"` // all that are recorded, carried out or not
 }
 
 type unusedBytes struct {
@@ -107,8 +109,8 @@ func (a *verifyAnswer) take(r sqlitestore.VerifyReport) {
 	a.Origin, a.Events, a.Packages, a.Bytes, a.Evidence = r.Origin, r.Events, r.Packages, r.PackageBytes, r.Evidence
 	a.Size, a.Root, a.Signed, a.Log = r.Size, r.Root, r.SignedSize, newVerifyLog(r.Log)
 	a.Unproved = append(a.Unproved, r.Unproved...)
-	if r.FactsGone+r.PackagesGone > 0 {
-		a.Destroyed = &destroyedAnswer{Facts: r.FactsGone, Packages: r.PackagesGone}
+	if len(r.Destroyed.Decisions) > 0 {
+		a.Destroyed = &destroyedAnswer{Facts: r.FactsGone, Packages: r.PackagesGone, Decisions: destroyedDecisions(r.Destroyed)}
 	}
 	for _, s := range r.Unreferenced {
 		a.Unused = append(a.Unused, unusedBytes(s))
@@ -180,6 +182,13 @@ func (a *verifyAnswer) print(w io.Writer) {
 	}
 	if d := a.Destroyed; d != nil {
 		fmt.Fprintf(w, "  destroyed  %d packages, facts of %d events, by decisions in the record; their places are proved\n", d.Packages, d.Facts)
+		for _, x := range d.Decisions {
+			state := "carried out"
+			if !x.Complete {
+				state = "not carried out yet"
+			}
+			fmt.Fprintf(w, "             %s: position %d, %d targets, %s\n", printable(x.Decision), x.Position, len(x.Targets), state)
+		}
 	}
 	if h := a.Withheld; h != nil {
 		fmt.Fprintf(w, "  withheld   %d statements and %d packages, which the caller may not read; their places are proved\n", h.Statements, h.Packages)

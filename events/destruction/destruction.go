@@ -106,8 +106,17 @@ type Decided struct {
 // CountedTarget is a target with what it covers that no earlier decision did.
 type CountedTarget struct {
 	Target
-	Facts    int `json:"facts,omitempty"`    // events whose facts go
-	Packages int `json:"packages,omitempty"` // distinct
+	Of       string `json:"of,omitempty"`       // key of the document that a package or event is of, if it is one
+	Facts    int    `json:"facts,omitempty"`    // events whose facts go
+	Packages int    `json:"packages,omitempty"` // distinct
+}
+
+// Key is that of the document concerned, "" if there is not just one.
+func (t CountedTarget) Key() string {
+	if t.Document != "" {
+		return t.Document
+	}
+	return t.Of
 }
 
 // Facts are the words of a request.
@@ -130,8 +139,9 @@ type RulingFacts struct {
 // Executed is the data of destruction.executed.v1: nothing of the target is left on this node. The numbers are what the
 // decision covers, not what was still found: the step may be a repetition.
 type Executed struct {
-	Decision uint64 `json:"decision"` // position of the decision
-	Target   int    `json:"target"`   // index of the target in it
+	Decision uint64 `json:"decision"`           // position of the decision
+	Target   int    `json:"target"`             // index of the target in it
+	Document string `json:"document,omitempty"` // key of the document concerned
 	Facts    int    `json:"facts,omitempty"`
 	Packages int    `json:"packages,omitempty"`
 	Bytes    int64  `json:"bytes,omitempty"` // length of the packages

@@ -20,7 +20,7 @@ func request() Request {
 	sum := events.Sum([]byte("package"))
 	position := uint64(7)
 	found := func(t Target, facts, packages int) Found {
-		return Found{CountedTarget: CountedTarget{t, facts, packages}, Exists: true, Content: true, Keepers: []Keeper{{"H02.02", []string{"H02.02", "H02"}}}}
+		return Found{CountedTarget: CountedTarget{Target: t, Facts: facts, Packages: packages}, Exists: true, Content: true, Keepers: []Keeper{{"H02.02", []string{"H02.02", "H02"}}}}
 	}
 	return Request{
 		ID: "destroy-1", Content: events.Sum([]byte("content")), Signer: events.Sum([]byte("signer")), Holder: Holder{"operator", "admin"},

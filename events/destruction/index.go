@@ -43,6 +43,11 @@ func (s State) Index() *Index {
 	return x
 }
 
+// Empty says whether it covers nothing at all.
+func (x *Index) Empty() bool {
+	return x == nil || len(x.documents)+len(x.packages)+len(x.events) == 0
+}
+
 // covering gives the marks of whatever names the event, of decisions after it.
 func (x *Index) covering(e *events.Event) (out []Mark) {
 	if x == nil {

@@ -301,3 +301,14 @@ func oldForm(parts []string) bool {
 func levelOne(part string) bool {
 	return len(part) == 3 && part[0] >= 'A' && part[0] <= 'Z' && strings.Trim(part[1:], "0123456789") == ""
 }
+
+// DocumentRights are the ids of the rights in force at the time that name just this document (hex key), in order of id.
+func (s State) DocumentRights(document string, at time.Time) (ids []string) {
+	for id, r := range s.readings.All() {
+		if r.Document == document && validAt(r.From, r.Until, at) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}

@@ -216,6 +216,16 @@ func (p *tape) evidenceOf(e events.Event) []byte {
 	return b
 }
 
+// FindPackage implements rerun.Record.
+func (p *tape) FindPackage(_ context.Context, d events.Digest) (positions []uint64, _ error) {
+	for i := range p.events {
+		if s := p.events[i].Statement.Package; s != nil && s.SHA256 == d {
+			positions = append(positions, uint64(i))
+		}
+	}
+	return positions, nil
+}
+
 // judge judges the tape, with a run that begins at from.
 func (p *tape) judge(from uint64, o rerun.Options) (rerun.Report, error) {
 	ctx := context.Background()

@@ -301,8 +301,12 @@ func (w *world) fill(s string) string {
 			return zipEntry(w.t, "a.txt", true)
 		case "entry":
 			return w.firstEntry("recipient")
+		case "taken":
+			return w.lastTaken
 		case "sha256":
 			return w.lastPackage
+		case "document-sha256":
+			return w.lastDocument
 		case "certificate":
 			return base64.StdEncoding.EncodeToString(w.key(rest).cert.Raw)
 		case "issued": // a certificate that nobody has enrolled yet, by the authority of persons

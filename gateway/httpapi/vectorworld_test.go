@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -228,6 +229,9 @@ func (w *world) request(st *vectorStep, b []byte) answer {
 	if st.path == "/v1/packages" && b != nil {
 		sum := sha256.Sum256(b)
 		w.lastPackage = events.Digest(sum).String()
+		if bytes.Contains(b, []byte("<edXML:Subject>")) {
+			w.lastDocument = w.lastPackage
+		}
 	}
 	headers := st.headers
 	who := st.as
@@ -247,7 +251,12 @@ func (w *world) request(st *vectorStep, b []byte) answer {
 	mode, n, _ := strings.Cut(st.send, " ")
 	switch mode {
 	case "":
-		return w.call(who, st2.method, escapeQuery(st2.path), b, headers...)
+		a := w.call(who, st2.method, escapeQuery(st2.path), b, headers...)
+		var taken httpapi.TakenAnswer
+		if st2.path == "/v1/mailbox/take" && json.Unmarshal(a.body, &taken) == nil && len(taken.Entries) > 0 {
+			w.lastTaken = taken.Entries[0].ID
+		}
+		return a
 	case "chunked":
 		return w.chunked(who, b)
 	case "cut", "stall":

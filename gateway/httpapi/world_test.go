@@ -67,14 +67,16 @@ type world struct {
 	adminCert *x509.Certificate
 	vpcp      *peerNode
 
-	forged      bool           // events were written past the door: the rules need not give them
-	config      gateway.Config // of the node, for others on the same record
-	apiConfig   httpapi.Config
-	metrics     *prometheus.Registry
-	keys        map[string]*agency // made for vectors
-	lastPackage string
-	cancel      context.CancelFunc
-	running     sync.WaitGroup
+	forged       bool           // events were written past the door: the rules need not give them
+	config       gateway.Config // of the node, for others on the same record
+	apiConfig    httpapi.Config
+	metrics      *prometheus.Registry
+	keys         map[string]*agency // made for vectors
+	lastPackage  string
+	lastDocument string
+	lastTaken    string
+	cancel       context.CancelFunc
+	running      sync.WaitGroup
 }
 
 // clock is set by tests and never goes back.
@@ -240,7 +242,8 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	}
 	w.config = gateway.Config{
 		Past:   past,
-		Origin: origin, Store: w.store, Views: w.views, Chain: w.chain, Trust: trust, Policy: pol,
+		Origin: origin, Store: w.store, Views: w.views, Chain: w.chain, Trust: trust, Policy: pol, Destroyer: w.store,
+		Forget: func(ctx context.Context) error { return w.views.Rebuild(ctx, nil) },
 		Pinned: []events.Digest{sha256.Sum256(w.adminCert.Raw)}, SpoolDir: filepath.Join(w.dir, "spool"), DataDir: w.dir,
 		Local:      []gateway.LocalClient{{Name: "operator", Kind: gateway.KindOperator, SHA256: operatorDigest}},
 		Revocation: w.lists,

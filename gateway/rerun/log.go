@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/tram-exchange/tram/events"
-	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/logbook"
 )
@@ -61,26 +60,3 @@ type rawFacts []byte
 
 // MarshalJSON implements json.Marshaler.
 func (f rawFacts) MarshalJSON() ([]byte, error) { return f, nil }
-
-// decideDestruction: that a destruction was carried out follows from its decision. The decision itself is judged by its form only, for
-// what the node found of the targets is gone.
-func decideDestruction(ctx context.Context, r *Rerun, p *Prepared, _ *cut) (given, error) {
-	st := &p.e.Statement
-	if st.Name != destruction.NameExecuted {
-		r.note("that destructions were decided rightly: what they were about is gone", p.e.Position)
-		return given{client: st.Client, cause: st.Cause, packaged: st.Package != nil, evidence: st.Evidence, asRecorded: true}, nil
-	}
-	d, err := read[destruction.Executed](p.e)
-	if err != nil {
-		return given{}, err
-	}
-	s, err := as[destruction.State](r.own(ctx, p.e))
-	if err != nil {
-		return given{}, err
-	}
-	news, err := destruction.Execute(s, d)
-	if err != nil {
-		return given{}, refused(p, err)
-	}
-	return given{cause: st.Cause, events: news}, nil
-}

@@ -21,6 +21,7 @@ type Record interface {
 	Event(ctx context.Context, position uint64) (events.Event, error)
 	Evidence(ctx context.Context, sha256 events.Digest) ([]byte, error)
 	OpenPackage(ctx context.Context, sha256 events.Digest) (events.PackageReader, error)
+	FindPackage(ctx context.Context, sha256 events.Digest) ([]uint64, error)
 }
 
 // Options of a Rerun. Origin and Record are required.
@@ -32,7 +33,8 @@ type Options struct {
 	From uint64
 	// Pinned are the administrators that the configuration let begin the directory. nil: not known, and told as unproved.
 	Pinned []events.Digest
-	// Destroyed says whether facts and package of an event were destroyed by a recorded decision. nil: nothing was.
+	// Destroyed says whether facts and package of an event were destroyed by a recorded decision. nil: what the record's own
+	// decisions cover.
 	Destroyed func(e events.Event) bool
 	// Streams is how many states of streams are kept in memory; 0: 32768.
 	Streams int
@@ -140,6 +142,12 @@ func New(ctx context.Context, o Options) (*Rerun, error) {
 	}
 	if o.Streams <= 0 {
 		o.Streams = 32768
+	}
+	if o.Destroyed == nil {
+		var err error
+		if o.Destroyed, err = destroyed(ctx, o.Record); err != nil {
+			return nil, fmt.Errorf("couldn't judge record: %w", err)
+		}
 	}
 	r := &Rerun{
 		o: o, rows: table(), bases: newBases(), next: o.From,

@@ -57,7 +57,7 @@ func table() []row {
 		{stream: validation.StreamPrefix, prepare: prepareEvidence, decide: decideValidation, fold: folding(validation.Fold), once: true},
 		{stream: refusal.StreamPrefix, decide: decideRefusal, fold: folding(refusal.Fold), once: true},
 		{stream: logbook.Stream, decide: decideLog, fold: folding(logbook.Fold)},
-		{stream: destruction.Stream, decide: decideDestruction, fold: folding(destruction.Fold)},
+		{stream: destruction.Stream, prepare: prepareHandIn, decide: decideDestruction, fold: folding(destruction.Fold)},
 		{stream: timestamp.Stream, prepare: prepareEvidence, decide: decideTimestamp, fold: folding(timestamp.Fold)},
 		{stream: witnessing.StreamPrefix, decide: decideWitnessing, fold: folding(witnessing.Fold)},
 	}
