@@ -142,7 +142,7 @@ func (r *Rejudged) caller(s *events.Statement) error {
 func (r *Rejudged) handed(stored *Evidence, s *events.Statement) error {
 	h := r.h
 	if stored.Peer == nil {
-		if early, late := s.Time.Add(-MaxDeciding), s.Time.Add(maxPeerAhead); h.at.Before(early) || h.at.After(late) {
+		if early, late := s.Time.Add(-MaxDeciding-MaxAppend), s.Time.Add(maxPeerAhead); h.at.Before(early) || h.at.After(late) {
 			return wrong("time", "judged as of %s, recorded at %s", h.at.Format(time.RFC3339Nano), s.Time.Format(time.RFC3339Nano))
 		}
 		return nil
@@ -295,9 +295,16 @@ func (r *Rejudged) Find(ctx context.Context, streams Streams) (string, error) {
 	return r.p.stream, nil
 }
 
-// RecordedCaller is the caller whom an event names, as the directory knew it at a time. unproved says what of that the directory does
-// not know; ok is false for a stranger.
+// RecordedCaller is the caller whom an event of a time names, as the directory knew it when it called: an organisation that has been closed
+// since midnight had called before. unproved says what of that the directory does not know; ok is false for a stranger.
 func RecordedCaller(d directory.State, client, actor string, at time.Time) (c Caller, unproved string, ok bool) {
+	if c, unproved, ok = recordedCaller(d, client, actor, at); !ok {
+		c, unproved, ok = recordedCaller(d, client, actor, at.Add(-MaxDeciding))
+	}
+	return c, unproved, ok
+}
+
+func recordedCaller(d directory.State, client, actor string, at time.Time) (c Caller, unproved string, ok bool) {
 	kind, name, _ := strings.Cut(client, ":")
 	switch {
 	case client == ClientNode:

@@ -38,6 +38,9 @@ func (t *terms) trustOf(d directory.State) (*signing.Trust, error) {
 // anew: else the record could show trust in what had long been revoked.
 const MaxDeciding = 10 * time.Minute
 
+// MaxAppend is how much later than that an event may be dated at most: the append itself, and a clock that was put right meanwhile.
+const MaxAppend = 2 * time.Minute
+
 // Streams is what a decision reads of streams beside its own. The node asks its store; a record that is judged again, what it was
 // then.
 type Streams interface {

@@ -18,7 +18,7 @@ import (
 
 // Lag is how long after a change of directory or policy a decision may still go by the state before it: the longest that a gateway takes
 // over one decision, the append itself, and a clock that was put right in between.
-const Lag = gateway.MaxDeciding + 2*time.Minute
+const Lag = gateway.MaxDeciding + gateway.MaxAppend
 
 // bases knows the states that a basis can name: those after a whole change of the directory, and after each policy. Snapshots only see
 // sealed events, and an append is sealed whole, so no basis lies inside a change. States share what they have in common.
