@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""receipt-check.py RECEIPT KEY; KEY: PEM file of the node's certificate, or the log's verifier key. Needs openssl."""
-import base64, hashlib, json, os, subprocess, sys, tempfile
+"""receipt-check.py RECEIPT KEY [WITNESS-KEY]...; KEY: PEM file of the node's certificate, or the log's verifier key. Needs openssl.
+Each WITNESS-KEY (name+id+base64, C2SP tlog-cosignature) must have cosigned the head; its time is printed."""
+import base64, datetime, hashlib, json, os, subprocess, sys, tempfile
 sha, b64 = lambda b: hashlib.sha256(b).digest(), lambda s: base64.b64decode(s, validate=True)
 need = lambda ok, what: ok or sys.exit("not proved: " + what)
 head, text, lines = open(sys.argv[1], "rb").read().split(b"\n\n")
@@ -16,15 +17,28 @@ for h in map(b64, proof):  # RFC 9162, 2.1.3.2
         i, last = i >> 1, last >> 1
     i, last, node = i >> 1, last >> 1, sha(b"\1" + (h + node if left else node + h))
 need(last == 0 and node == b64(root), "the statement is not under the root")
-pem, signer, args = os.path.exists(sys.argv[2]), origin, "pkeyutl -verify -pubin -inkey key -rawin -in text -sigfile sig"
-if pem:  # a certificate: the line of the node's key
+sigs = {(n, b64(v)[:4]): b64(v)[4:] for n, v in (line.split(" ")[1:] for line in lines.decode().splitlines())}
+ed25519 = bytes.fromhex("302a300506032b6570032100")  # DER that says "an Ed25519 key"
+def verified(key, message, sig, args):
+    with tempfile.TemporaryDirectory() as d:
+        [open(os.path.join(d, n), "wb").write(b) for n, b in (("key", key), ("sig", sig), ("text", message))]
+        return subprocess.run(["openssl"] + args.split(), cwd=d, capture_output=True).returncode == 0
+def vkey(s):  # name+id+base64 of a type byte and the public key
+    name, kid, key = s.strip().split("+", 2)
+    need(sha(name.encode() + b"\n" + b64(key))[:4].hex() == kid, "the id of key " + name)
+    return name, bytes.fromhex(kid), b64(key)
+raw = "pkeyutl -verify -pubin -inkey key -keyform DER -rawin -in text -sigfile sig"
+if os.path.exists(sys.argv[2]):  # a certificate: the line of the node's key
     key = subprocess.run(["openssl", "x509", "-in", sys.argv[2], "-pubkey", "-noout"], capture_output=True, check=True).stdout
-    signer, args = origin + "/node", "dgst -sha256 -verify key -signature sig text"
-else:  # a verifier key: the Ed25519 line; 12 bytes of DER say "an Ed25519 key"
-    name, _, key = sys.argv[2].strip().split("+", 2)
-    key = need(name == origin, "another log's key") and bytes.fromhex("302a300506032b6570032100") + b64(key)[1:]
-sig = b64(dict(line.split(" ")[1:] for line in lines.decode().splitlines())[signer])[4:]
-with tempfile.TemporaryDirectory() as d:
-    [open(os.path.join(d, n), "wb").write(b) for n, b in (("key", key), ("sig", sig), ("text", text + b"\n"))]
-    need(subprocess.run(["openssl"] + args.split() + ["-keyform", "DER"] * (not pem), cwd=d, capture_output=True).returncode == 0, "not signed by this key")
+    own = [v for (n, _), v in sigs.items() if n == origin + "/node"]
+    need(any(verified(key, text + b"\n", v, "dgst -sha256 -verify key -signature sig text") for v in own), "not signed by this key")
+else:  # a verifier key: the Ed25519 line
+    name, kid, key = vkey(sys.argv[2])
+    need(name == origin and key[0] == 1, "another log's key")
+    need(verified(ed25519 + key[1:], text + b"\n", sigs.get((name, kid), b""), raw), "not signed by this key")
+for name, kid, key in map(vkey, sys.argv[3:]):  # cosignature/v1: 8 bytes of time, then Ed25519 over time and checkpoint
+    sig = sigs.get((name, kid), bytes(72))
+    at = int.from_bytes(sig[:8], "big")
+    need(key[0] == 4 and len(sig) == 72 and verified(ed25519 + key[1:], b"cosignature/v1\ntime %d\n" % at + text + b"\n", sig[8:], raw), "not cosigned by " + name)
+    print("witnessed by %s at %s" % (name, datetime.datetime.fromtimestamp(at, datetime.timezone.utc).isoformat()), file=sys.stderr)
 print(statement.decode())
