@@ -71,6 +71,7 @@ type demoAnswer struct {
 	TimeStamps     uint64 `json:"time_stamps"`     // over heads of the logs
 	RevokedRefused int    `json:"revoked_refused"` // packages that a revoked key had signed
 	Evidence       string `json:"evidence"`        // container that was made and judged
+	Witnessed      int    `json:"witnessed"`       // witnesses behind the receipt that was led to a cosigned head
 }
 
 type demoNodeAnswer struct {
@@ -113,6 +114,9 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
 		return err
 	}
 	answer.Evidence = container
+	if answer.Witnessed, err = d.witnessed(ctx, dir); err != nil {
+		return err
+	}
 	if o.asJSON {
 		if err := json.NewEncoder(out).Encode(answer); err != nil {
 			return fmt.Errorf("couldn't print answer: %w", err)
@@ -176,10 +180,14 @@ func setUpDemo(ctx context.Context, dir, exe string, say *narrator) (*day, error
 	if err := errors.Join(d.province.trustPeer(d.vpcp), d.vpcp.trustPeer(d.province)); err != nil {
 		return d, err
 	}
+	if err := errors.Join(d.province.witnessedBy(ctx, d.vpcp, false), d.vpcp.witnessedBy(ctx, d.province, false)); err != nil {
+		return d, err
+	}
 	if d.stamper, err = authorities.stamper(); err != nil {
 		return d, err
 	}
 	say.note("CA cơ quan, CA cá nhân và dấu thời gian tách riêng trong danh sách tin cậy; trạm hỏi CRL, OCSP. / Nodes ask their authorities.")
+	say.note("Hai trạm chứng kiến nhật ký của nhau: trạm này ký thêm vào đầu nhật ký của trạm kia. / The nodes cosign each other's logs.")
 	for _, n := range []*demoNode{d.vpcp, d.province} {
 		if err := n.start(ctx); err != nil {
 			return d, err
