@@ -54,7 +54,7 @@ func TestEveryCodeHasWords(t *testing.T) {
 		"relation.":      {"replies-to", "recalls", "recalled-by", "updates", "updated-by", "replaces", "replaced-by"},
 		"event.": {"document.received.v1", "document.resent.v1", "document.status-reported.v1", "document.recalled.v1", "document.updated.v1", "document.replaced.v1",
 			"delivery.offered.v1", "delivery.taken.v1", "delivery.acknowledged.v1", "delivery.withdrawn.v1", "delivery.marked.v1", "delivery.forwarded.v1",
-			"delivery.retrying.v1", "delivery.failed.v1"},
+			"delivery.retrying.v1", "delivery.failed.v1", "destruction.decided.v1", "destruction.executed.v1"},
 	} {
 		for _, c := range codes {
 			keys = append(keys, prefix+c)

@@ -154,6 +154,8 @@ var recordMessages = map[string]message{
 	"event.delivery.forwarded.v1":       {"Trạm của {org} đã giữ văn bản và đưa biên nhận lại.", "The station of {org} holds it and returned its receipt."},
 	"event.delivery.retrying.v1":        {"Chưa chuyển được sang trạm của {org}; trạm sẽ gửi lại.", "The station of {org} could not be reached; this one keeps trying."},
 	"event.delivery.failed.v1":          {"Không gửi được cho {org}.", "Could not be delivered to {org}."},
+	"event.destruction.decided.v1":      {"Có quyết định huỷ: {decision}. Từ đây văn bản không được nhận lại.", "It was decided to destroy it: {decision}. From here on it is not taken in again."},
+	"event.destruction.executed.v1":     {"Đã huỷ: nội dung không còn ở trạm này. Bằng chứng gửi nhận vẫn còn.", "Destroyed: its content is no longer at this station. The proof of exchange remains."},
 	"event.other":                       {"Sự kiện {name}.", "Event {name}."},
 	"event.node":                        {"Trạm", "The station"},
 	"event.someone":                     {"một cơ quan", "an agency"},

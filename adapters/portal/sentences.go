@@ -44,7 +44,7 @@ func (w words) sentence(h told) string {
 	if w.has("ribbon." + mark) {
 		mark = strings.ToLower(w.say("ribbon." + mark))
 	}
-	return w.say(key, "actor", someone(h.ActorName), "org", someone(h.OrgName), "status", lowerFirst(w.status(h.Code)), "mark", mark)
+	return w.say(key, "actor", someone(h.ActorName), "org", someone(h.OrgName), "status", lowerFirst(w.status(h.Code)), "mark", mark, "decision", h.Detail["decision"])
 }
 
 func lowerFirst(s string) string {
