@@ -25,6 +25,7 @@ type documentBody struct {
 	Stamp      *Stamp // time-stamp over the log that proves when the document was there, nil if none yet
 	Assurance  string // message key part
 	Path       string // of the document, for links
+	Past       pastControl
 }
 
 type ribbon struct {
@@ -65,7 +66,20 @@ func (p *Portal) document(v *visit) error {
 	if err != nil {
 		return err
 	}
-	b := documentBody{Document: d, Path: "/documents/" + d.Row.Document, Statuses: newestFirst(d.Statuses)}
+	path := "/documents/" + d.Row.Document
+	past := p.readPast(v, path)
+	if past.At != "" {
+		title := documentTitle(v.words, d.Row)
+		views, done, err := p.viewsAt(v, &past)
+		if err == nil {
+			defer done()
+			d, err = views.Document(v.ctx(), p.reader(v), d.Row.Document)
+		}
+		if err != nil {
+			return p.pastTrouble(v, past, "", title, err)
+		}
+	}
+	b := documentBody{Past: past, Document: d, Path: path, Statuses: newestFirst(d.Statuses)}
 	b.Title = documentTitle(v.words, d.Row)
 	b.Head, b.Rest = cut(d.Row.Subject, headSubject)
 	b.Ribbons = ribbonsOf(d)

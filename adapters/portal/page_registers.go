@@ -31,6 +31,7 @@ type filter struct {
 	Correspondent string // as typed
 	TypeName      string
 	State         string
+	At            string // as of when, "" now
 	Problems      []string
 	Active        int // filters in use
 
@@ -54,6 +55,7 @@ type registerBody struct {
 	Clear       string
 	Chips       []chip
 	Notice      string
+	Past        pastControl
 }
 
 type chip struct {
@@ -166,7 +168,7 @@ func (p *Portal) correspondent(v *visit, typed string) (Organisation, string, er
 // address of this register with the filters in use; more overrides single ones.
 func (f filter) address(direction view.Direction, tail string, more ...string) string {
 	pairs := []string{"org", f.Org, "words", f.Words, "number", f.Number, "from", f.From, "to", f.To, "with", f.Correspondent,
-		"type", f.TypeName, "state", f.State}
+		"type", f.TypeName, "state", f.State, "at", f.At}
 	return with("/registers/"+string(direction)+tail, append(pairs, more...)...)
 }
 
@@ -187,12 +189,21 @@ func (p *Portal) register(v *visit) error {
 	if err != nil {
 		return err
 	}
+	section, title := string(direction), v.words.say("register."+string(direction))
+	past := p.readPast(v, "/registers/"+section)
+	f.At = past.At
 	b := registerBody{Direction: direction, Org: org, Filter: f, States: statesOf[direction], TypeNames: documentTypes}
-	b.Page, err = p.cfg.Views.Register(v.ctx(), f.query)
+	views, done, err := p.viewsAt(v, &past)
+	if err != nil {
+		return p.pastTrouble(v, past, section, title, err)
+	}
+	defer done()
+	b.Past = past
+	b.Page, err = views.Register(v.ctx(), f.query)
 	if err != nil && f.query.Cursor != "" && !errors.Is(err, view.ErrNotFound) && v.ctx().Err() == nil {
 		f.query.Cursor = "" // a cursor from an older view, or made up: begin again and say so
 		b.Notice = v.words.say("register.bad.cursor")
-		b.Page, err = p.cfg.Views.Register(v.ctx(), f.query)
+		b.Page, err = views.Register(v.ctx(), f.query)
 	}
 	if err != nil {
 		return err
@@ -215,12 +226,12 @@ func (p *Portal) register(v *visit) error {
 		b.Next = f.address(direction, "", "after", b.Page.Next, "n", strconv.Itoa(b.Last))
 	}
 	b.Print = f.address(direction, "/print")
-	b.Clear = with("/registers/"+string(direction), "org", f.Org)
+	b.Clear = with("/registers/"+section, "org", f.Org, "at", f.At)
 	b.Chips = append(b.Chips, chip{v.words.say("register.all"), f.address(direction, "", "state", ""), f.State == ""})
 	for _, s := range b.States {
 		b.Chips = append(b.Chips, chip{v.words.say("state." + s), f.address(direction, "", "state", s), f.State == s})
 	}
-	return p.show(v, "register", string(direction), v.words.say("register."+string(direction)), b)
+	return p.show(v, "register", section, title, b)
 }
 
 type printBody struct {
@@ -236,6 +247,7 @@ type printBody struct {
 	Node      string
 	Back      string
 	Problems  []string
+	Past      pastControl
 }
 
 // printRegister lays the register out as the law has it: ten columns, oldest first, on A4 landscape.
@@ -248,10 +260,18 @@ func (p *Portal) printRegister(v *visit) error {
 	if err != nil {
 		return err
 	}
-	b := printBody{Direction: direction, Org: org, Node: p.cfg.Name, Back: f.address(direction, ""), Problems: f.Problems, At: f.query.Reader.Now}
+	section, title := string(direction), v.words.say("print.title."+string(direction))
+	past := p.readPast(v, "/registers/"+section+"/print")
+	f.At = past.At
+	views, done, err := p.viewsAt(v, &past)
+	if err != nil {
+		return p.pastTrouble(v, past, section, title, err)
+	}
+	defer done()
+	b := printBody{Past: past, Direction: direction, Org: org, Node: p.cfg.Name, Back: f.address(direction, ""), Problems: f.Problems, At: f.query.Reader.Now}
 	f.query.Cursor, f.query.Limit = "", printBatch
 	for {
-		page, err := p.cfg.Views.Register(v.ctx(), f.query)
+		page, err := views.Register(v.ctx(), f.query)
 		if err != nil {
 			return err
 		}
@@ -291,7 +311,7 @@ func (p *Portal) printRegister(v *visit) error {
 	if f.State != "" {
 		b.Filters = append(b.Filters, v.words.say("state."+f.State))
 	}
-	return p.show(v, "print", string(direction), v.words.say("print.title."+string(direction)), b)
+	return p.show(v, "print", section, title, b)
 }
 
 type searchBody struct {

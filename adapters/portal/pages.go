@@ -64,14 +64,15 @@ func (p *pages) functions(w words) template.FuncMap {
 			return template.HTML(`<svg class="icon" aria-hidden="true" focusable="false"><use href="` +
 				template.HTMLEscapeString(p.assets.url["icons.svg"]+"#"+name) + `"/></svg>`)
 		},
-		"moment":  moment,
-		"iso":     func(t time.Time) string { return t.In(vietnamTime).Format(time.RFC3339) },
-		"day":     day,
-		"date":    dateWords,
-		"bytes":   w.bytes,
-		"number":  func(n int) string { return w.number(int64(n)) },
-		"unumber": func(n uint64) string { return w.number(int64(n)) },
-		"file":    fileName,
+		"moment":       moment,
+		"documentPath": func(key, at string) string { return with("/documents/"+key, "at", at) },
+		"iso":          func(t time.Time) string { return t.In(vietnamTime).Format(time.RFC3339) },
+		"day":          day,
+		"date":         dateWords,
+		"bytes":        w.bytes,
+		"number":       func(n int) string { return w.number(int64(n)) },
+		"unumber":      func(n uint64) string { return w.number(int64(n)) },
+		"file":         fileName,
 		"short": func(s string) string {
 			head, more := cut(s, listSubject)
 			if more {

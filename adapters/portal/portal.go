@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/tram-exchange/tram/internal/view"
 )
 
 // Config of a portal. Views, Node and Accounts are required; the rest has defaults.
@@ -21,6 +23,7 @@ type Config struct {
 	Views    Views
 	Node     Node
 	Proofs   Proofs
+	Past     view.Past // how things stood; nil: pages show now only
 	Accounts *Accounts // opened by the caller, who also closes it after Portal.Close
 	Log      *slog.Logger
 
