@@ -30,6 +30,18 @@ func (n *Node) Readable(ctx context.Context, c Caller, key string) (*Readable, e
 // Event says whether the caller may see an event of the document.
 func (r *Readable) Event(e events.Event) bool { return r.seen[e.Position] }
 
+// DocumentReceipt is the receipt of an event of a document. CodeNotFound unless the caller may see that event.
+func (n *Node) DocumentReceipt(ctx context.Context, c Caller, key string, position uint64) ([]byte, error) {
+	r, err := n.Readable(ctx, c, key)
+	if err != nil {
+		return nil, err
+	}
+	if !r.seen[position] {
+		return nil, Refuse(CodeNotFound)
+	}
+	return n.Receipt(ctx, position)
+}
+
 // Package says whether the caller may read a package that an event of the document names.
 func (r *Readable) Package(ctx context.Context, sha256 events.Digest) (bool, error) {
 	err := r.node.mayRead(ctx, r.caller, sha256)

@@ -266,7 +266,7 @@ func (a *app) openPortal(data string) (err error) {
 		return err
 	}
 	if a.portal, err = portal.New(portal.Config{
-		Views: a.views, Node: newPortalNode(a), Proofs: a.proofs, Accounts: a.accounts, Log: a.log,
+		Views: a.views, Past: a.past, Node: newPortalNode(a), Proofs: a.proofs, Accounts: a.accounts, Log: a.log,
 		Secure: !a.c.Portal.PlainHTTP, Trial: a.c.Trial, Name: a.c.Name,
 	}); err != nil {
 		return err

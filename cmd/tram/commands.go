@@ -7,6 +7,6 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		initCommand(), genesisCommand(), serveCommand(), directoryCommand(), accountCommand(),
 		signCommand(), augmentCommand(), checkCommand(), sendCommand(), mailboxCommand(), statusCommand(),
-		verifyCommand(), backupCommand(), rebuildCommand(), restoreCommand(), destroyCommand(), storeCommand(), logCommand(), witnessCommand(), receiptCommand(), evidenceCommand(), exportCommand(), keyCommand(), tsaCommand(), trialCommand(), demoCommand(), benchCommand(),
+		verifyCommand(), historyCommand(), replayCommand(), backupCommand(), rebuildCommand(), restoreCommand(), destroyCommand(), storeCommand(), logCommand(), witnessCommand(), receiptCommand(), evidenceCommand(), exportCommand(), keyCommand(), tsaCommand(), trialCommand(), demoCommand(), benchCommand(),
 	}
 }

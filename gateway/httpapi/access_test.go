@@ -36,6 +36,7 @@ var access = map[string][]int{
 	"GET /v1/documents":                           {401, 401, 404, 200, 404, 200, 200, 403, 403, 403}, // sender's register
 	"GET /v1/documents/{key}":                     {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
 	"GET /v1/documents/{key}/evidence":            {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
+	"GET /v1/documents/{key}/receipts/{position}": {401, 401, 404, 200, 200, 200, 200, 403, 403, 403},
 	"GET /v1/mailbox":                             {401, 401, 404, 404, 200, 404, 403, 403, 403, 403}, // recipient's mailbox
 	"POST /v1/mailbox/take":                       {401, 401, 404, 404, 200, 404, 403, 403, 403, 403},
 	"POST /v1/mailbox/{id}/ack":                   {401, 401, 404, 404, 200, 404, 403, 403, 403, 403},

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -281,4 +283,22 @@ func documentRow(x *view.RegisterRow) DocumentRow {
 		row.To[i] = Party(p)
 	}
 	return row
+}
+
+func (a *API) getDocumentReceipt(w http.ResponseWriter, r *Request) error {
+	key, position := chi.URLParam(r.Request, "key"), chi.URLParam(r.Request, "position")
+	n, err := strconv.ParseUint(position, 10, 63)
+	if err != nil || len(key) != 64 || strings.Trim(key, "0123456789abcdef") != "" {
+		return gateway.Refuse(gateway.CodeNotFound)
+	}
+	receipt, err := a.node.DocumentReceipt(r.Context(), r.Caller, key, n)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", textType)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+strconv.FormatUint(n, 10)+`.tlog-proof"`)
+	if _, err := w.Write(receipt); err != nil {
+		return errors.Join(errGone, err)
+	}
+	return nil
 }

@@ -73,6 +73,8 @@ func (a *API) table() []Route {
 		{Method: http.MethodGet, Pattern: "/v1/documents/{key}", Allow: readers, Handle: a.getDocument, Doc: Doc{
 			Summary: "State and history of a document: who has it, what was reported, what proves it.", Tag: "documents", Query: []Param{asOfParam},
 			Answer: DocumentAnswer{}, Errors: []int{gateway.CodeParameter, gateway.CodeNotFound, gateway.CodePastBuilding, gateway.CodePastRoom, gateway.CodeBusy}}},
+		{Method: http.MethodGet, Pattern: "/v1/documents/{key}/receipts/{position}", Allow: readers, Handle: a.getDocumentReceipt, Doc: Doc{
+			Summary: "Receipt of one event of a document's history (C2SP tlog-proof).", Tag: "documents", Type: textType, Errors: []int{gateway.CodeNotFound}}},
 
 		{Method: http.MethodGet, Pattern: "/v1/mailbox", Allow: agency, Handle: a.getMailbox, Doc: Doc{
 			Summary: "Open entries in order of offer, after a cursor; wait= makes it a long poll.", Tag: "mailbox", Query: mailboxQuery,
