@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -31,6 +32,7 @@ func TestScripts(t *testing.T) {
 			}
 			e.Setenv("API", api)
 			e.Setenv("OPERATIONS", operations)
+			e.Setenv("TODAY", time.Now().In(vietnam).Format(time.DateOnly))
 			e.Setenv("TRAM_NODE", "https://"+api)
 			return nil
 		},
