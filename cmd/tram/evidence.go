@@ -34,6 +34,7 @@ func (a *app) evidenceMaker() *evidence.Maker {
 	o := evidence.Options{Record: a.store, Key: a.keys.node, Chain: a.keys.chain, Now: time.Now,
 		Believe: func() (*signing.Trust, revocation.Source) { return a.recordedTrust(), a.revocation }}
 	o.LogKey, _ = a.keys.verifierKey(a.c.Origin)
+	o.Keys = logKeys(a.store)
 	return evidence.NewMaker(o, evidenceAtOnce, evidenceWait)
 }
 
@@ -196,6 +197,7 @@ func makeEvidence(ctx context.Context, config, doc string, stamp, offline bool, 
 	o := evidence.Options{Record: record, Key: keys.node, Chain: keys.chain, Now: time.Now,
 		Believe: func() (*signing.Trust, revocation.Source) { return trust, source }}
 	o.LogKey, _ = keys.verifierKey(c.Origin)
+	o.Keys = logKeys(record)
 	if stamp {
 		if len(c.Timestamp.Services) == 0 {
 			return 0, errors.New("couldn't stamp the container: the configuration names no time-stamp authority")

@@ -259,3 +259,21 @@ func logVerifiers(dir, keyArg string) (out []note.Verifier, err error) {
 	}
 	return given.Verifiers("")
 }
+
+// keyRecord is a record that the history of a log's keys is read from.
+type keyRecord interface {
+	logbook.Streamer
+	logbook.Prover
+	Head() events.Head
+}
+
+// logKeys gives how the keys of a record's log followed each other.
+func logKeys(r keyRecord) func(context.Context) (ledger.KeyHistory, error) {
+	return func(ctx context.Context) (ledger.KeyHistory, error) {
+		state, err := logbook.Load(ctx, r)
+		if err != nil || len(state.Rotations) == 0 {
+			return ledger.KeyHistory{}, err
+		}
+		return logbook.History(ctx, state, r, r.Head())
+	}
+}

@@ -129,6 +129,7 @@ func (k *checker) run(src signing.Source) (err error) {
 		return nil
 	}
 	k.files()
+	k.followKeys()
 	k.gatherRevocation()
 	if err := k.signature(); err != nil {
 		return err

@@ -58,6 +58,27 @@ func (k *checker) prove(position uint64, statement, receipt string) (*proved, bo
 	return p, k.believe(receipt, file, r)
 }
 
+// followKeys leads on from the given key of the log to those that followed it. The history in the container need not be
+// believed: it proves itself, or it is found wrong.
+func (k *checker) followKeys() {
+	if k.o.Key == nil {
+		return
+	}
+	b, ok := k.read(historyName, maxSmall)
+	if !ok {
+		return // there is none, or it was told by files
+	}
+	h, err := ledger.ParseKeyHistory(b)
+	if err == nil {
+		var key ledger.Key
+		if key, err = k.o.Key.Follow(h.Rotations); err == nil {
+			k.o.Key = &key
+			return
+		}
+	}
+	k.fail(historyName, idReceipt, err.Error())
+}
+
 // believe proves a receipt: by the given key, or by a node certificate that leads to a trusted authority for nodes.
 func (k *checker) believe(name string, file []byte, r *ledger.Receipt) bool {
 	if k.o.Key != nil {

@@ -11,6 +11,7 @@
 //	evidence/<sha256>.json        how the package was judged: chains, and what a peer sent along
 //	revocation/<sha256>.der       answers of authorities (CRL, OCSP) that the judgement rests on
 //	timestamps/<position>.tst     RFC 3161 tokens over checkpoints of receipts
+//	node/key-history              how the log's key was followed by others, if it was: from a key that the reader has on
 //	node/chain.pem, node/log.vkey the node's certificate chain and the log's verifier key, as the node states them
 //	META-INF/signatures.xml       XAdES of the node over all of the above
 //
@@ -42,6 +43,7 @@ const (
 	ReadmeName    = "README.html"
 	chainName     = "node/chain.pem"
 	logKeyName    = "node/log.vkey"
+	historyName   = "node/key-history"
 	packageDir    = "packages/"
 	statementDir  = "statements/"
 	receiptDir    = "receipts/"

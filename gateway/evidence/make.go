@@ -38,6 +38,8 @@ type Options struct {
 	Key    crypto.Signer       // of the node certificate
 	Chain  []*x509.Certificate // of the node, its own first
 	LogKey string              // the log's verifier key, for the container; "" leaves it out
+	// Keys gives how the log's keys followed each other; its first key then stands for LogKey. nil: no other key than LogKey signed.
+	Keys func(ctx context.Context) (ledger.KeyHistory, error)
 	// Stamper dates the node's signature (level B-T), which needs Believe; nil: none.
 	Stamper tsp.Stamper
 	// Believe gives whom the node believes now and whom it asks about revocation (nil: nobody). What is known today of the
@@ -348,6 +350,18 @@ func (m *maker) addNode(ctx context.Context) error {
 	}
 	if err := m.add(ctx, chainName, typePEM, chain.Bytes()); err != nil {
 		return err
+	}
+	if m.o.Keys != nil {
+		h, err := m.o.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		if len(h.Rotations) > 0 {
+			m.o.LogKey = h.First
+			if err := m.add(ctx, historyName, typeText, h.Encode()); err != nil {
+				return err
+			}
+		}
 	}
 	if m.o.LogKey == "" {
 		return nil
