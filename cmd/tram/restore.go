@@ -302,8 +302,11 @@ func (r *restoring) openSource(ctx context.Context, s *copySource) error {
 		return err
 	}
 	h := reader.Head()
-	if r.key != nil && r.verifiers == nil {
-		r.verifiers, err = r.key.Verifiers(h.Origin)
+	if r.key != nil {
+		known, _, e := recordedKeys(ctx, reader, r.key) // a newer copy may tell of further keys that followed
+		if err = e; len(known) > len(r.verifiers) {
+			r.verifiers = known
+		}
 	}
 	if err == nil && r.verifiers != nil {
 		_, _, err = ledger.OpenCheckpoint(h.Checkpoint, h.Origin, r.verifiers...)
