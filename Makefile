@@ -3,7 +3,7 @@ GO ?= go
 NPM ?= npm
 PORTAL := adapters/portal/assets
 
-.PHONY: all build assets demo test lint vuln bench soak torture profile test-peers fuzz clean
+.PHONY: all build assets demo test lint vuln bench bench-growth soak torture profile test-peers fuzz clean
 
 all: build
 
@@ -53,6 +53,10 @@ test-peers: build
 bench: build
 	./bin/tram bench
 
+# How the cost of an event grows with the record, up to 1,000,000 events: minutes.
+bench-growth: build
+	./bin/tram bench --growth -o bench-growth.json
+
 soak: build
 	./bin/tram bench --soak 10m
 
@@ -79,4 +83,4 @@ fuzz:
 
 clean:
 	find $(PORTAL)/dist -mindepth 1 ! -name .keep -delete
-	rm -rf bin $(PORTAL)/node_modules demo .screens bench.json
+	rm -rf bin $(PORTAL)/node_modules demo .screens bench.json bench-growth.json

@@ -50,6 +50,7 @@ type benchOptions struct {
 	senders           int // 0: all figures
 	scale             float64
 	json, signatures  bool
+	growth            bool
 }
 
 func benchCommand() *cobra.Command {
@@ -69,6 +70,7 @@ With --soak the load of 256 senders is held for so long, signed (with P-256) as 
 	fs.DurationVar(&o.soak, "soak", 0, "hold the load for so long instead")
 	fs.IntVar(&o.senders, "senders", 0, "measure only hand-ins, by so many senders (16, 64 or 256)")
 	fs.BoolVar(&o.signatures, "signatures", false, "measure only the verification of signatures, without a node")
+	fs.BoolVar(&o.growth, "growth", false, "measure only how a record of up to 1,000,000 events is appended, integrated and verified, without a node (minutes)")
 	fs.Float64Var(&o.scale, "scale", 1, "how much to send, against the usual")
 	fs.BoolVar(&o.json, "json", false, "print the figures as JSON")
 	fs.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the node")
@@ -99,12 +101,16 @@ func runBench(cmd *cobra.Command, o benchOptions) (err error) {
 	}
 	b.report = benchReport{Time: time.Now().UTC().Truncate(time.Second), Version: version(), Go: runtime.Version(), Processors: runtime.NumCPU(),
 		Notes: []string{"TLS 1.3 on loopback; senders and node share the processors"}}
-	if o.signatures {
+	if o.signatures || o.growth {
 		b.report.Notes = nil
 		if err := os.MkdirAll(b.work, 0o700); err != nil {
 			return fmt.Errorf("couldn't make folder: %w", err)
 		}
-		if err := b.verify(cmd.Context()); err != nil {
+		measure := b.verify
+		if o.growth {
+			measure = func(ctx context.Context) error { return b.growthRows(ctx, growthSizes[len(growthSizes)-1]) }
+		}
+		if err := measure(cmd.Context()); err != nil {
 			return err
 		}
 		return b.publish(cmd.OutOrStdout())
@@ -130,7 +136,8 @@ func runBench(cmd *cobra.Command, o benchOptions) (err error) {
 
 // measure takes every figure.
 func (b *bench) measure(ctx context.Context) error {
-	steps := []func(context.Context) error{b.accept, b.replay, b.memory, b.verify}
+	steps := []func(context.Context) error{b.accept, b.replay, b.prove, b.memory, b.verify,
+		func(ctx context.Context) error { return b.growthRows(ctx, growthSizes[1]) }}
 	if b.senders > 0 {
 		steps = steps[:1]
 	}
