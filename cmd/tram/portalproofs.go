@@ -34,7 +34,11 @@ func newPortalProofs(a *app, data, dir string) (*portalProofs, error) {
 			if err != nil {
 				return nil, err
 			}
-			return runVerification(ctx, verifyOptions{dir: data, keyFile: key, workers: 1}, progress)
+			o := verifyOptions{dir: data, keyFile: key, workers: 1}
+			if a.witnesses != nil {
+				o.policy = a.witnesses.policy
+			}
+			return runVerification(ctx, o, progress)
 		}, (*verifyAnswer).html)
 	if err != nil {
 		return nil, err

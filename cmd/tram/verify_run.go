@@ -22,14 +22,15 @@ import (
 
 // verifyOptions say what is proved, and what a verification can lean on.
 type verifyOptions struct {
-	dir            string // of a node, or its data folder
-	keyFile        string // file or text of the log's verifier key, or file with the node's certificate; empty: not proved whose record it is
-	checkpointFile string // a checkpoint kept from earlier, or a receipt
-	policyFile     string // witness policy that the published checkpoint must satisfy; empty: cosignatures are not looked at
-	stateFile      string // what this verification goes on from and leaves for the next; empty: everything is judged
-	problems       int    // how many bad things are looked for; 0: one
-	workers        int    // 0: all processors
-	noViews        bool   // views are not compared
+	dir            string          // of a node, or its data folder
+	keyFile        string          // file or text of the log's verifier key, or file with the node's certificate; empty: not proved whose record it is
+	checkpointFile string          // a checkpoint kept from earlier, or a receipt
+	policyFile     string          // witness policy that the published checkpoint must satisfy; empty: cosignatures are not looked at
+	policy         *witness.Policy // the same, read already
+	stateFile      string          // what this verification goes on from and leaves for the next; empty: everything is judged
+	problems       int             // how many bad things are looked for; 0: one
+	workers        int             // 0: all processors
+	noViews        bool            // views are not compared
 	each           func(events.Event)
 	now            func() time.Time // nil: time.Now
 	keepEvery      time.Duration    // how often the state is written; 0: every 2 seconds
@@ -120,6 +121,7 @@ func (v *verification) readInputs(now time.Time) error {
 		}
 		v.key, a.Key = &key, describeKey(v.o.keyFile)
 	}
+	v.policy = v.o.policy
 	if v.o.policyFile != "" {
 		var err error
 		if v.policy, err = readPolicy(v.o.policyFile); err != nil {
