@@ -94,7 +94,7 @@ type signGate = func(ctx context.Context, stored []byte, durable ledger.Head) er
 func openStore(ctx context.Context, c *Config, keys *nodeKeys, log *slog.Logger, gate signGate) (nodeStore, error) {
 	data := c.path(c.Data)
 	if c.Store.Kind == storeESDB {
-		return openCluster(ctx, c, keys, data, log)
+		return openCluster(ctx, c, keys, data, log, gate)
 	}
 	if err := refuseMoved(data); err != nil {
 		return nil, err

@@ -98,7 +98,7 @@ type clusterStore struct {
 func (s *clusterStore) Close() error { return errors.Join(s.Store.Close(), s.lock.Close()) }
 
 // openCluster joins the log of a cluster. The data folder is this node's own: views, spool, accounts.
-func openCluster(ctx context.Context, c *Config, keys *nodeKeys, data string, log *slog.Logger) (_ nodeStore, err error) {
+func openCluster(ctx context.Context, c *Config, keys *nodeKeys, data string, log *slog.Logger, gate signGate) (_ nodeStore, err error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("couldn't make data folder: %w", err)
 	}
@@ -131,7 +131,7 @@ func openCluster(ctx context.Context, c *Config, keys *nodeKeys, data string, lo
 	if err != nil {
 		return nil, err
 	}
-	o.LogKey, o.NodeKey, o.NodeChain, o.Log = keys.log, keys.node, keys.chain, log
+	o.LogKey, o.LogKeys, o.NodeKey, o.NodeChain, o.BeforeSign, o.Log = keys.log, keys.logNext, keys.node, keys.chain, gate, log
 	log.Info("joining the log's cluster", "origin", c.Origin, "follow", o.Follow)
 	s, err := esdbstore.Open(ctx, o)
 	if err != nil {

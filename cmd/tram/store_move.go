@@ -322,7 +322,7 @@ func (c *Config) clusterReading() (o esdbstore.Options, closeKeys func() error, 
 	if err != nil {
 		return o, nil, errors.Join(err, keys.close())
 	}
-	o.Verifier, o.NodeChain = signer.LogVerifier(), keys.chain
+	o.Key, o.NodeChain = signer.LogKeys()[0], keys.chain
 	return o, keys.close, nil
 }
 

@@ -125,7 +125,7 @@ func verifyCluster(ctx context.Context, c *Config, known []byte, progress io.Wri
 		bad = v.run(ctx, progress)
 	}
 	if bad == nil && known != nil {
-		bad = v.continues(ctx, known, o)
+		bad = v.continues(ctx, known)
 	}
 	if known == nil {
 		a.Unproved = append(a.Unproved, "that nothing was cut from the end: no checkpoint kept from earlier was given")
@@ -257,8 +257,8 @@ func (v *clusterVerifier) beside(ctx context.Context, e events.Event) error {
 }
 
 // continues says whether the log has what a checkpoint from earlier says.
-func (v *clusterVerifier) continues(ctx context.Context, known []byte, o esdbstore.Options) error {
-	h, _, err := ledger.OpenCheckpoint(known, o.Origin, o.Verifier)
+func (v *clusterVerifier) continues(ctx context.Context, known []byte) error {
+	h, err := v.s.OpenCheckpoint(known)
 	if err != nil {
 		return err
 	}

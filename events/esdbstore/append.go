@@ -11,6 +11,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/logbook"
 )
 
 // proposal is one event on its way into the log.
@@ -33,6 +34,9 @@ func (s *Store) Append(ctx context.Context, a events.Append) (events.Sealed, err
 	list, err := s.propose(a)
 	if err == nil {
 		err = bound.Err()
+	}
+	if err == nil && a.Stream == logbook.Stream {
+		err = s.maySay(a, list)
 	}
 	if err == nil {
 		err = s.store(bound, a, list)

@@ -9,7 +9,6 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
 	"github.com/tram-exchange/tram/events"
-	"github.com/tram-exchange/tram/events/ledger"
 )
 
 // readBatches is how many events of the log are read at a time: at most so many times MaxAppend in memory.
@@ -98,6 +97,9 @@ func (s *Store) contradicts(err error) error {
 
 // takeHead takes an event of the heads stream.
 func (s *Store) takeHead(ctx context.Context, e *esdb.RecordedEvent) error {
+	if err := s.reach(ctx, e); err != nil { // which keys signed it is in the log
+		return err
+	}
 	h, chain, err := s.readHead(e)
 	if err != nil {
 		return s.contradicts(fmt.Errorf("revision %d of the heads: %w", e.EventNumber, err))
@@ -108,21 +110,8 @@ func (s *Store) takeHead(ctx context.Context, e *esdb.RecordedEvent) error {
 	if err := s.checkSigner(h); err != nil {
 		return s.contradicts(fmt.Errorf("revision %d of the heads: %w", e.EventNumber, err))
 	}
-	for attempt := 0; ; attempt++ {
-		ready, err := s.state.signed(e.EventNumber, h)
-		if ready || err != nil {
-			return s.contradicts(err)
-		}
-		if err := s.catchLog(ctx); err != nil {
-			return err
-		}
-		if ready, err = s.state.signed(e.EventNumber, h); ready || err != nil {
-			return s.contradicts(err)
-		}
-		if err := s.opts.pause(ctx, attempt); err != nil {
-			return err
-		}
-	}
+	_, err = s.state.signed(e.EventNumber, h)
+	return s.contradicts(err)
 }
 
 // readHead reads a head that the log's key signed, without its chain, whose name it gives.
@@ -134,27 +123,11 @@ func (s *Store) readHead(e *esdb.RecordedEvent) (events.Head, *events.Digest, er
 	if err := decodeStrict(e.Data, &b); err != nil {
 		return events.Head{}, nil, err
 	}
-	h, err := s.openCheckpoint([]byte(b.Checkpoint))
+	h, err := s.OpenCheckpoint([]byte(b.Checkpoint))
 	if err != nil {
 		return events.Head{}, nil, err
 	}
 	return events.Head{Origin: h.Origin, Size: h.Size, Root: h.Root, Time: time.UnixMicro(b.Time).UTC(), Checkpoint: []byte(b.Checkpoint)}, b.Chain, nil
-}
-
-// openCheckpoint reads a checkpoint of this log. A reader without a key leaves its signatures to whoever has one.
-func (s *Store) openCheckpoint(b []byte) (ledger.Head, error) {
-	if s.verifier == nil {
-		h, err := ledger.ReadCheckpoint(b)
-		if err == nil && h.Origin != s.opts.Origin {
-			err = fmt.Errorf("checkpoint of %q", h.Origin)
-		}
-		return h, err
-	}
-	h, lines, err := ledger.OpenCheckpoint(b, s.opts.Origin, s.verifier)
-	if err == nil && !lines.Log {
-		err = errors.New("not signed with the log's key")
-	}
-	return h, err
 }
 
 // catchLog reads the log to its end.

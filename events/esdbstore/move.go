@@ -39,8 +39,8 @@ const moveParallel = 32
 
 // Move brings a record into a cluster that has nothing of its log yet, as it is: statement for statement, with salts, evidence
 // and packages, and at last the head that was signed last, which the tree must have by then. Until that is done no node can
-// sequence. It goes on from where an earlier Move of the same record has stopped. opts need no NodeKey; Verifier must be the log
-// key's, and NodeChain that of the head. done is told how far it is.
+// sequence. It goes on from where an earlier Move of the same record has stopped. opts need no NodeKey; Key must be one of the
+// log's, and NodeChain that of the head. done is told how far it is.
 func Move(ctx context.Context, opts Options, from Record, done func(size uint64)) error {
 	s, err := newStore(opts)
 	if err == nil {
@@ -61,11 +61,8 @@ type mover struct {
 
 func (m *mover) run(ctx context.Context) error {
 	s, head := m.s, m.from.Head()
-	if s.verifier == nil {
-		return errors.New("the log key's verifier is required")
-	}
-	if _, err := s.openCheckpoint(head.Checkpoint); err != nil {
-		return err
+	if s.opts.Key == "" {
+		return errors.New("the log's verifier key is required")
 	}
 	if head.Size == 0 {
 		return errors.New("the record is empty")
@@ -300,6 +297,9 @@ func (m *mover) seal(ctx context.Context, head events.Head) error {
 	}
 	chain, err := s.keepChain(ctx)
 	if err != nil {
+		return err
+	}
+	if _, err := s.OpenCheckpoint(head.Checkpoint); err != nil { // by the keys that the log names
 		return err
 	}
 	s.state.mu.Lock()

@@ -76,7 +76,7 @@ func moveOptions(t *testing.T, o Options) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.LogKey, o.NodeKey, o.Verifier = nil, nil, signer.LogVerifier()
+	o.LogKey, o.NodeKey, o.Key = nil, nil, signer.LogKeys()[0]
 	return o
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/logbook"
 )
 
 // ticksPerLease is how often in LeaseTTL a sequencer renews and a candidate looks.
@@ -233,7 +234,7 @@ func (s *Store) sign(l *lease, again bool) error {
 	for {
 		s.state.mu.Lock()
 		h := events.Head{Origin: s.opts.Origin, Size: s.state.tree.Size(), Root: s.state.tree.Root(), Time: s.state.time}
-		next, sealed, epoch := s.state.headNext, s.state.head.Size, s.state.epoch
+		next, sealed, epoch, book := s.state.headNext, s.state.head.Size, s.state.epoch, s.state.book
 		s.state.mu.Unlock()
 		if next > 0 && sealed == h.Size && !again {
 			return nil
@@ -242,7 +243,7 @@ func (s *Store) sign(l *lease, again bool) error {
 			return errLost
 		}
 		// It is in the log already: whoever signs this size signs this root.
-		if h.Checkpoint, err = s.signer.Sign(h.Size, h.Root); err != nil {
+		if h.Checkpoint, err = s.known(book).Sign(s.signer, h.Size, h.Root); err != nil {
 			return contradiction{err}
 		}
 		if err := s.opts.hook(s.ctx, "sign"); err != nil {
@@ -429,7 +430,7 @@ func (s *Store) arrange(l *lease, list []*esdb.RecordedEvent) (h batchHeader, st
 	h = batchHeader{Epoch: l.epoch, From: st.tree.Size(), Size: st.tree.Size(), Source: st.source}
 	versions := map[string]uint64{}
 	var entries []events.Digest
-	at := st.time
+	at, book := st.time, s.known(st.book)
 	for _, e := range list {
 		stream := strings.TrimPrefix(e.StreamID, s.proposals(""))
 		want, ok := versions[stream]
@@ -448,6 +449,11 @@ func (s *Store) arrange(l *lease, list []*esdb.RecordedEvent) (h batchHeader, st
 		b, t, err := s.place(e, stream, h.Size, at)
 		if err != nil {
 			return h, nil, 0, contradiction{fmt.Errorf("couldn't place version %d of %s: %w", e.EventNumber, stream, err)}
+		}
+		if stream == logbook.Stream {
+			if book, err = s.planned(book, b, h.Size); err != nil {
+				return h, nil, 0, contradiction{fmt.Errorf("couldn't place version %d of %s: %w", e.EventNumber, stream, err)}
+			}
 		}
 		statements, entries = append(statements, b), append(entries, ledger.Entry(b))
 		versions[stream], at = want+1, t

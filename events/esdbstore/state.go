@@ -8,6 +8,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/logbook"
 )
 
 // state is what a node knows of the log: all of it follows from the log and heads streams. It is safe for concurrent
@@ -29,9 +30,10 @@ type state struct {
 	source   source
 	epoch    uint64
 	holder   string
-	logNext  uint64       // revision of the next event of the log stream
-	imported *importEntry // the record that was moved here, if one was
-	ended    bool         // the log goes on elsewhere
+	logNext  uint64        // revision of the next event of the log stream
+	book     logbook.State // what the log says of itself: which keys sign
+	imported *importEntry  // the record that was moved here, if one was
+	ended    bool          // the log goes on elsewhere
 
 	head     events.Head
 	snapshot ledger.Snapshot
@@ -161,6 +163,15 @@ func (s *state) batch(revision uint64, h batchHeader, statements [][]byte) error
 		}
 		next[st.Stream], at, list[i] = want+1, st.Time, st
 	}
+	book := s.book
+	for i := range list {
+		if list[i].Stream == logbook.Stream {
+			var err error
+			if book, err = logbook.Fold(book, events.Event{Position: h.From + uint64(i), Statement: list[i], Bytes: statements[i]}); err != nil {
+				return fail("%w", err)
+			}
+		}
+	}
 	entries := make([]events.Digest, len(statements))
 	for i, b := range statements {
 		entries[i] = ledger.Entry(b)
@@ -185,7 +196,7 @@ func (s *state) batch(revision uint64, h batchHeader, statements [][]byte) error
 		s.tail = append([]events.Event(nil), s.tail[len(s.tail)-s.keep:]...)
 	}
 	s.batches = append(s.batches, batchAt{h.From, revision})
-	s.time, s.source, s.logNext = at, h.Source, revision+1
+	s.time, s.source, s.logNext, s.book = at, h.Source, revision+1, book
 	return nil
 }
 
@@ -201,8 +212,7 @@ func (s *state) index(position uint64, st *events.Statement) {
 	}
 }
 
-// signed takes over a head at a revision of the heads stream; its signature was checked. ready is false if the log
-// has not been read so far yet.
+// signed takes over a head at a revision of the heads stream; its signature was checked, and the log was read so far.
 func (s *state) signed(revision uint64, h events.Head) (ready bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,7 +220,7 @@ func (s *state) signed(revision uint64, h events.Head) (ready bool, err error) {
 		return true, err
 	}
 	if h.Size > s.tree.Size() {
-		return false, nil
+		return false, fmt.Errorf("couldn't take head of size %d: the log has %d", h.Size, s.tree.Size())
 	}
 	if h.Size < s.head.Size {
 		return true, fmt.Errorf("couldn't take head of size %d: the one before has %d", h.Size, s.head.Size)

@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
 )
@@ -32,7 +30,11 @@ type Options struct {
 	NodeKey    crypto.Signer // key of the node certificate (P-256 or RSA), signs heads for everyone else
 
 	NodeChain []*x509.Certificate // of the node, its own first; goes into receipts of the heads that it signs
-	Verifier  note.Verifier       // of the log key, for a reader that has no LogKey; nil there: signatures are for others to judge
+	Key       string              // verifier key of the log, any that it has had, for a reader that has no LogKey; empty there: signatures are for others to judge
+	LogKeys   []crypto.Signer     // further keys of the log: the next one, the one before. Which signs, the log says (package logbook)
+
+	// BeforeSign, if set, is asked once by Open of a node that may sequence, before it does: see sqlitestore.Options.
+	BeforeSign func(ctx context.Context, stored []byte, durable ledger.Head) error
 
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand.Reader; used under a lock
@@ -116,16 +118,18 @@ const (
 
 // Store is an events.Store over a cluster that several nodes share.
 type Store struct {
-	opts     Options
-	signer   *ledger.Signer // nil: a reader
-	verifier note.Verifier  // of the log key; nil: a reader that has none
-	conn     *conn
-	state    *state
-	chains   chains
-	tenure   tenure
-	heard    atomic.Int64 // when the cluster last answered, Unix nanoseconds by time.Now
-	id       string       // of this node in leases
-	prefix   string       // of the streams of this log
+	opts   Options
+	signer *ledger.Signer // nil: a reader
+	conn   *conn
+	state  *state
+	chains chains
+	tenure tenure
+	heard  atomic.Int64 // when the cluster last answered, Unix nanoseconds by time.Now
+	id     string       // of this node in leases
+	prefix string       // of the streams of this log
+
+	keyMu    sync.Mutex
+	firstKey string // that signed the first head, while the log names none
 
 	randMu sync.Mutex
 
@@ -162,7 +166,11 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	if s.signer, err = ledger.NewSigner(s.opts.Origin, s.opts.LogKey, s.opts.NodeKey, s.opts.Rand); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.verifier = s.signer.LogVerifier()
+	for _, k := range s.opts.LogKeys {
+		if _, err := s.signer.AddLogKey(k); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -178,7 +186,7 @@ func newStore(opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		opts: opts, verifier: opts.Verifier, state: newState(opts.Origin, max(0, opts.tail)), prefix: "tram+" + opts.Origin + "+", failed: make(chan struct{}),
+		opts: opts, state: newState(opts.Origin, max(0, opts.tail)), prefix: "tram+" + opts.Origin + "+", failed: make(chan struct{}),
 		conn: c, chains: chains{known: map[events.Digest][]*x509.Certificate{}}, tenure: tenure{changed: make(chan struct{}), renewed: make(chan struct{})},
 	}
 	var id [8]byte
@@ -221,6 +229,11 @@ func (s *Store) start(ctx context.Context) error {
 	s.state.mu.Unlock()
 	if moving {
 		return ErrMoving
+	}
+	if !s.opts.Follow {
+		if err := s.maySign(ctx); err != nil {
+			return err
+		}
 	}
 	s.running.Go(func() { s.follow(s.logStream(), func() uint64 { n, _ := s.state.ends(); return n }, s.takeLog) })
 	s.running.Go(func() { s.follow(s.headStream(), func() uint64 { _, n := s.state.ends(); return n }, s.takeHead) })
