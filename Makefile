@@ -52,6 +52,7 @@ test-peers: build
 
 bench: build
 	./bin/tram bench
+	$(GO) test -run '^$$' -bench 'BenchmarkAppend|BenchmarkFollow' -benchtime 20000x ./events/esdbstore
 
 # How the cost of an event grows with the record, up to 1,000,000 events: minutes.
 bench-growth: build

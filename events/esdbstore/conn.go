@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -22,6 +23,8 @@ type conn struct {
 	config   *esdb.Configuration
 	deadline time.Duration
 	pause    func(ctx context.Context, attempt int) error
+
+	writes atomic.Int64 // that were tried
 
 	mu     sync.Mutex
 	closed bool
@@ -199,6 +202,7 @@ func (c *conn) write(ctx context.Context, stream string, expected int64, list []
 // writeAt is write; it says where in $all the last event is, if the server said so.
 func (c *conn) writeAt(ctx context.Context, stream string, expected int64, list []esdb.EventData) (at source, err error) {
 	for attempt := 0; ; attempt++ {
+		c.writes.Add(1)
 		result, err := call(ctx, c, func(ctx context.Context, client *esdb.Client) (*esdb.WriteResult, error) {
 			return client.AppendToStream(ctx, stream, esdb.AppendToStreamOptions{ExpectedRevision: revision(expected), Deadline: &c.deadline}, list...)
 		})

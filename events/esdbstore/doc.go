@@ -15,14 +15,19 @@
 //
 // # The log
 //
+// A head names the certificates of the node that signed it (an object of kind Chains), so that a receipt can be written on any
+// node. Which log keys sign a head the log itself says (package logbook).
+//
 // One event of the log stream is a batch: a header line of JSON (batchHeader) and then one statement a line, as first
 // written; a statement holds no line end. Positions follow from the order. The header repeats the place, the size and
 // the root after it, and up to where in $all proposals were taken. The log stream is the record: heads, indexes and
 // proposals follow from it or are compared with it.
 //
 // The sequencer takes proposals in the order of $all. It changes one thing: if the time of a proposal is before that of
-// the position before it (clocks of two nodes, or two nodes racing), it lifts it to that time. So what a reader sees of
-// an unsealed event can change in time and position, in nothing else.
+// the position before it (clocks of two nodes, or two nodes racing), it lifts it to that time. So what is written to a stream
+// can still change in time and gets its position, and nothing else. No decider sees it before: Stream waits for the place of
+// what has none yet (unless SealPatience says otherwise), which costs nothing, because an append that follows could not be
+// answered earlier either.
 //
 // # One sequencer, and no fork
 //
@@ -41,6 +46,12 @@
 // roots. Heads are written with the exact revision too; every node checks them against the tree that it grew itself.
 // What is in the log but not under a head is signed by the next sequencer.
 //
+// # Moving
+//
+// A record of another store is moved in (Move) behind an entry that can only be the first of the log and names the head that was
+// signed last: batches of epoch 0 follow until the tree has that size and root, and no epoch can begin before. It is moved out
+// behind an entry that ends the log (End): nothing follows that.
+//
 // # What the client leaves to its user
 //
 // Writes whose answer was lost (time-out, reset, leader gone) are made again with the same event ids, and when the
@@ -53,8 +64,9 @@
 //
 // # Limits
 //
-// Every node keeps positions by stream and package, and the tree, in memory (about 150 bytes an event) and reads the
-// whole log when it opens. One append must fit into one write of the server (Options.MaxAppend, 1 MiB by default).
+// Every node keeps positions by stream and package, and the tree, in memory and reads the whole log when it opens: 245 bytes an
+// event and 100,000 events a second on one core, if every event is in a stream of its own (BenchmarkFollow). Ten million
+// events are 2.5 GB and two minutes; beyond that the index belongs on the node's disk. One append must fit into one write of the server (Options.MaxAppend, 1 MiB by default).
 // Reading $all needs the right to do so ($admins, unless the default ACL was changed). Objects of a refused append stay
 // behind unreferenced: nobody can see them through the store.
 package esdbstore

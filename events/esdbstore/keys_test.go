@@ -42,7 +42,9 @@ func TestTheLogKeyIsRotated(t *testing.T) {
 	only := testOptions(t, node.Connection())
 	only.Objects = o.Objects
 
-	sealed, err := say(t, b, func(s logbook.State) ([]events.New, error) { return logbook.DecideRotate(s, logbook.Rotate{Origin: testOrigin, New: keys[1]}) })
+	sealed, err := say(t, b, func(s logbook.State) ([]events.New, error) {
+		return logbook.DecideRotate(s, logbook.Rotate{Origin: testOrigin, New: keys[1]})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +57,9 @@ func TestTheLogKeyIsRotated(t *testing.T) {
 	if _, err := Open(soon(t), only); !errors.As(err, &missing) || !missing.Rotating {
 		t.Errorf("a node with the old key alone stands for office: %v", err)
 	}
-	if sealed, err = say(t, b, func(s logbook.State) ([]events.New, error) { return logbook.DecideBind(s, logbook.Bind{Origin: testOrigin, Checkpoint: sealed.Head.Checkpoint}) }); err != nil {
+	if sealed, err = say(t, b, func(s logbook.State) ([]events.New, error) {
+		return logbook.DecideBind(s, logbook.Bind{Origin: testOrigin, Checkpoint: sealed.Head.Checkpoint})
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := openWith(sealed.Head.Checkpoint, testOrigin, keys[1]); err != nil {

@@ -103,34 +103,84 @@ func TestRealServer(t *testing.T) {
 	})
 }
 
-// BenchmarkAppend measures the store over a server in memory on the same machine: the protocol, not a cluster.
+// BenchmarkAppend measures the store over a server in memory on the same machine: the protocol, not a cluster. Each append is
+// durable, sealed and proved when it counts.
 func BenchmarkAppend(b *testing.B) {
-	node, err := esdbtest.NewCluster().Start()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer node.Stop()
-	s := openTest(b, testOptions(b, node.Connection()))
-	defer s.Close()
-	const senders = 64
-	next := make(chan int, senders)
-	go func() {
-		for i := range b.N {
-			next <- i
-		}
-		close(next)
-	}()
-	var wg sync.WaitGroup
-	b.ResetTimer()
-	for range senders {
-		wg.Go(func() {
-			for i := range next {
-				if _, err := s.Append(context.Background(), plain(fmt.Sprint("s/", i), -1)); err != nil {
-					b.Error(err)
-				}
+	for _, senders := range []int{1, 64, 512} {
+		b.Run(fmt.Sprint("senders=", senders), func(b *testing.B) {
+			node, err := esdbtest.NewCluster().Start()
+			if err != nil {
+				b.Fatal(err)
 			}
+			defer node.Stop()
+			s := openTest(b, testOptions(b, node.Connection()))
+			defer s.Close()
+			next := make(chan int, senders)
+			go func() {
+				for i := range b.N {
+					next <- i
+				}
+				close(next)
+			}()
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for range senders {
+				wg.Go(func() {
+					for i := range next {
+						if _, err := s.Append(context.Background(), plain(fmt.Sprint("s/", i), -1)); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(s.conn.writes.Load())/float64(b.N), "writes/event")
 		})
 	}
-	wg.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+}
+
+// BenchmarkFollow measures what a node does with the log when it opens, and what it keeps of it in memory: the worst case, every
+// event in a stream of its own.
+func BenchmarkFollow(b *testing.B) {
+	s := newState(testOrigin, 4096)
+	s.imported = &importEntry{Size: 1 << 62}
+	var batches [][][]byte
+	for i := 0; i < b.N; i += maxBatch {
+		var list [][]byte
+		for k := i; k < min(b.N, i+maxBatch); k++ {
+			st := events.Statement{Origin: testOrigin, Stream: fmt.Sprintf("document/%064x", k), Name: "document.received.v1", Time: time.UnixMicro(int64(k)).UTC(),
+				Actor: "H02.05", Client: "token:x", Data: []byte("{}")}
+			e, err := st.Encode()
+			if err != nil {
+				b.Fatal(err)
+			}
+			list = append(list, e)
+		}
+		batches = append(batches, list)
+	}
+	heap := func() float64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc)
+	}
+	before := heap()
+	b.ResetTimer()
+	for i, list := range batches {
+		h := batchHeader{From: s.tree.Size(), Size: s.tree.Size() + uint64(len(list))}
+		var entries []events.Digest
+		for _, e := range list {
+			entries = append(entries, events.Sum(e))
+		}
+		h.Root = s.rootWith(entries)
+		if err := s.batch(uint64(i), h, list); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric((heap()-before)/float64(b.N), "kept-B/event")
+	runtime.KeepAlive(batches)
+	runtime.KeepAlive(s)
 }
