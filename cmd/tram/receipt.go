@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -207,6 +208,7 @@ func (w *witnessAnswer) print(out io.Writer) {
 func receiptRefreshCommand() *cobra.Command {
 	var key receiptKey
 	var policyFile, log, ca, output string
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "refresh FILE",
 		Short: "Lead a receipt to the newest published, cosigned head, by published files alone",
@@ -228,7 +230,7 @@ written has been checked. If the log has been rewritten since, the two heads are
 				return err
 			}
 			defer done()
-			fresh, err := tiles.Refresh(file, known, reader)
+			fresh, err := refreshWithin(cmd.Context(), wait, file, known, reader)
 			if err != nil {
 				return contradicted(cmd.OutOrStdout(), err)
 			}
@@ -256,10 +258,26 @@ written has been checked. If the log has been rewritten since, the two heads are
 	fs.StringVar(&log, "log", "", "the published log: its address (https://…/log), a mirror's folder or a node's (required)")
 	fs.StringVar(&ca, "ca", os.Getenv("TRAM_CA"), "PEM certificate of the authority of its HTTPS, beside the system's (TRAM_CA)")
 	fs.StringVar(&policyFile, "policy", "", "say also what this policy makes of the new head")
+	fs.DurationVar(&wait, "wait", 0, "wait so long for the receipt's own head to be published")
 	fs.StringVarP(&output, "out", "o", "", "file to write; - is standard output (default: FILE itself)")
 	_ = cmd.MarkFlagRequired("key")
 	_ = cmd.MarkFlagRequired("log")
 	return cmd
+}
+
+// refreshWithin tries again while the receipt's own head is not published.
+func refreshWithin(ctx context.Context, wait time.Duration, file []byte, key ledger.Key, reader tiles.Reader) ([]byte, error) {
+	for end := time.Now().Add(wait); ; {
+		fresh, err := tiles.Refresh(file, key, reader)
+		if !errors.Is(err, tiles.ErrNotPublished) || time.Now().After(end) {
+			return fresh, err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // contradicted names two histories before it ends with the error.
@@ -285,6 +303,9 @@ func agreesWith(file []byte, key ledger.Key, reader tiles.Reader) error {
 	published, err := key.Open(b, head.Origin)
 	if err != nil {
 		return fmt.Errorf("couldn't compare with the published log: %w", err)
+	}
+	if published.Size < head.Size {
+		return fmt.Errorf("couldn't compare with the published log: published is size %d, the receipt is under size %d: %w", published.Size, head.Size, tiles.ErrNotPublished)
 	}
 	return tiles.Consistent(head, published, reader)
 }

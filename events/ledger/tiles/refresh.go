@@ -1,6 +1,7 @@
 package tiles
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -8,6 +9,10 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
 )
+
+// ErrNotPublished: the head of the receipt is not published yet. Publication follows the record, at most seconds behind it,
+// or as long as it waits for witnesses: try again.
+var ErrNotPublished = errors.New("the head of the receipt is not published yet")
 
 // Refresh leads a receipt to the published head of its log: the same statement at the same position, with a proof computed
 // from the published files. Old and new head must each be signed by the key or one that followed it, and the new one must continue the old
@@ -30,7 +35,7 @@ func Refresh(file []byte, key ledger.Key, r Reader) (fresh []byte, err error) {
 	case next.Origin != head.Origin:
 		return nil, fmt.Errorf("couldn't refresh receipt: it is of log %q, published is %q", head.Origin, next.Origin)
 	case next.Size < head.Size:
-		return nil, fmt.Errorf("couldn't refresh receipt: published is size %d, the receipt is under size %d already", next.Size, head.Size)
+		return nil, fmt.Errorf("couldn't refresh receipt: published is size %d, the receipt is under size %d: %w", next.Size, head.Size, ErrNotPublished)
 	}
 	again := *old
 	again.Checkpoint = checkpoint
