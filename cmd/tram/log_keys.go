@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -220,18 +221,35 @@ func keyHistory(store events.Store) func(context.Context, events.Head) ([]byte, 
 	}
 }
 
-// logVerifiers are those of the log keys at hand and of all that the log names: a published head may be by an earlier one.
-func (k *nodeKeys) logVerifiers(origin string, store events.Store) ([]note.Verifier, error) {
-	signer, err := ledger.NewSigner(origin, k.log, k.node, nil)
-	if err != nil {
-		return nil, err
+// heldVerifiers are those of the log keys at hand.
+func (k *nodeKeys) heldVerifiers(origin string) (out []note.Verifier, err error) {
+	for _, key := range append([]crypto.Signer{k.log}, k.logNext...) {
+		pub, ok := key.Public().(ed25519.PublicKey)
+		if !ok {
+			return nil, fmt.Errorf("couldn't use log key: %T, expected Ed25519", key.Public())
+		}
+		text, err := ledger.LogKey(origin, pub)
+		if err != nil {
+			return nil, err
+		}
+		v, err := note.NewVerifier(text)
+		if err != nil {
+			return nil, fmt.Errorf("couldn't use log key: %w", err)
+		}
+		out = append(out, v)
 	}
+	return out, nil
+}
+
+// logVerifiers are those of all keys that the log names, or of those at hand while none has followed another: a published
+// head may be by an earlier one.
+func (k *nodeKeys) logVerifiers(origin string, store events.Store) ([]note.Verifier, error) {
 	state, err := logbook.Load(context.Background(), store)
 	if err != nil {
 		return nil, err
 	}
 	if len(state.Rotations) == 0 {
-		return []note.Verifier{signer.LogVerifier()}, nil
+		return k.heldVerifiers(origin)
 	}
 	chain, err := state.Chain()
 	if err != nil {

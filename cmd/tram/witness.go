@@ -12,7 +12,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/tram-exchange/tram/adapters/portal"
-	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/signing"
 )
 
@@ -52,18 +51,18 @@ func makeWitnessKey(o initOptions) error {
 	return signing.SaveKey(filepath.Join(o.dir, "keys", "witness.pem"), key)
 }
 
-// logVerifiers are the keys of this node's own log.
+// logVerifiers are the keys of this node's own log: all that its record names, once it is open; before that those at hand.
 func (a *app) logVerifiers() []note.Verifier {
-	if a.store != nil { // it knows the keys that were replaced, too
-		if v, err := a.keys.logVerifiers(a.c.Origin, a.store); err == nil {
-			return v
+	if a.store != nil {
+		if out, err := a.keys.logVerifiers(a.c.Origin, a.store); err == nil {
+			return out
 		}
 	}
-	s, err := ledger.NewSigner(a.c.Origin, a.keys.log, a.keys.node, nil)
+	out, err := a.keys.heldVerifiers(a.c.Origin)
 	if err != nil {
 		return nil
 	}
-	return []note.Verifier{s.LogVerifier()}
+	return out
 }
 
 // checks are the alarms against other logs. They stay: what a log has signed it cannot take back.
