@@ -2,6 +2,8 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io/fs"
 	"net/http"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/schemas"
 )
@@ -242,4 +245,107 @@ func mustDigest(t testing.TB, s string) *events.Digest {
 		t.Fatal(err)
 	}
 	return &d
+}
+
+// faulty fails before or after it does its work, once.
+type faulty struct {
+	gateway.Destroyer
+	after bool
+	left  *int
+}
+
+var errInjected = errors.New("injected fault")
+
+func (f faulty) Destroy(ctx context.Context, r events.Removal) error {
+	if *f.left == 0 {
+		return f.Destroyer.Destroy(ctx, r)
+	}
+	*f.left--
+	if f.after {
+		if err := f.Destroyer.Destroy(ctx, r); err != nil {
+			return err
+		}
+	}
+	return errInjected
+}
+
+// forgetsAppends fails the append of an executed step, done or not done, once.
+type forgetsAppends struct {
+	events.Store
+	after bool
+	left  *int
+}
+
+func (s forgetsAppends) Append(ctx context.Context, a events.Append) (events.Sealed, error) {
+	if a.Stream != destruction.Stream || *s.left == 0 {
+		return s.Store.Append(ctx, a)
+	}
+	*s.left--
+	if s.after {
+		if _, err := s.Store.Append(ctx, a); err != nil {
+			return events.Sealed{}, err
+		}
+	}
+	return events.Sealed{}, errInjected
+}
+
+// A node that stops at any step of carrying out goes on at its next start: everything is gone, and said once.
+func TestDestructionIsCarriedOutOnce(t *testing.T) {
+	for name, fault := range map[string]func(*gateway.Config, *int){
+		"before removal": func(c *gateway.Config, left *int) { c.Destroyer = faulty{c.Destroyer, false, left} },
+		"after removal":  func(c *gateway.Config, left *int) { c.Destroyer = faulty{c.Destroyer, true, left} },
+		"views": func(c *gateway.Config, left *int) {
+			forget := c.Forget
+			c.Forget = func(ctx context.Context) error {
+				if *left > 0 {
+					*left--
+					return errInjected
+				}
+				return forget(ctx)
+			}
+		},
+		"before record": func(c *gateway.Config, left *int) { c.Store = forgetsAppends{c.Store, false, left} },
+		"after record":  func(c *gateway.Config, left *int) { c.Store = forgetsAppends{c.Store, true, left} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			var targets []schemas.Target
+			for _, number := range []string{"911", "912"} {
+				var acc httpapi.AcceptedAnswer
+				w.post("sender", w.signed(w.doc(number, func(d *schemas.Document) { d.Subject = "Về việc " + contentMarker }))).into(t, &acc)
+				targets = append(targets, schemas.Target{Document: (*[32]byte)(mustDigest(t, acc.Document))})
+			}
+			w.acknowledged("recipient")
+			var acc httpapi.AcceptedAnswer
+			w.destroy("d-1", schemas.Destruction{Targets: targets}, codeSender, codeRecipient).into(t, &acc)
+			left := 1
+			for range 2 { // two lives of a node
+				c := w.config
+				c.Metrics, c.SpoolDir = nil, t.TempDir()
+				fault(&c, &left)
+				n, err := gateway.New(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := n.Start(w.ctx); err != nil {
+					t.Fatal(err)
+				}
+				first := left > 0
+				if _, err := n.CarryOut(w.ctx); errors.Is(err, errInjected) != first {
+					t.Fatalf("first life %t: %v", first, err)
+				}
+				r, err := sqlitestore.Verify(w.ctx, filepath.Join(w.dir, "node"), sqlitestore.VerifyOptions{}, nil)
+				if err != nil || r.Problem != nil {
+					t.Fatalf("first life %t: %v, %v", first, err, r.Problem)
+				}
+			}
+			s, err := destruction.Load(w.ctx, w.store)
+			if err != nil || !s.Decisions[0].Complete() || s.Version() != 2 {
+				t.Errorf("%v, version %d", err, s.Version())
+			}
+			if found := filesWith(t, w.dir, contentMarker, "zxqwhoso"); found != nil {
+				t.Errorf("left: %q", found)
+			}
+		})
+	}
 }
