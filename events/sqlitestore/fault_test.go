@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	mrand "math/rand/v2"
@@ -210,62 +209,5 @@ func TestTheFaultLayerSeesMissingSyncs(t *testing.T) {
 		} else {
 			t.Logf("%s: %v", name, err)
 		}
-	}
-}
-
-// Every write and every sync fails once, having done its work or not. The store ends, and what was acknowledged is
-// there after a restart.
-func TestEveryOperationFailsOnce(t *testing.T) {
-	r := mrand.New(mrand.NewPCG(8, 8))
-	ended, opened := 0, 0
-	for at := 1; ; at++ {
-		finished := true
-		for _, persist := range []bool{false, true} {
-			d := newFaultDisk(t.TempDir())
-			d.failAt, d.persist = at, persist
-			acked := newAcknowledged()
-			s, err := Open(context.Background(), d.dir, faultOptions(t, d))
-			if err == nil {
-				opened++
-				errs := work(s, 2, 12, 1, acked)
-				if d.failed && len(errs) > 0 {
-					ended++
-					if s.Err() == nil {
-						// Only a large package that could not be written may fail alone; the rest ends the store.
-						if !errors.Is(errs[0], errFault) {
-							t.Errorf("operation %d: %v, the store goes on", at, errs[0])
-						}
-					} else {
-						<-s.Failed()
-						if _, err := s.Append(context.Background(), events.Append{Stream: "x", Expected: -1, Actor: "a", Client: "c", Events: []events.New{{Name: "n", Data: struct{}{}}}}); err == nil {
-							t.Errorf("operation %d: an ended store accepts", at)
-						}
-						if _, err := s.Wait(context.Background(), s.Head().Size); err == nil {
-							t.Errorf("operation %d: an ended store lets wait", at)
-						}
-					}
-				}
-				s.Close()
-			}
-			finished = finished && !d.failed
-			if len(acked.so()) == 0 && err != nil {
-				continue // not even created
-			}
-			for _, keep := range []float64{0, 0.5} {
-				if err := lost(t, d.crash(t, keep, r), acked.so()); err != nil {
-					t.Errorf("operation %d (done: %t), unsynced kept: %v, %d receipts out: %v", at, persist, keep, len(acked.so()), err)
-				}
-			}
-		}
-		if finished {
-			t.Logf("%d operations, %d times the store ended, %d times it opened", at-1, ended, opened)
-			break
-		}
-		if at > 30 {
-			at += r.IntN(10) // the later ones are alike: a part of them
-		}
-	}
-	if ended < 20 {
-		t.Errorf("the store ended only %d times", ended)
 	}
 }

@@ -25,8 +25,32 @@ type faultDisk struct {
 	failAt  int  // the operation that fails; 0: none
 	persist bool // whether the operation that fails does its work all the same
 	failed  bool // from the first failure on, nothing reaches the disk any more
+	heals   bool // but that one operation is all that fails
 	lieSeg  bool // syncs of segments say yes and do nothing
 	lieDB   bool // syncs of the database and its log say yes and do nothing
+
+	names    map[string]int // how often each named operation came
+	failName string         // the operation of this name that came failNth is the one that fails
+	failNth  int
+	struck   string // the one that failed
+}
+
+// named is how docs/faults.md calls an operation on a file.
+func named(what, path string) string {
+	base := filepath.Base(path)
+	switch {
+	case strings.HasSuffix(base, ".seg"):
+		return what + " of a package segment"
+	case strings.HasSuffix(base, "-wal"):
+		return what + " of the write-ahead log"
+	case strings.HasSuffix(base, "-journal"):
+		return what + " of the rollback journal"
+	case base == dbName:
+		return what + " of the database"
+	case base == segmentDir:
+		return what + " of the folder of segments"
+	}
+	return what + " of the folder"
 }
 
 // image is one file: what is durable, and the operations since.
@@ -71,15 +95,22 @@ func (d *faultDisk) image(path string) *image {
 }
 
 // do counts an operation and says whether it is to be done and whether it is to succeed.
-func (d *faultDisk) do(work func()) error {
+func (d *faultDisk) do(name string, work func()) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ops++
-	if d.failed || d.failAt > 0 && d.ops >= d.failAt {
+	if d.names == nil {
+		d.names = map[string]int{}
+	}
+	d.names[name]++
+	if d.failed || d.failAt > 0 && d.ops >= d.failAt || name == d.failName && d.names[name] == d.failNth {
 		if !d.failed && d.persist {
 			work()
 		}
-		d.failed = true
+		if d.struck == "" {
+			d.struck = name
+		}
+		d.failed = !d.heals
 		return errFault
 	}
 	work()
@@ -87,15 +118,15 @@ func (d *faultDisk) do(work func()) error {
 }
 
 func (d *faultDisk) write(path string, b []byte, at int64) error {
-	return d.do(func() { x := d.image(path); x.pending = append(x.pending, op{at, append([]byte{}, b...)}) })
+	return d.do(named("write", path), func() { x := d.image(path); x.pending = append(x.pending, op{at, append([]byte{}, b...)}) })
 }
 
 func (d *faultDisk) truncate(path string, size int64) error {
-	return d.do(func() { x := d.image(path); x.pending = append(x.pending, op{size, nil}) })
+	return d.do(named("truncation", path), func() { x := d.image(path); x.pending = append(x.pending, op{size, nil}) })
 }
 
 func (d *faultDisk) sync(path string, names bool) error {
-	return d.do(func() {
+	return d.do(named("sync", path), func() {
 		if seg := strings.HasSuffix(path, ".seg"); seg && d.lieSeg || !seg && d.lieDB {
 			return
 		}
@@ -170,7 +201,7 @@ func (f faultFiles) OpenSegment(path string) (writeFile, int64, error) {
 }
 
 func (f faultFiles) SyncDir(path string) error {
-	return f.d.do(func() {
+	return f.d.do(named("sync", path), func() {
 		for name, x := range f.d.files {
 			if filepath.Dir(name) == path {
 				x.named = true
@@ -193,7 +224,7 @@ func (f *faultFile) WriteAt(b []byte, at int64) (int, error) {
 }
 
 func (f *faultFile) Allocate(from, n int64) error {
-	if err := f.d.do(func() {}); err != nil {
+	if err := f.d.do(named("allocation", f.path), func() {}); err != nil {
 		return err
 	}
 	return f.writeFile.Allocate(from, n)
@@ -334,7 +365,7 @@ func faultDelete(tls *libc.TLS, vfs, name uintptr, syncDir int32) int32 {
 	faultVFS.mu.Lock()
 	d := faultVFS.disks[filepath.Dir(path)]
 	faultVFS.mu.Unlock()
-	if d != nil && d.do(func() { delete(d.files, path) }) != nil {
+	if d != nil && d.do(named("deletion", path), func() { delete(d.files, path) }) != nil {
 		return ioErrDelete
 	}
 	return (*slot[deleteFunc](faultVFS.original, vfsDelete))(tls, vfs, name, syncDir)

@@ -34,44 +34,66 @@ func smallRecord(t testing.TB) string {
 	return dir
 }
 
-// Each write, sync and truncation of a copy fails once, having done its work or not; then the power goes. What is left holds nothing
-// that the source's head does not cover, and the next run makes it whole.
-func TestCopyFailsAtEveryStep(t *testing.T) {
+// TestCopyFaultTable is docs/faults.md for a copy: each kind of operation on its disk fails once, having done its work or not; then the power
+// goes. What is left holds nothing that the source's head does not cover, and the next run makes it whole.
+func TestCopyFaultTable(t *testing.T) {
 	from := smallRecord(t)
 	r := mrand.New(mrand.NewPCG(5, 5))
-	for _, persist := range []bool{false, true} {
-		steps := 0
-		for step := 1; ; step++ {
-			d := newFaultDisk(t.TempDir())
-			d.failAt, d.persist = step, persist
-			opts := ImportOptions{MinFree: -1, SegmentSize: 1 << 20, runLength: 5, Batch: 5, files: faultFiles{d: d}, vfs: useFaultVFS(t, d)}
-			_, err := copyInto(t, from, d.dir, opts)
-			if err == nil && !d.failed {
-				steps = step - 1
+	opts := ImportOptions{MinFree: -1, SegmentSize: 400 << 10, runLength: 5, Batch: 5}
+	life := func(d *faultDisk) string {
+		o := opts
+		o.files, o.vfs = faultFiles{d: d}, useFaultVFS(t, d)
+		src, err := OpenReader(context.Background(), from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.Close()
+		im, err := OpenImport(context.Background(), d.dir, testOrigin, o)
+		if err != nil {
+			return faultNotOpened
+		}
+		for {
+			c, err := im.Copy(context.Background(), src)
+			if err != nil {
+				im.Close()
+				return faultRun
+			}
+			if c.Done {
 				break
 			}
-			left := d.crash(t, []float64{0, 0.5, 1}[step%3], r)
-			opts.files, opts.vfs = nil, ""
-			if _, err := OpenReader(context.Background(), left); err == nil {
-				if got := verify(t, left, VerifyOptions{Key: logKey()}); got.Problem != nil {
-					t.Fatalf("step %d, persist %t: what is left: %v", step, persist, got.Problem)
-				}
-			}
-			if _, err := copyInto(t, from, left, opts); err != nil {
-				t.Fatalf("step %d, persist %t: once more: %v", step, persist, err)
-			}
-			if got := verify(t, left, VerifyOptions{Key: logKey()}); got.Problem != nil || got.Events != 12 || got.SignedSize != 12 {
-				t.Fatalf("step %d, persist %t: %+v", step, persist, got)
-			}
-			if step > 20 {
-				step += r.IntN(12) // the later ones are alike
-			}
 		}
-		t.Logf("persist %t: about %d steps", persist, steps)
-		if steps < 20 {
-			t.Errorf("only %d steps failed", steps)
+		if im.Close() != nil {
+			return faultAtClose
 		}
+		return faultNothing
 	}
+	clean := newFaultDisk(t.TempDir())
+	if what := life(clean); what != faultNothing {
+		t.Fatalf("without a fault: %s", what)
+	}
+	seen := outcomes{}
+	clean.eachOnce(t, r, func(d *faultDisk) {
+		what := life(d)
+		if d.struck == "" {
+			return
+		}
+		seen.add(d.struck, d.persist, what)
+		at := fmt.Sprintf("%s number %d (done: %t)", d.struck, d.failNth, d.persist)
+		left := d.crash(t, []float64{0, 0.5, 1}[r.IntN(3)], r)
+		if _, err := OpenReader(context.Background(), left); err == nil {
+			if got := verify(t, left, VerifyOptions{Key: logKey()}); got.Problem != nil {
+				t.Fatalf("%s: what is left: %v", at, got.Problem)
+			}
+		}
+		if _, err := copyInto(t, from, left, opts); err != nil {
+			t.Fatalf("%s: once more: %v", at, err)
+		}
+		if got := verify(t, left, VerifyOptions{Key: logKey()}); got.Problem != nil || got.Events != 12 || got.SignedSize != 12 {
+			t.Fatalf("%s: %+v", at, got)
+		}
+	})
+	t.Logf("%d operations in a life: %v", clean.ops, clean.names)
+	seen.compare(t, faultRows(t, "A copy"))
 }
 
 // A copy onto a full disk says so, keeps what it had, and goes on when there is room.
