@@ -92,7 +92,17 @@ func TestConformance(t *testing.T) {
 func TestRealServer(t *testing.T) {
 	connection := os.Getenv("TRAM_TEST_ESDB")
 	if connection == "" {
-		t.Skip("TRAM_TEST_ESDB names no server")
+		t.Skip("not tested against a real server: TRAM_TEST_ESDB names none")
+	}
+	probe, err := newConn(Options{Connection: connection, Deadline: 10 * time.Second, pause: backoff})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer probe.close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := probe.last(ctx, "tram+probe"); err != nil {
+		t.Fatalf("the server that TRAM_TEST_ESDB names does not answer: %v", err)
 	}
 	run, n := time.Now().UnixNano(), 0
 	eventstest.Run(t, func(t *testing.T) eventstest.Open {
