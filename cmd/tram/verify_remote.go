@@ -148,11 +148,12 @@ func (r *remoteRecord) prove(ctx context.Context) error {
 
 // signed opens the published checkpoint.
 func (r *remoteRecord) signed(checkpoint []byte) (h ledger.Head, err error) {
-	if r.key == nil {
+	h, err = ledger.ReadCheckpoint(checkpoint)
+	switch {
+	case r.key == nil:
 		r.answer.unproved("who signed the heads: no key was given")
-		h, err = ledger.ReadCheckpoint(checkpoint)
-	} else {
-		h, err = r.key.Open(checkpoint, "")
+	case err == nil:
+		h, err = r.key.Open(checkpoint, h.Origin) // the name on a certificate's line is made of the origin
 	}
 	if err != nil {
 		return h, &tiles.Fault{Path: tiles.CheckpointPath, Reason: err.Error()}
