@@ -13,27 +13,27 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sys/unix"
 
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/logbook"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 )
 
 // backupOptions say what is copied and where to. Only data and to are needed.
 type backupOptions struct {
-	data      string          // the node's data folder
-	config    *Config         // nil: the record and the accounts alone
-	to        string          // folder of the copy
-	keysTo    string          // folder for private keys; empty: they are not copied
-	verifiers []note.Verifier // of the log; none: who signed the head is not judged
-	prove     bool            // read the whole copy again afterwards
-	workers   int             // that prove; 0: all processors
-	minFree   int64           // of the copy's disk; 0: the store's default
-	progress  io.Writer       // nil: none
-	now       func() time.Time
+	data     string      // the node's data folder
+	config   *Config     // nil: the record and the accounts alone
+	to       string      // folder of the copy
+	keysTo   string      // folder for private keys; empty: they are not copied
+	key      *ledger.Key // of the log, which its rotations lead on from; nil: who signed the head is not judged
+	prove    bool        // read the whole copy again afterwards
+	workers  int         // that prove; 0: all processors
+	minFree  int64       // of the copy's disk; 0: the store's default
+	progress io.Writer   // nil: none
+	now      func() time.Time
 }
 
 func backupCommand() *cobra.Command {
@@ -54,7 +54,7 @@ With -c (instead of DIR) the configuration, certificates and trust folder are co
 			if err != nil {
 				return err
 			}
-			if o.verifiers, err = logVerifiers(base, key); err != nil {
+			if o.key, err = givenLogKey(base, key); err != nil {
 				return err
 			}
 			if !quiet && !asJSON {
@@ -151,7 +151,6 @@ const (
 
 // backupKind sorts errors by what the operator has to do.
 func backupKind(err error) string {
-	var unsigned *note.UnverifiedNoteError
 	switch {
 	case errors.Is(err, sqlitestore.ErrAhead):
 		return "ahead"
@@ -169,7 +168,7 @@ func backupKind(err error) string {
 		return "not_a_copy"
 	case errors.Is(err, errNotProved):
 		return "damaged"
-	case errors.As(err, &unsigned):
+	case errors.Is(err, errSignature):
 		return "signature"
 	case errors.Is(err, context.Canceled):
 		return "stopped"
@@ -180,6 +179,7 @@ func backupKind(err error) string {
 var (
 	errNotACopy  = errors.New("the folder holds something else than a copy of this program")
 	errNotProved = errors.New("the copy is damaged")
+	errSignature = errors.New("the head is not signed by the log's key")
 )
 
 // backup makes the copy or brings it up to date. The manifest is never nil; with an error it says what was done all the same.
@@ -201,8 +201,14 @@ func (o *backupOptions) run(ctx context.Context, m *backupManifest) error {
 	if err != nil {
 		return err
 	}
-	for _, v := range o.verifiers {
-		m.SignedBy = append(m.SignedBy, fmt.Sprintf("%s+%08x", v.Name(), v.KeyHash()))
+	if o.key != nil {
+		verifiers, err := o.key.Verifiers(head.Origin)
+		if err != nil {
+			return err
+		}
+		for _, v := range verifiers {
+			m.SignedBy = append(m.SignedBy, fmt.Sprintf("%s+%08x", v.Name(), v.KeyHash()))
+		}
 	}
 	if err := o.begin(m); err != nil {
 		return err
@@ -292,14 +298,28 @@ func (o *backupOptions) sealedHead(ctx context.Context) (h events.Head, err erro
 	if err != nil {
 		return h, err
 	}
+	defer func() { err = errors.Join(err, r.Close()) }()
 	h = r.Head()
-	if err := r.Close(); err != nil {
-		return h, err
+	if o.key == nil {
+		return h, nil
 	}
-	if len(o.verifiers) > 0 {
-		_, _, err = ledger.OpenCheckpoint(h.Checkpoint, h.Origin, o.verifiers...)
+	key, err := trustedKey(ctx, r, *o.key)
+	if err == nil {
+		_, err = key.Open(h.Checkpoint, h.Origin)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errSignature, err)
 	}
 	return h, err
+}
+
+// trustedKey leads on from a key by the rotations in a record.
+func trustedKey(ctx context.Context, r *sqlitestore.Reader, given ledger.Key) (ledger.Key, error) {
+	state, err := logbook.Load(ctx, r)
+	if err != nil {
+		return given, err
+	}
+	return state.Trust(given)
 }
 
 // begin makes the folder and says in it what it is, before there is anything else. What an earlier manifest says of proofs stays.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/signing/keystore"
 )
 
 // copiedFile is one file of the node beside its data.
@@ -141,6 +142,11 @@ func (c *Config) secretFiles() ([]string, error) {
 		}
 		sources = append(sources, e.Ref.PINSource())
 	}
+	if ref, err := keystore.ParseRef(c.Witness.Key); err == nil && ref.Path() != "" {
+		list = append(list, c.path(ref.Path()))
+		sources = append(sources, ref.PINSource())
+	}
+	sources = append(sources, c.Store.PasswordSource)
 	for _, s := range c.SigningServices {
 		sources = append(append(sources, s.ClientSecretSource, s.TokenSource), slices.Collect(maps.Values(s.AuthSources))...)
 	}

@@ -76,12 +76,12 @@ func newBackupKeeper(c *Config, size func() uint64, metrics prometheus.Registere
 	if c.Backup.To == "" {
 		return nil, nil
 	}
-	verifiers, err := logVerifiers(c.base, "")
+	key, err := givenLogKey(c.base, "")
 	if err != nil {
 		return nil, err
 	}
 	k := &backupKeeper{
-		o:     backupOptions{data: c.path(c.Data), config: c, to: c.path(c.Backup.To), verifiers: verifiers, workers: 1, now: time.Now},
+		o:     backupOptions{data: c.path(c.Data), config: c, to: c.path(c.Backup.To), key: key, workers: 1, now: time.Now},
 		every: c.Backup.Every, verifyEvery: c.Backup.VerifyEvery, size: size, log: log, after: time.After,
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_backup_runs_total", Help: "Runs of the backup, by outcome."}, []string{"outcome"}),
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events"
@@ -151,13 +150,12 @@ var errOtherHistory = errors.New("others know another history of this log: one o
 
 // restoring is one restore under way.
 type restoring struct {
-	o         restoreOptions
-	a         *restoreReport
-	key       *ledger.Key
-	verifiers []note.Verifier
-	work      string // the folder until it is whole
-	sources   []*copySource
-	receipts  []*keptReceipt
+	o        restoreOptions
+	a        *restoreReport
+	key      *ledger.Key // led on by the rotations in the longest copy
+	work     string      // the folder until it is whole
+	sources  []*copySource
+	receipts []*keptReceipt
 }
 
 // copySource is an open copy.
@@ -276,6 +274,13 @@ func (r *restoring) openSources(ctx context.Context) error {
 	}
 	h := best.r.Head()
 	r.a.Origin = h.Origin
+	if r.key != nil {
+		key, err := trustedKey(ctx, best.r, *r.key)
+		if err != nil {
+			return err
+		}
+		r.key = &key
+	}
 	for _, s := range r.sources {
 		o := s.r.Head()
 		if o.Origin != h.Origin {
@@ -303,19 +308,16 @@ func (r *restoring) openSource(ctx context.Context, s *copySource) error {
 	}
 	h := reader.Head()
 	if r.key != nil {
-		known, _, e := recordedKeys(ctx, reader, r.key) // a newer copy may tell of further keys that followed
-		if err = e; len(known) > len(r.verifiers) {
-			r.verifiers = known
+		var key ledger.Key
+		if key, err = trustedKey(ctx, reader, *r.key); err == nil {
+			_, err = key.Open(h.Checkpoint, h.Origin)
 		}
-	}
-	if err == nil && r.verifiers != nil {
-		_, _, err = ledger.OpenCheckpoint(h.Checkpoint, h.Origin, r.verifiers...)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("couldn't use %s: %w", s.dir, err), reader.Close())
 	}
 	s.dir, s.r, s.report.Size = data, reader, h.Size
-	r.a.Known = append(r.a.Known, knownHead{Source: s.report.Folder, Kind: "copy", Size: h.Size, Root: &h.Root, Signed: r.verifiers != nil})
+	r.a.Known = append(r.a.Known, knownHead{Source: s.report.Folder, Kind: "copy", Size: h.Size, Root: &h.Root, Signed: r.key != nil})
 	return nil
 }
 

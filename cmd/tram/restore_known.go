@@ -91,7 +91,7 @@ func (r *restoring) askOthers(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("couldn't use checkpoint %s: %w", name, err)
 		}
-		r.a.Known = append(r.a.Known, knownHead{Source: name, Kind: "checkpoint", Size: h.Size, Root: &h.Root, Signed: r.verifiers != nil, Checkpoint: string(b)})
+		r.a.Known = append(r.a.Known, knownHead{Source: name, Kind: "checkpoint", Size: h.Size, Root: &h.Root, Signed: r.key != nil, Checkpoint: string(b)})
 	}
 	for _, file := range r.o.receipts {
 		if err := r.readReceipt(file); err != nil {
@@ -108,9 +108,8 @@ func (r *restoring) askOthers(ctx context.Context) error {
 
 // openHead reads a checkpoint and, if there is a key, sees who signed it.
 func (r *restoring) openHead(b []byte) (h ledger.Head, err error) {
-	if r.verifiers != nil {
-		h, _, err = ledger.OpenCheckpoint(b, r.a.Origin, r.verifiers...)
-		return h, err
+	if r.key != nil {
+		return r.key.Open(b, r.a.Origin)
 	}
 	if h, err = ledger.ReadCheckpoint(b); err == nil && h.Origin != r.a.Origin {
 		err = fmt.Errorf("origin %q, expected %q", h.Origin, r.a.Origin)

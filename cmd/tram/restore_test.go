@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +23,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/destruction"
+	"github.com/tram-exchange/tram/events/eventstest"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/events/sqlitestore"
@@ -76,9 +79,22 @@ func (l *copiedLog) grow(t *testing.T, n int) events.Sealed {
 	return last
 }
 
+func (l *copiedLog) key(t *testing.T) *ledger.Key {
+	t.Helper()
+	text, err := ledger.LogKey(copiedOrigin, l.log.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := ledger.ParseKey([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &k
+}
+
 func (l *copiedLog) backup(t *testing.T, to string) (*backupManifest, error) {
 	t.Helper()
-	return backup(context.Background(), backupOptions{data: l.dir, to: to, verifiers: []note.Verifier{l.signer.LogVerifier()}, minFree: -1, now: time.Now})
+	return backup(context.Background(), backupOptions{data: l.dir, to: to, key: l.key(t), minFree: -1, now: time.Now})
 }
 
 // verifyStoreOnly proves a record whose events no decider made.
@@ -237,7 +253,7 @@ func TestBackupRefuses(t *testing.T) {
 	if k := kind(backupOptions{data: other.dir, to: copied}); k != "forked" {
 		t.Errorf("another log of the same name: %s", k)
 	}
-	if k := kind(backupOptions{data: l.dir, to: filepath.Join(dir, "unsigned"), verifiers: []note.Verifier{other.signer.LogVerifier()}}); k != "signature" {
+	if k := kind(backupOptions{data: l.dir, to: filepath.Join(dir, "unsigned"), key: other.key(t)}); k != "signature" {
 		t.Errorf("a head signed by another key: %s", k)
 	}
 	old := l.dir + ".old"
@@ -289,5 +305,92 @@ func writePEM(t *testing.T, file string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// destroy records a decision about the document of a number, carries it out in the store and records that.
+func (l *copiedLog) destroy(t *testing.T, document string) {
+	t.Helper()
+	ctx := context.Background()
+	s, err := sqlitestore.Open(ctx, l.dir, sqlitestore.Options{Origin: copiedOrigin, LogKey: l.log, NodeKey: l.node, MinFree: -1})
+	must(t, err)
+	target := destruction.Target{Document: document}
+	c, err := destruction.Gather(ctx, s, target, destruction.ScopeAll, s.Head().Size)
+	must(t, err)
+	news, _, err := destruction.Decide(destruction.State{}, destruction.Request{
+		ID: "1", Scope: destruction.ScopeAll, At: time.Unix(1e9, 0), Decisions: []destruction.Ruling{{Org: "H02", Date: "2026-11-20"}},
+		Facts: destruction.Facts{Decisions: []destruction.RulingFacts{{Number: "12/QĐ", Body: "Sở", Ground: "hết thời hạn"}}},
+		Targets: []destruction.Found{{CountedTarget: destruction.CountedTarget{Target: target, Facts: len(c.Facts), Packages: len(c.Packages)},
+			Exists: true, Content: true, Keepers: []destruction.Keeper{{Org: "H02", By: []string{"H02"}}}}},
+	})
+	must(t, err)
+	record := func(news []events.New) {
+		st, err := destruction.Load(ctx, s)
+		must(t, err)
+		_, err = s.Append(ctx, events.Append{Stream: destruction.Stream, Expected: st.Version(), Actor: "node", Client: "node", Events: news})
+		must(t, err)
+	}
+	record(news)
+	must(t, s.Destroy(ctx, events.Removal{Packages: c.Packages, Facts: c.Facts}))
+	st, err := destruction.Load(ctx, s)
+	must(t, err)
+	news, err = destruction.Execute(st, destruction.Executed{Decision: st.Decisions[0].Address.Position, Facts: len(c.Facts), Packages: len(c.Packages)})
+	must(t, err)
+	record(news)
+	must(t, s.Close())
+}
+
+// What a decision destroys in the node leaves its copies with the next run, and does not come back from an older copy.
+func TestCopiesFollowDestruction(t *testing.T) {
+	l := newCopiedLog(t)
+	l.grow(t, 2)
+	document := events.Sum([]byte("doc")).String()
+	s, err := sqlitestore.Open(context.Background(), l.dir, sqlitestore.Options{Origin: copiedOrigin, LogKey: l.log, NodeKey: l.node, MinFree: -1})
+	must(t, err)
+	const secret = "BI-MAT-CA-NHAN"
+	_, err = s.Append(context.Background(), events.Append{Stream: "document/" + document, Expected: -1, Actor: "H02", Client: "node",
+		Package: eventstest.NewPackage([]byte("<doc>" + secret + "</doc>")),
+		Events:  []events.New{{Name: "document.received.v1", Data: struct{}{}, Facts: map[string]string{"subject": secret}}}})
+	must(t, err)
+	must(t, s.Close())
+	dir := t.TempDir()
+	old, copied := filepath.Join(dir, "old"), filepath.Join(dir, "copy")
+	for _, to := range []string{old, copied} {
+		_, err := l.backup(t, to)
+		must(t, err)
+	}
+	has := func(folder string) bool {
+		t.Helper()
+		found := false
+		must(t, filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			found = found || bytes.Contains(b, []byte(secret))
+			return err
+		}))
+		return found
+	}
+	if !has(copied) || !has(old) {
+		t.Fatal("the test proves nothing: the copies never had it")
+	}
+	l.destroy(t, document)
+	m, err := l.backup(t, copied)
+	must(t, err)
+	if m.Destroyed != 2 || has(copied) {
+		t.Errorf("%d things were destroyed in the copy; still there: %t", m.Destroyed, has(copied))
+	}
+	if m, err := l.backup(t, copied); err != nil || m.Destroyed != 0 {
+		t.Errorf("once more: %+v, %v", m, err)
+	}
+	r, err := sqlitestore.Verify(context.Background(), copied, sqlitestore.VerifyOptions{}, nil)
+	if err != nil || r.Problem != nil {
+		t.Errorf("the copy: %v, %v", r.Problem, err)
+	}
+	to := filepath.Join(dir, "data")
+	a, err := restore(context.Background(), restoreOptions{from: old, also: []string{copied}, to: to, minFree: -1, now: time.Now, verify: verifyStoreOnly})
+	if err != nil || a.Size != m.Size || has(to) {
+		t.Errorf("restored %+v, %v; still there: %t", a, err, has(to))
 	}
 }
