@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -141,7 +142,16 @@ func TestPastRights(t *testing.T) {
 		{"not there yet", 11, view.Reader{Orgs: []string{ubnd}, Now: now}, s.letter, false},
 	} {
 		v := pastAt(t, p, c.at)
-		_, err := v.Document(t.Context(), c.r, c.doc.key())
+		found, err := v.Search(t.Context(), view.SearchQuery{Reader: c.r, Limit: 500})
+		if err != nil && !errors.Is(err, view.ErrNotFound) {
+			t.Errorf("%s: search: %v", c.name, err)
+		}
+		if has := slices.ContainsFunc(found.Rows, func(r view.RegisterRow) bool { return r.Document == c.doc.key() }); has && !c.want {
+			t.Errorf("%s: search finds it", c.name)
+		} else if !has && c.want && c.r.Right == "" {
+			t.Errorf("%s: search does not find it", c.name)
+		}
+		_, err = v.Document(t.Context(), c.r, c.doc.key())
 		if (err == nil) != c.want || err != nil && !errors.Is(err, view.ErrNotFound) {
 			t.Errorf("%s: %v", c.name, err)
 		}

@@ -76,11 +76,25 @@ func (p *pastViews) Register(ctx context.Context, rq view.RegisterQuery) (view.P
 	if err != nil || len(page.Rows) == 0 {
 		return page, err
 	}
+	return p.asOfToday(ctx, rq.Reader, page)
+}
+
+// Search implements view.Views, as Register does.
+func (p *pastViews) Search(ctx context.Context, sq view.SearchQuery) (view.Page[view.RegisterRow], error) {
+	page, err := p.Views.Search(ctx, sq)
+	if err != nil || len(page.Rows) == 0 {
+		return page, err
+	}
+	return p.asOfToday(ctx, sq.Reader, page)
+}
+
+// asOfToday leaves out what the reader may not see today, and the words that are destroyed by now.
+func (p *pastViews) asOfToday(ctx context.Context, r view.Reader, page view.Page[view.RegisterRow]) (view.Page[view.RegisterRow], error) {
 	keys := make([]string, len(page.Rows))
 	for i := range page.Rows {
 		keys[i] = page.Rows[i].Document
 	}
-	today, err := p.today(ctx, rq.Reader, keys...)
+	today, err := p.today(ctx, r, keys...)
 	if err != nil {
 		return view.Page[view.RegisterRow]{}, err
 	}

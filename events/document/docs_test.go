@@ -11,11 +11,13 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/logbook"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/events/timestamp"
 	"github.com/tram-exchange/tram/events/validation"
+	"github.com/tram-exchange/tram/events/witnessing"
 )
 
 // kinds are all events of all kinds with their data and facts.
@@ -58,6 +60,10 @@ var kinds = map[string][2]any{
 	timestamp.NameStamped:             {timestamp.Stamped{}, nil},
 	destruction.NameDecided:           {destruction.Decided{}, destruction.Facts{}},
 	destruction.NameExecuted:          {destruction.Executed{}, nil},
+	logbook.NameBegun:                 {logbook.Begun{}, logbook.Reason{}},
+	logbook.NameKeyRotated:            {logbook.KeyRotated{}, nil},
+	logbook.NameKeyBound:              {logbook.KeyBound{}, nil},
+	witnessing.NameContradiction:      {witnessing.Contradiction{}, nil},
 }
 
 // docs/events.md has a section for each event, with exactly the fields of its data, in their order, and opt. where they may
