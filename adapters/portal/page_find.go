@@ -23,6 +23,7 @@ type findBody struct {
 	Active    int // filters beside the box
 	Notice    string
 
+	Past        pastControl
 	Page        view.Page[view.RegisterRow]
 	First, Last int
 	Total       string // "" when not counted
@@ -40,10 +41,18 @@ func (p *Portal) find(v *visit) error {
 	if err != nil {
 		return err
 	}
-	b.Page, err = p.cfg.Views.Search(v.ctx(), sq)
+	title := v.words.say("find.title")
+	past := p.readPast(v, "/search")
+	views, done, err := p.viewsAt(v, &past)
+	if err != nil {
+		return p.pastTrouble(v, past, "find", title, err)
+	}
+	defer done()
+	b.Past = past
+	b.Page, err = views.Search(v.ctx(), sq)
 	if errors.Is(err, view.ErrQuery) && sq.Cursor != "" { // a cursor that was made up: begin again and say so
 		sq.Cursor, b.Notice = "", v.words.say("register.bad.cursor")
-		b.Page, err = p.cfg.Views.Search(v.ctx(), sq)
+		b.Page, err = views.Search(v.ctx(), sq)
 	}
 	if err != nil {
 		return err
@@ -62,11 +71,11 @@ func (p *Portal) find(v *visit) error {
 	if b.Page.Next != "" {
 		b.Next = b.address("after", b.Page.Next, "n", strconv.Itoa(b.Last))
 	}
-	return p.show(v, "find", "find", v.words.say("find.title"), b)
+	return p.show(v, "find", "find", title, b)
 }
 
 func (b *findBody) address(more ...string) string {
-	return with("/search", append([]string{"q", b.Query, "from", b.From, "to", b.To, "sender", b.Sender, "recipient", b.Recipient, "type", b.TypeName}, more...)...)
+	return with("/search", append([]string{"q", b.Query, "from", b.From, "to", b.To, "sender", b.Sender, "recipient", b.Recipient, "type", b.TypeName, "at", b.Past.At}, more...)...)
 }
 
 // readFind reads the form. What cannot be understood is said on the page and not used.

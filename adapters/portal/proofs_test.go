@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tram-exchange/tram/internal/view"
 )
@@ -125,5 +126,29 @@ func TestAlarmsStandFirst(t *testing.T) {
 	}
 	if a := v.get("/proofs/checkpoint"); a.StatusCode != http.StatusNotFound {
 		t.Errorf("no published head: %s", a.Status)
+	}
+}
+
+// TestFindAsOfADay: an auditor searches the record as it stood, and what is found leads to the document as it stood.
+func TestFindAsOfADay(t *testing.T) {
+	p, past := newPastPortal(t, nil)
+	v := p.visitor(t, false)
+	v.signIn("thanhtra")
+	if a := v.get("/search"); !strings.Contains(a.body, `type="date" name="at"`) || !strings.Contains(a.body, "6188/CĐ-UBND") || past.opened > 0 {
+		t.Error("the search of now has no date control, or is of the past")
+	}
+	day := testNow.AddDate(0, 0, -2).Format(time.DateOnly)
+	a := v.get("/search?at=" + day)
+	for _, want := range []string{"Bạn đang xem quá khứ", "6120/UBND-TH", "?at=" + day + `"`, `<input type="hidden" name="at" value="` + day} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("no %s on the page", want)
+		}
+	}
+	if strings.Contains(a.body, "6188/CĐ-UBND") || past.opened != 1 {
+		t.Errorf("it finds what came later, or the past was opened %d times", past.opened)
+	}
+	past.err = &view.BuildingError{Read: 40, Size: 100}
+	if a := v.get("/search?at=" + day); a.StatusCode != http.StatusAccepted || a.Header.Get("Refresh") == "" {
+		t.Errorf("while the past is made: %s", a.Status)
 	}
 }
