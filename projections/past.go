@@ -55,6 +55,7 @@ type Past struct {
 	mu      sync.Mutex // guards what follows and the fields of every moment
 	moments map[uint64]*moment
 	uses    uint64
+	forgets int // calls of Forget under way
 	closed  bool
 }
 
@@ -231,6 +232,9 @@ func (p *Past) ask(size uint64) (*moment, error) {
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, errClosed
+	}
+	if p.forgets > 0 {
+		return nil, view.ErrPastBusy // what lies on the disk may hold what is to be forgotten
 	}
 	one := p.moments[size]
 	if one != nil {
@@ -471,12 +475,16 @@ func (p *Past) evict(need int64) error {
 	return nil
 }
 
-// drop closes and removes a database without users. The caller holds mu.
+// drop closes and removes a database without users; not the file of another that was made in its place. The caller holds mu.
 func (p *Past) drop(one *moment) {
 	if one.views == nil {
 		return
 	}
-	if err := errors.Join(one.views.Close(), removeDatabase(p.path(one.size))); err != nil {
+	err := one.views.Close()
+	if now := p.moments[one.size]; now == nil || now == one {
+		err = errors.Join(err, removeDatabase(p.path(one.size)))
+	}
+	if err != nil {
 		p.opt.Logger.Warn("couldn't remove views of the past", "position", one.size, "error", err)
 	}
 	one.views = nil
@@ -496,6 +504,7 @@ func (p *Past) release(one *moment) error {
 // databases made before still hold them. Files that a question is being answered from lose their names at once.
 func (p *Past) Forget() error {
 	p.mu.Lock()
+	p.forgets++
 	var wait []*moment
 	for size, one := range p.moments {
 		one.gone = true
@@ -514,14 +523,12 @@ func (p *Past) Forget() error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.forgets--
 	list, err := p.onDisk()
 	if err != nil {
 		return err
 	}
 	for _, n := range list {
-		if p.moments[n] != nil {
-			continue // made since
-		}
 		if err := removeDatabase(p.path(n)); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -229,6 +230,76 @@ func (c *countedLog) All(ctx context.Context, from uint64, f func(events.Event) 
 		}
 		return f(e)
 	})
+}
+
+// TestPastForgetsBesideQuestions: a question that comes while databases are being forgotten gets none of them, and what is made
+// afterwards is not taken away with what was in use before.
+func TestPastForgetsBesideQuestions(t *testing.T) {
+	s := newScenario(t)
+	live := openViews(t, viewsPath(t), s, Options{})
+	dir := t.TempDir()
+	size := s.Head().Size
+	first := openPast(t, dir, s, live, PastOptions{})
+	closePast(t, pastAt(t, first, size)) // lies on the disk
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	slow := &stubbornLog{testLog: s.testLog, reading: make(chan struct{}), gate: make(chan struct{})}
+	p := openPast(t, dir, slow, live, PastOptions{Builds: 2, Wait: -1})
+	ask := func(n uint64) error {
+		_, err := p.Open(t.Context(), view.Moment{Position: n})
+		return err
+	}
+	if err := ask(size - 5); !errors.As(err, new(*view.BuildingError)) {
+		t.Fatal(err)
+	}
+	<-slow.reading
+	forgotten := make(chan error)
+	go func() { forgotten <- p.Forget() }()
+	for { // until Forget waits for what is being made
+		p.mu.Lock()
+		waits := p.forgets > 0
+		p.mu.Unlock()
+		if waits {
+			break
+		}
+		runtime.Gosched()
+	}
+	if err := ask(size); !errors.Is(err, view.ErrPastBusy) {
+		t.Errorf("asked meanwhile: %v, expected %v", err, view.ErrPastBusy)
+	}
+	close(slow.gate)
+	if err := <-forgotten; err != nil {
+		t.Fatal(err)
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) > 0 {
+		t.Errorf("%d files are still there, %v", len(list), err)
+	}
+
+	p = openPast(t, dir, s, live, PastOptions{})
+	old := pastAt(t, p, size)
+	if err := p.Forget(); err != nil {
+		t.Fatal(err)
+	}
+	again := pastAt(t, p, size)
+	closePast(t, old)
+	if _, err := os.Stat(p.path(size)); err != nil {
+		t.Errorf("the new one was taken away with the old one: %v", err)
+	}
+	closePast(t, again)
+}
+
+// stubbornLog says that it is being read, and gives nothing before gate is closed, whatever becomes of whoever asks.
+type stubbornLog struct {
+	*testLog
+	once          sync.Once
+	reading, gate chan struct{}
+}
+
+func (l *stubbornLog) All(ctx context.Context, from uint64, f func(events.Event) error) error {
+	l.once.Do(func() { close(l.reading) })
+	<-l.gate
+	return l.testLog.All(ctx, from, f)
 }
 
 func open() chan struct{} { c := make(chan struct{}); close(c); return c }
