@@ -67,7 +67,11 @@ func (s *Store) destroy(ctx context.Context, r events.Removal) error {
 		}
 		defer leave()
 	}
-	w := wiper{ctx: ctx, dir: filepath.Join(s.dir, segmentDir), files: s.opts.files, held: s.seg.inFlight}
+	w := wiper{ctx: ctx, dir: filepath.Join(s.dir, segmentDir), files: s.opts.files}
+	// Between two groups all that was handed out before is written, or held. What is handed out later is none of ours.
+	if err := s.inWriter(ctx, func() error { w.end, w.held = s.seg.where(), s.seg.inFlight(); return nil }); err != nil {
+		return err
+	}
 	if err := s.readers.with(ctx, func(c *conn) error { return w.packages(c, wanted) }); err != nil {
 		var failed *syncError
 		if errors.As(err, &failed) {
@@ -267,7 +271,7 @@ func DestroyIn(ctx context.Context, dir string, r events.Removal) (err error) {
 	if err != nil {
 		return err
 	}
-	w := wiper{ctx: ctx, dir: filepath.Join(dir, segmentDir), files: osFiles{}, held: func() map[place]int64 { return nil }}
+	w := wiper{ctx: ctx, dir: filepath.Join(dir, segmentDir), files: osFiles{}, end: place{segment: math.MaxInt64}}
 	if err := w.packages(c, wanted); err != nil {
 		return err
 	}
@@ -282,7 +286,8 @@ type wiper struct {
 	ctx   context.Context
 	dir   string
 	files fileSystem
-	held  func() map[place]int64 // stretches that somebody is writing, or has written for an append that is not recorded yet
+	held  map[place]int64 // stretches that somebody is writing, or has written for an append that is not recorded yet
+	end   place           // nothing from there on is looked at: it may be half written, and what looks like a record be the inside of another
 }
 
 // packages overwrites the records of packages, named with the positions of their events, and every other record of the same
@@ -332,7 +337,6 @@ func (w *wiper) strays(c *conn, wanted map[events.Digest][]uint64) error {
 	if err != nil {
 		return err
 	}
-	held := w.held()
 	for _, name := range names {
 		var number int64
 		if _, err := fmt.Sscanf(filepath.Base(name), "%08d.seg", &number); err != nil {
@@ -340,13 +344,21 @@ func (w *wiper) strays(c *conn, wanted map[events.Digest][]uint64) error {
 		}
 		err := walkRecords(w.ctx, name, func(offset, length int64, sum events.Digest, mark string) error {
 			at := place{number, offset}
-			if _, ok := wanted[sum]; !ok || within(held, at) {
+			if _, ok := wanted[sum]; !ok || within(w.held, at) || !at.before(w.end) {
 				return nil
 			}
 			// What was refused half-way can reach no further than the place that it was given.
 			end, err := nextRecord(c, at)
 			if err != nil {
 				return err
+			}
+			for other := range w.held {
+				if other.segment == number && other.offset > offset {
+					end = min(end, other.offset)
+				}
+			}
+			if number == w.end.segment {
+				end = min(end, w.end.offset)
 			}
 			return w.wipe(at, min(length, max(0, end-at.offset-recordHeader)), mark)
 		})
@@ -355,6 +367,10 @@ func (w *wiper) strays(c *conn, wanted map[events.Digest][]uint64) error {
 		}
 	}
 	return nil
+}
+
+func (p place) before(q place) bool {
+	return p.segment < q.segment || p.segment == q.segment && p.offset < q.offset
 }
 
 func within(held map[place]int64, at place) bool {

@@ -451,3 +451,51 @@ func TestDestroyedFactsLeaveNoPages(t *testing.T) {
 		t.Errorf("%v rows have facts, %v", n[0], err)
 	}
 }
+
+// TestDestroySparesWhatIsBeingWritten: what looks like a record of the destroyed package, and lies inside a package that somebody
+// writes meanwhile, is not touched, and a stretch that claims to be longer than it is reaches into none.
+func TestDestroySparesWhatIsBeingWritten(t *testing.T) {
+	dir, sum := t.TempDir(), events.Sum([]byte(marker))
+	const length = 300
+	record := make([]byte, recordHeader, recordSize(length))
+	putHeader(record, length, sum)
+	record = append(record, bytes.Repeat([]byte("x"), length)...)
+	record = record[:cap(record)]
+	long := bytes.Clone(record)
+	putHeader(long, blockSize+500, sum) // claims more
+	name := filepath.Join(dir, segmentName(1))
+	file := make([]byte, 6*blockSize)
+	copy(file, record)
+	copy(file[blockSize:], long)
+	held := bytes.Repeat([]byte("h"), blockSize) // in flight, its own header not written yet
+	copy(held[recordAlign:], record)
+	copy(file[2*blockSize:], held)
+	copy(file[3*blockSize:], long) // up to the end
+	later := bytes.Repeat([]byte("n"), 2*blockSize)
+	copy(later[recordAlign:], long)
+	copy(file[4*blockSize:], later)
+	if err := os.WriteFile(name, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openTest(t, t.TempDir(), testOptions())
+	w := wiper{ctx: t.Context(), dir: dir, files: osFiles{}, held: map[place]int64{{1, 2 * blockSize}: blockSize}, end: place{1, 4 * blockSize}}
+	err := s.readers.with(t.Context(), func(c *conn) error { return w.strays(c, map[events.Digest][]uint64{sum: nil}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got[2*blockSize:3*blockSize], held) {
+		t.Error("what is in flight was overwritten")
+	}
+	if !bytes.Equal(got[4*blockSize:], later) {
+		t.Error("what was handed out later was overwritten")
+	}
+	for _, at := range []int{0, blockSize} {
+		if string(got[at:at+len(destroyedMark)]) != destroyedMark || bytes.Contains(got[at:at+blockSize], []byte("xx")) {
+			t.Errorf("a copy at %d is left", at)
+		}
+	}
+}
