@@ -13,6 +13,7 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/policy"
+	"github.com/tram-exchange/tram/internal/bilingual"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/revocation"
 )
@@ -31,7 +32,7 @@ type AcceptedBefore struct {
 // Rejudged is an acceptance judged again up to its decision, which depends on the history.
 type Rejudged struct {
 	Kind     string
-	Unproved []string // what had to be assumed
+	Unproved []bilingual.Text // what had to be assumed
 	At       time.Time
 
 	h *handIn
@@ -104,7 +105,8 @@ func (r *Rejudged) verdict(ctx context.Context, rule string, err error) error {
 func (r *Rejudged) assume(in AcceptedBefore, chains [][]*x509.Certificate) error {
 	h := r.h
 	if in.Pinned == nil && h.snap.Directory.Version() < 0 && len(chains) > 0 && len(chains[0]) > 0 {
-		r.Unproved = append(r.Unproved, "that the administrator who began the directory was pinned in the configuration")
+		r.Unproved = append(r.Unproved, bilingual.Say("rằng quản trị viên mở danh bạ đã được ghi trong cấu hình",
+			"that the administrator who began the directory was pinned in the configuration"))
 		for _, c := range chains {
 			if len(c) > 0 {
 				h.terms.pinned = append(h.terms.pinned, events.Sum(c[0].Raw))
@@ -121,7 +123,8 @@ func (r *Rejudged) assume(in AcceptedBefore, chains [][]*x509.Certificate) error
 	snap := *h.snap
 	snap.Trust = t
 	h.snap, h.terms.before, h.terms.assumed = &snap, t, true
-	r.Unproved = append(r.Unproved, "that the configuration believed the authorities, before the record had a trust list")
+	r.Unproved = append(r.Unproved, bilingual.Say("rằng cấu hình đã tin các tổ chức chứng thực, khi sổ chưa có danh sách tin cậy",
+		"that the configuration believed the authorities, before the record had a trust list"))
 	return nil
 }
 
@@ -131,7 +134,7 @@ func (r *Rejudged) caller(s *events.Statement) error {
 	if !ok {
 		return wrong("caller", "the directory of the basis does not know %s", s.Client)
 	}
-	if unproved != "" {
+	if !unproved.IsZero() {
 		r.Unproved = append(r.Unproved, unproved)
 	}
 	r.h.caller = c
@@ -162,7 +165,8 @@ func (r *Rejudged) evidence(ctx context.Context, in AcceptedBefore) error {
 	stored, chains := in.Known.e, in.Known.chains
 	h, p := r.h, &r.h.snap.Policy.Policy
 	if stored.Policy != signing.PolicyVersion {
-		r.Unproved = append(r.Unproved, "that the signature rules "+stored.Policy+" gave the same as those of this program, "+signing.PolicyVersion)
+		r.Unproved = append(r.Unproved, bilingual.Say("rằng quy tắc chữ ký %s cho cùng kết quả với quy tắc %s của chương trình này",
+			"that the signature rules %s gave the same as those of this program, %s", stored.Policy, signing.PolicyVersion))
 	}
 	if err := r.sameChains(chains); err != nil {
 		return err
@@ -297,49 +301,50 @@ func (r *Rejudged) Find(ctx context.Context, streams Streams) (string, error) {
 
 // RecordedCaller is the caller whom an event of a time names, as the directory knew it when it called: an organisation that has been closed
 // since midnight had called before. unproved says what of that the directory does not know; ok is false for a stranger.
-func RecordedCaller(d directory.State, client, actor string, at time.Time) (c Caller, unproved string, ok bool) {
+func RecordedCaller(d directory.State, client, actor string, at time.Time) (c Caller, unproved bilingual.Text, ok bool) {
 	if c, unproved, ok = recordedCaller(d, client, actor, at); !ok {
 		c, unproved, ok = recordedCaller(d, client, actor, at.Add(-MaxDeciding))
 	}
 	return c, unproved, ok
 }
 
-func recordedCaller(d directory.State, client, actor string, at time.Time) (c Caller, unproved string, ok bool) {
+func recordedCaller(d directory.State, client, actor string, at time.Time) (c Caller, unproved bilingual.Text, ok bool) {
 	kind, name, _ := strings.Cut(client, ":")
 	switch {
 	case client == ClientNode:
-		return Caller{Client: client, Kind: KindNode}, "", true
+		return Caller{Client: client, Kind: KindNode}, bilingual.Text{}, true
 	case strings.HasPrefix(name, "local:") && (kind == "token" || kind == "cert"):
-		return Caller{Client: client, Kind: KindOperator}, "that callers were in the configuration who are not in the directory", true
+		return Caller{Client: client, Kind: KindOperator}, bilingual.Say("rằng những bên gọi không có trong danh bạ đã có trong cấu hình",
+			"that callers were in the configuration who are not in the directory"), true
 	case kind == "portal":
-		return Caller{Client: client, Kind: KindAgency, Orgs: d.Identities(actor, at)}, "that people were signed in at the portal", true
+		return Caller{Client: client, Kind: KindAgency, Orgs: d.Identities(actor, at)}, bilingual.Say("rằng người dùng đã đăng nhập tại cổng", "that people were signed in at the portal"), true
 	case kind == "peer":
 		p, known := d.Peer(name)
 		if !known {
-			return Caller{}, "", false
+			return Caller{}, bilingual.Text{}, false
 		}
-		return peerCaller(p), "", true
+		return peerCaller(p), bilingual.Text{}, true
 	case kind == "token":
 		t, known := d.Client(name)
 		if !known || t.Token == nil {
-			return Caller{}, "", false
+			return Caller{}, bilingual.Text{}, false
 		}
 		c, ok = clientCaller(d, t, client, at)
-		return c, "", ok
+		return c, bilingual.Text{}, ok
 	case kind == "cert":
 		sum, err := events.ParseDigest(name)
 		if err != nil {
-			return Caller{}, "", false
+			return Caller{}, bilingual.Text{}, false
 		}
 		if t, known := d.ClientByTLS(sum); known {
 			c, ok = clientCaller(d, t, client, at)
-			return c, "", ok
+			return c, bilingual.Text{}, ok
 		}
 		if e, known := d.Certificate(sum); known {
 			c, ok = holderCaller(d, e.Holder, client, at)
 			c.tls = sum
-			return c, "", ok && c.stands(d, at)
+			return c, bilingual.Text{}, ok && c.stands(d, at)
 		}
 	}
-	return Caller{}, "", false
+	return Caller{}, bilingual.Text{}, false
 }

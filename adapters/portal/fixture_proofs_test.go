@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tram-exchange/tram/internal/bilingual"
 	"github.com/tram-exchange/tram/internal/view"
 )
 
@@ -31,7 +32,7 @@ func newFakeProofs(clock *clockwork) *fakeProofs {
 			Key:  "tram.bacgiang.example/log+33d7b496+AeHZzYtGvBx0L9xVnfzrKd8yGQWkdNVFPb6S3LaJUCpv", Path: "https://tram.bacgiang.example:8443/log/", Need: 1, Of: 2, Have: 1},
 		runs: []Verification{
 			{ID: "20261121-070000", By: "vanhanh", Started: testNow.Add(-26 * time.Hour), Ended: testNow.Add(-26*time.Hour + 42*time.Second), Outcome: OutcomeProved,
-				Size: 4100, Events: 4100, Packages: 790, Judged: 790, Report: true, Open: []string{"không có đầu nhật ký cũ để so (no older checkpoint was given)"}},
+				Size: 4100, Events: 4100, Packages: 790, Judged: 790, Report: true, Open: []bilingual.Text{bilingual.Say("rằng không có sự kiện nào bị cắt ở cuối: không có mốc cũ để so", "that no events were cut off at the end: no older checkpoint was given")}},
 			{ID: "20261101-070000", By: "vanhanh", Started: testNow.Add(-500 * time.Hour), Ended: testNow.Add(-499 * time.Hour), Outcome: OutcomeEnded},
 		}}
 }

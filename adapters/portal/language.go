@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // Languages of the portal. Vietnamese comes first wherever both are listed.
@@ -51,6 +53,14 @@ type words struct {
 
 // has tells whether the catalogue knows the key.
 func (w words) has(key string) bool { _, ok := w.all[key]; return ok }
+
+// in gives a sentence in the language of the page.
+func (w words) in(t bilingual.Text) string {
+	if w.language == English {
+		return t.En
+	}
+	return t.Vi
+}
 
 // text gives a message with pairs of name and value put in. A value that could turn the direction of the text
 // around it is fenced in with the Unicode isolates.

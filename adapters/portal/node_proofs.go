@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // Proofs is what the page of proofs asks about the log as a whole: numbers, keys and digests, never a document. All methods may
@@ -49,12 +51,13 @@ type Verification struct {
 	Root     string // hex
 	Events   uint64
 	Packages uint64
-	Judged   uint64   // packages whose signatures were judged again
-	Problem  string   // the first bad thing, or why it could not be done
-	Position uint64   // of the event that the problem is about, if HasPosition
-	Has      bool     // Position says something
-	Open     []string // what was not proved, and why
-	Report   bool     // Report gives a file
+	Judged   uint64           // packages whose signatures were judged again
+	Problem  string           // the first bad thing, or why it could not be done
+	Means    bilingual.Text   // what such a thing means; zero if there is nothing bad
+	Position uint64           // of the event that the problem is about, if HasPosition
+	Has      bool             // Position says something
+	Open     []bilingual.Text // what was not proved, and why
+	Report   bool             // Report gives a file
 }
 
 // Running says whether it goes on.

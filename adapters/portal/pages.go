@@ -55,6 +55,7 @@ func loadPages(base string, a *assets) (*pages, error) {
 func (p *pages) functions(w words) template.FuncMap {
 	return template.FuncMap{
 		"t":        w.text,
+		"in":       w.in,
 		"has":      w.has,
 		"url":      func(s string) string { return p.base + s },
 		"asset":    func(name string) string { return p.assets.url[name] },

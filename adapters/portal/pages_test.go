@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tram-exchange/tram/internal/bilingual"
 	"github.com/tram-exchange/tram/internal/view"
 	"golang.org/x/net/html"
 )
@@ -39,7 +40,7 @@ func TestPagesHoldNothingInline(t *testing.T) {
 	p.fixture.log.Alarms = append(p.fixture.log.Alarms, LogAlarm{Log: nasty, Kind: nasty, Detail: nasty, First: nasty}, LogAlarm{Log: nasty, Own: true, Kind: AlarmSplit, Detail: nasty})
 	p.fixture.proofs.published.Text, p.fixture.proofs.published.Key = []byte(nasty), nasty
 	p.fixture.proofs.runs = append([]Verification{{ID: nasty, By: nasty, Stage: nasty, Started: testNow, Done: 5, Total: 4},
-		{ID: nasty, By: nasty, Started: testNow, Ended: testNow, Outcome: OutcomeWrong, Problem: nasty, Has: true, Open: []string{nasty}, Report: true}}, p.fixture.proofs.runs...)
+		{ID: nasty, By: nasty, Started: testNow, Ended: testNow, Outcome: OutcomeWrong, Problem: nasty, Has: true, Means: bilingual.Raw(nasty), Open: []bilingual.Text{bilingual.Raw(nasty)}, Report: true}}, p.fixture.proofs.runs...)
 	server := httptest.NewServer(p.Handler())
 	defer server.Close()
 	q := url.QueryEscape(nasty[:300])

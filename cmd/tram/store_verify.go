@@ -148,7 +148,7 @@ func verifyCluster(ctx context.Context, c *Config, known []byte, progress io.Wri
 	}
 	a.Judged = report.Packages
 	for _, u := range report.Unproved {
-		a.Unproved = append(a.Unproved, unprovedText(u))
+		a.Unproved = append(a.Unproved, unprovedText(u).En)
 	}
 	a.OK = true
 	return a, nil

@@ -135,7 +135,7 @@ func (v *verifications) one(ctx context.Context, id string) {
 			r.Outcome, r.Report = portal.OutcomeProved, true
 			r.Size, r.Root, r.Events, r.Packages, r.Judged, r.Open = answer.Size, answer.Root.String(), answer.Events, answer.Packages, answer.Judged, answer.Unproved
 			if p := answer.Error; p != nil {
-				r.Outcome, r.Problem = portal.OutcomeWrong, p.Kind+": "+p.Reason
+				r.Outcome, r.Problem, r.Means = portal.OutcomeWrong, p.Kind+": "+p.Reason, problemWords[p.Kind]
 				if p.Position != nil {
 					r.Position, r.Has = *p.Position, true
 				}

@@ -13,6 +13,7 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // verifyAnswer is the --json form, and what the reports are made of.
@@ -26,7 +27,7 @@ type verifyAnswer struct {
 	Judged   uint64          `json:"signatures_judged"` // packages whose signatures were judged in this run
 	Stamps   uint64          `json:"time_stamps"`       // over heads of the log, verified again
 	Log      verifyLog       `json:"log"`
-	Unproved []string        `json:"unproved"`
+	Unproved sentences       `json:"unproved"`
 	Unused   []unusedBytes   `json:"unreferenced"`
 	Error    *verifyProblem  `json:"error"`    // the first of the problems
 	Problems []verifyProblem `json:"problems"` // one, or as many as were asked for
@@ -41,12 +42,13 @@ type verifyAnswer struct {
 	Evidence  uint64           `json:"evidence"`
 	Destroyed *destroyedAnswer `json:"destroyed"` // by decisions in the record; null: nothing
 	Bytes     int64            `json:"package_bytes"`
-	Notes     []string         `json:"notes"`
+	Notes     sentences        `json:"notes"`
 	Earlier   *earlierAnswer   `json:"earlier"`   // what an earlier verification judged; null: this one judged all
 	Published *publishedAnswer `json:"published"` // null: not looked at, or nothing is published
 	Rules     *rulesAnswer     `json:"rules"`     // null: not asked, or something was bad before
 	Views     *viewsAnswer     `json:"views"`     // null: not compared
 	Withheld  *withheldAnswer  `json:"withheld"`  // of a remote record: what the caller may not read; null: nothing
+	Vi        answerVi         `json:"vi"`        // the sentences above in Vietnamese, in the same order
 }
 
 // earlierAnswer is what is taken from the state of an earlier verification: the judgement on events before Size. Their bytes were read again.
@@ -97,11 +99,12 @@ type verifyProblem struct {
 	File     string         `json:"file"`
 	Offset   *int64         `json:"offset"`
 	Reason   string         `json:"reason"`
+	Vi       string         `json:"vi"` // what that kind of thing means
 }
 
 func newVerifyAnswer(of, program string, started time.Time) *verifyAnswer {
 	return &verifyAnswer{OK: true, Of: of, Program: program, Started: started.UTC().Truncate(time.Second),
-		Unproved: []string{}, Unused: []unusedBytes{}, Problems: []verifyProblem{}, Notes: []string{}}
+		Unproved: sentences{}, Unused: []unusedBytes{}, Problems: []verifyProblem{}, Notes: sentences{}}
 }
 
 // take is what the verification of a folder found.
@@ -120,13 +123,14 @@ func (a *verifyAnswer) take(r sqlitestore.VerifyReport) {
 	}
 }
 
-func (a *verifyAnswer) unproved(what string) { a.Unproved = append(a.Unproved, what) }
+func (a *verifyAnswer) unproved(what bilingual.Text) { a.Unproved = append(a.Unproved, what) }
 
 // bad takes something that is wrong; nil is nothing.
 func (a *verifyAnswer) bad(p *verifyProblem) {
 	if p == nil {
 		return
 	}
+	p.Vi = problemWords[p.Kind].Vi
 	if a.OK = false; a.Error == nil {
 		a.Error = p
 	}

@@ -7,6 +7,8 @@ import (
 	"html/template"
 	"strings"
 	"time"
+
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 //go:embed verify_report.html
@@ -173,42 +175,43 @@ func (a *verifyAnswer) viewsText() string {
 // verifyWords is a bad thing in words for people.
 type verifyWords struct {
 	verifyProblem
-	Vi, En string
+	En string
 }
 
 // problemWords say what a kind of bad thing means.
-var problemWords = map[string][2]string{
-	"format":               {"Thư mục không phải sổ của Trạm, hoặc của phiên bản khác.", "The folder is no record of Trạm, or of another version."},
-	"database":             {"Tệp cơ sở dữ liệu hỏng hoặc bị sửa cấu trúc.", "The database file is damaged, or its tables were changed."},
-	"log":                  {"Dòng đầu sổ không khớp với chính nó.", "The row that says where the log ends does not agree with itself."},
-	"event":                {"Nội dung một sự kiện không hợp lệ: đã bị sửa sau khi ghi.", "An event is not as it was written: it was changed afterwards."},
-	"position":             {"Thiếu một sự kiện, hoặc có sự kiện ở sai chỗ.", "An event is missing, or stands in the wrong place."},
-	"version":              {"Thứ tự sự kiện của một văn bản bị đứt hoặc bị lặp.", "The events of one document do not follow each other."},
-	"index":                {"Bảng chỉ mục không khớp với các sự kiện.", "An index does not agree with the events."},
-	"facts":                {"Trích yếu, tên (dữ kiện) của một sự kiện bị sửa hoặc mất.", "The facts of an event (subject, names) were changed or are gone."},
-	"evidence":             {"Chứng cứ kiểm tra chữ ký bị sửa, mất hoặc thêm vào.", "Validation evidence was changed, is missing or was added."},
-	"package":              {"Một gói tin bị sửa, mất hoặc nằm sai chỗ.", "A package was changed, is missing or lies in the wrong place."},
-	"segment":              {"Một tệp chứa gói tin bị cắt hoặc mất.", "A file of packages was cut or is missing."},
-	"tree":                 {"Cây băm không khớp với các sự kiện: sự kiện hoặc cây đã bị sửa.", "The hash tree is not that of the events: one of them was changed."},
-	"head":                 {"Đầu sổ không khớp với các sự kiện.", "The head of the log is not that of the events."},
-	"log key":              {"Việc thay khóa của nhật ký không đúng.", "The keys of the log do not follow each other as they must."},
-	"checkpoint":           {"Đầu sổ đã ký không phải của sổ này, hoặc chữ ký không đúng khóa.", "The signed head is not of this record, or not signed by the given key."},
-	"older checkpoint":     {"Mốc giữ từ trước cho thấy sổ đã bị cắt hoặc viết lại.", "A checkpoint from earlier shows that the record was cut or rewritten."},
-	"earlier verification": {"Phần đã kiểm chứng lần trước nay đã khác.", "What an earlier verification proved is no longer the same."},
-	"signature":            {"Chữ ký của một gói tin không đúng theo chứng cứ đã lưu.", "The signature of a package does not hold by the evidence that was kept."},
-	kindRules:              {"Một sự kiện không phải là điều mà các quy tắc đã công bố cho ra.", "An event is not what the published rules give."},
-	"time-stamp":           {"Dấu thời gian không đúng.", "A time-stamp does not hold."},
-	kindPublished:          {"Tệp nhật ký công khai không khớp với sổ.", "A file of the published log is not that of the record."},
-	"cosignatures":         {"Không đủ nhân chứng xác nhận nhật ký.", "Not enough witnesses stand behind the log."},
-	"views":                {"Sổ đăng ký hiển thị khác với sự kiện đã ghi.", "A register shows something else than the events say."},
-	"unreadable":           {"Không đọc được.", "It could not be read."},
+var problemWords = map[string]bilingual.Text{
+	"format":               bilingual.Say("Thư mục không phải sổ của Trạm, hoặc của phiên bản khác.", "The folder is no record of Trạm, or of another version."),
+	"database":             bilingual.Say("Tệp cơ sở dữ liệu hỏng hoặc bị sửa cấu trúc.", "The database file is damaged, or its tables were changed."),
+	"log":                  bilingual.Say("Dòng đầu sổ không khớp với chính nó.", "The row that says where the log ends does not agree with itself."),
+	"event":                bilingual.Say("Nội dung một sự kiện không hợp lệ: đã bị sửa sau khi ghi.", "An event is not as it was written: it was changed afterwards."),
+	"position":             bilingual.Say("Thiếu một sự kiện, hoặc có sự kiện ở sai chỗ.", "An event is missing, or stands in the wrong place."),
+	"version":              bilingual.Say("Thứ tự sự kiện của một văn bản bị đứt hoặc bị lặp.", "The events of one document do not follow each other."),
+	"index":                bilingual.Say("Bảng chỉ mục không khớp với các sự kiện.", "An index does not agree with the events."),
+	"facts":                bilingual.Say("Trích yếu, tên (dữ kiện) của một sự kiện bị sửa hoặc mất.", "The facts of an event (subject, names) were changed or are gone."),
+	"evidence":             bilingual.Say("Chứng cứ kiểm tra chữ ký bị sửa, mất hoặc thêm vào.", "Validation evidence was changed, is missing or was added."),
+	"package":              bilingual.Say("Một gói tin bị sửa, mất hoặc nằm sai chỗ.", "A package was changed, is missing or lies in the wrong place."),
+	"segment":              bilingual.Say("Một tệp chứa gói tin bị cắt hoặc mất.", "A file of packages was cut or is missing."),
+	"tree":                 bilingual.Say("Cây băm không khớp với các sự kiện: sự kiện hoặc cây đã bị sửa.", "The hash tree is not that of the events: one of them was changed."),
+	"head":                 bilingual.Say("Đầu sổ không khớp với các sự kiện.", "The head of the log is not that of the events."),
+	"log key":              bilingual.Say("Việc thay khóa của nhật ký không đúng.", "The keys of the log do not follow each other as they must."),
+	"checkpoint":           bilingual.Say("Đầu sổ đã ký không phải của sổ này, hoặc chữ ký không đúng khóa.", "The signed head is not of this record, or not signed by the given key."),
+	"older checkpoint":     bilingual.Say("Mốc giữ từ trước cho thấy sổ đã bị cắt hoặc viết lại.", "A checkpoint from earlier shows that the record was cut or rewritten."),
+	"earlier verification": bilingual.Say("Phần đã kiểm chứng lần trước nay đã khác.", "What an earlier verification proved is no longer the same."),
+	"signature":            bilingual.Say("Chữ ký của một gói tin không đúng theo chứng cứ đã lưu.", "The signature of a package does not hold by the evidence that was kept."),
+	kindRules:              bilingual.Say("Một sự kiện không phải là điều mà các quy tắc đã công bố cho ra.", "An event is not what the published rules give."),
+	"time-stamp":           bilingual.Say("Dấu thời gian không đúng.", "A time-stamp does not hold."),
+	kindPublished:          bilingual.Say("Tệp nhật ký công khai không khớp với sổ.", "A file of the published log is not that of the record."),
+	"cosignatures":         bilingual.Say("Không đủ nhân chứng xác nhận nhật ký.", "Not enough witnesses stand behind the log."),
+	"views":                bilingual.Say("Sổ đăng ký hiển thị khác với sự kiện đã ghi.", "A register shows something else than the events say."),
+	"unreadable":           bilingual.Say("Không đọc được.", "It could not be read."),
 }
 
 func (a *verifyAnswer) explain() []verifyWords {
 	var out []verifyWords
 	for _, p := range a.Problems {
 		w := problemWords[p.Kind]
-		out = append(out, verifyWords{p, w[0], w[1]})
+		p.Vi = w.Vi
+		out = append(out, verifyWords{p, w.En})
 	}
 	return out
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/tram-exchange/tram/events/timestamp"
 	"github.com/tram-exchange/tram/events/validation"
 	"github.com/tram-exchange/tram/gateway/httpapi"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // remoteOptions say how a node is reached, and where what it gave is kept.
@@ -140,9 +141,9 @@ func (r *remoteRecord) prove(ctx context.Context) error {
 		return &tiles.Fault{Path: tiles.CheckpointPath, Reason: fmt.Sprintf("it says root %s of size %d, the events give %s", head.Root, head.Size, r.tree.Root())}
 	}
 	if a.Withheld != nil && a.Withheld.Statements > 0 {
-		a.unproved("what the statements say that were withheld, and the versions of their streams")
+		a.unproved(bilingual.Say("nội dung những sự kiện không được đọc, và thứ tự trong luồng của chúng", "what the statements say that were withheld, and the versions of their streams"))
 	}
-	a.unproved("facts, which are not shown; the node's indexes and registers; decisions by the rules: those need the record itself (tram backup)")
+	a.unproved(bilingual.Say("dữ kiện chưa được cho xem; chỉ mục, sổ đăng ký của trạm; quyết định theo quy tắc: cần chính bản ghi (tram backup)", "facts, which are not shown; the node's indexes and registers; decisions by the rules: those need the record itself (tram backup)"))
 	return nil
 }
 
@@ -151,7 +152,7 @@ func (r *remoteRecord) signed(checkpoint []byte) (h ledger.Head, err error) {
 	h, err = ledger.ReadCheckpoint(checkpoint)
 	switch {
 	case r.key == nil:
-		r.answer.unproved("who signed the heads: no key was given")
+		r.answer.unproved(noKeyGiven)
 	case err == nil:
 		h, err = r.key.Open(checkpoint, h.Origin) // the name on a certificate's line is made of the origin
 	}
@@ -163,7 +164,7 @@ func (r *remoteRecord) signed(checkpoint []byte) (h ledger.Head, err error) {
 
 func (r *remoteRecord) olderHead(now ledger.Head) error {
 	if r.o.checkpointFile == "" {
-		r.answer.unproved("that no events were cut off at the end or all rewritten: no older checkpoint was given")
+		r.answer.unproved(noOlderHead)
 		return nil
 	}
 	b, err := readCheckpointFile(r.o.checkpointFile)
@@ -203,7 +204,7 @@ func (r *remoteRecord) proveFiles(ctx context.Context, checkpoint []byte, head l
 	p := &publishedAnswer{Size: head.Size, Root: head.Root.String(), Files: uint64(r.files.count), Cosigned: []cosignedAnswer{}, head: head, checkpoint: checkpoint}
 	r.answer.Published = p
 	if r.policy == nil {
-		r.answer.unproved("that all are shown the same log: no witness policy was given")
+		r.answer.unproved(noPolicyGiven)
 	}
 	r.answer.bad(p.witnessed(r.policy))
 	return nil

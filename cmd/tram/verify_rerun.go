@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -115,11 +114,4 @@ func (r *rulesAgain) close() {
 	if r.record.Reader != nil {
 		_ = r.record.Close()
 	}
-}
-
-func unprovedText(u rerun.Unproved) string {
-	if u.Count == 1 {
-		return fmt.Sprintf("%s (event %d)", u.What, u.First)
-	}
-	return fmt.Sprintf("%s (%d events, first %d)", u.What, u.Count, u.First)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway/rerun"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // verifyOptions say what is proved, and what a verification can lean on.
@@ -140,7 +141,7 @@ func (v *verification) readInputs(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if v.keeper = k; note != "" {
+	if v.keeper = k; !note.IsZero() {
 		a.Notes = append(a.Notes, note)
 	}
 	return nil
@@ -242,16 +243,16 @@ func (v *verification) published(ctx context.Context) error {
 	v.answer.bad(bad)
 	switch v.answer.Published = p; {
 	case p == nil && bad == nil:
-		v.answer.unproved("what is published: there are no files of a published log")
+		v.answer.unproved(bilingual.Say("điều gì đã được công bố: không có tệp nhật ký công khai", "what is published: there are no files of a published log"))
 	case v.policy == nil:
-		v.answer.unproved("that all are shown the same log: no witness policy was given")
+		v.answer.unproved(noPolicyGiven)
 	}
 	return nil
 }
 
 func (v *verification) views(ctx context.Context) error {
 	if v.o.noViews {
-		v.answer.unproved("what registers show: views were not compared")
+		v.answer.unproved(bilingual.Say("sổ đăng ký hiển thị gì: không yêu cầu so sánh", "what registers show: views were not compared"))
 		return nil
 	}
 	views, bad, err := verifyViews(ctx, v.dir, v.progress)
@@ -259,9 +260,9 @@ func (v *verification) views(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		v.answer.unproved("what registers show: " + err.Error())
+		v.answer.unproved(bilingual.Say("sổ đăng ký hiển thị gì: %s", "what registers show: %s", err.Error()))
 	case views == nil && bad == nil:
-		v.answer.unproved("what registers show: there is no " + viewsFile)
+		v.answer.unproved(bilingual.Say("sổ đăng ký hiển thị gì: không có tệp %s", "what registers show: there is no %s", viewsFile))
 	}
 	v.answer.Views = views
 	v.answer.bad(bad)

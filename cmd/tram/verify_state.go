@@ -16,6 +16,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // verifyState is what a verification keeps for the next one: how far the signatures and rules were judged, and the root of the log
@@ -144,22 +145,23 @@ type keeper struct {
 }
 
 // newKeeper takes up the state in file, if there is one that can be used; note says why one that is there cannot.
-func newKeeper(file string, every time.Duration, now time.Time) (k *keeper, note string, err error) {
+func newKeeper(file string, every time.Duration, now time.Time) (k *keeper, note bilingual.Text, err error) {
 	program, err := thisProgram()
 	if err != nil {
-		return nil, "", err
+		return nil, note, err
 	}
 	k = &keeper{file: file, every: every, started: now, next: now.Add(every)}
 	old, err := readVerifyState(file)
 	if err != nil {
-		return nil, "", err
+		return nil, note, err
 	}
 	if old != nil && old.Program == program {
 		k.state, k.earlier = *old, old.Judged
-		return k, "", nil
+		return k, note, nil
 	}
 	if old != nil {
-		note = "the earlier verification was made by another program (" + old.Program + "): everything is judged again"
+		note = bilingual.Say("lần kiểm chứng trước do chương trình khác thực hiện (%s): mọi thứ được xét lại từ đầu",
+			"the earlier verification was made by another program (%s): everything is judged again", old.Program)
 	}
 	k.state = verifyState{Format: verifyStateFormat, Program: program, Runs: []verifyRun{}}
 	return k, note, nil

@@ -163,7 +163,7 @@ func TestVerifyState(t *testing.T) {
 	h := ledger.Head{Origin: historyOrigin, Size: 300, Root: events.Sum([]byte("root"))}
 	now := time.Date(2026, 11, 30, 10, 0, 0, 0, time.UTC)
 	k, note, err := newKeeper(file, 0, now)
-	if err != nil || note != "" || k.head() != nil {
+	if err != nil || !note.IsZero() || k.head() != nil {
 		t.Fatal(k, note, err)
 	}
 	must(t, k.keep(h, 70, now))
@@ -171,7 +171,7 @@ func TestVerifyState(t *testing.T) {
 	must(t, k.keep(h, 120, now))
 	next, note, err := newKeeper(file, 0, now.AddDate(0, 0, 1))
 	must(t, err)
-	if got := next.head(); note != "" || got == nil || *got != h || next.earlier != 120 || len(next.state.Runs) != 1 || next.state.Runs[0] != (verifyRun{0, 500, now}) {
+	if got := next.head(); !note.IsZero() || got == nil || *got != h || next.earlier != 120 || len(next.state.Runs) != 1 || next.state.Runs[0] != (verifyRun{0, 500, now}) {
 		t.Errorf("taken up as %+v, %q", next, note)
 	}
 	h.Size = 510
@@ -183,7 +183,7 @@ func TestVerifyState(t *testing.T) {
 	}
 	s.Program = "another"
 	must(t, s.write(file))
-	if k, note, err = newKeeper(file, 0, now); err != nil || note == "" || k.head() != nil || k.earlier != 0 {
+	if k, note, err = newKeeper(file, 0, now); err != nil || note.IsZero() || k.head() != nil || k.earlier != 0 {
 		t.Errorf("the state of another program is used: %+v, %q, %v", k, note, err)
 	}
 	b, err := os.ReadFile(file)

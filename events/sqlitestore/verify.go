@@ -20,6 +20,7 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/logbook"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // VerifyOptions say what a verification can lean on beside the folder itself.
@@ -65,7 +66,7 @@ type VerifyReport struct {
 	FactsGone    uint64            // events whose facts were destroyed under one of these decisions
 	PackagesGone uint64            // distinct packages whose bytes were
 	Unreferenced []Stretch
-	Unproved     []string
+	Unproved     []bilingual.Text
 	Problem      *Problem   // the first bad thing
 	Problems     []*Problem // all that were looked for, the first too
 }
@@ -380,10 +381,10 @@ func (v *verifier) checkpoints() error {
 		}
 	}
 	if v.opts.Key == nil {
-		v.unproved("who signed the heads: no key was given")
+		v.unproved(bilingual.Say("ai đã ký các đầu sổ: không có khóa để đối chiếu", "who signed the heads: no key was given"))
 	}
 	if len(v.row.checkpoint) == 0 {
-		v.unproved("that the head was ever signed: no signed head is stored yet")
+		v.unproved(bilingual.Say("rằng đầu sổ đã được ký: chưa lưu đầu sổ nào có chữ ký", "that the head was ever signed: no signed head is stored yet"))
 	} else {
 		h, err := v.open(v.row.checkpoint, "checkpoint")
 		if err != nil {
@@ -393,12 +394,14 @@ func (v *verifier) checkpoints() error {
 			return problem("checkpoint", "signed for size %d, the log has %d: events are missing", h.Size, v.row.size)
 		}
 		if h.Size < v.row.size {
-			v.unproved(fmt.Sprintf("the last %d events by a signature: the stored signed head has size %d, the log %d", v.row.size-h.Size, h.Size, v.row.size))
+			v.unproved(bilingual.Say("%d sự kiện cuối bằng chữ ký: đầu sổ đã ký có %d sự kiện, sổ có %d",
+				"the last %d events by a signature: the stored signed head has size %d, the log %d", v.row.size-h.Size, h.Size, v.row.size))
 		}
 		v.signed, v.report.SignedSize = h, h.Size
 	}
 	if v.opts.Checkpoint == nil {
-		v.unproved("that no events were cut off at the end or all rewritten: no older checkpoint was given")
+		v.unproved(bilingual.Say("rằng không có sự kiện nào bị cắt ở cuối và sổ không bị viết lại toàn bộ: không có mốc cũ để so",
+			"that no events were cut off at the end or all rewritten: no older checkpoint was given"))
 		return nil
 	}
 	h, err := v.open(v.opts.Checkpoint, "older checkpoint")
@@ -447,7 +450,7 @@ func (v *verifier) open(checkpoint []byte, kind string) (h ledger.Head, err erro
 	return h, nil
 }
 
-func (v *verifier) unproved(what string) { v.report.Unproved = append(v.report.Unproved, what) }
+func (v *verifier) unproved(what bilingual.Text) { v.report.Unproved = append(v.report.Unproved, what) }
 
 // setSum is a sum over a set that does not depend on the order. The random key keeps anyone from making two sets
 // with one sum.

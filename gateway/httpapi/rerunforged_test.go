@@ -603,7 +603,7 @@ func TestRerunToleratesDestruction(t *testing.T) {
 	if err != nil {
 		t.Fatalf("with a decision: %v", err)
 	}
-	if !slices.ContainsFunc(report.Unproved, func(u rerun.Unproved) bool { return u.First == e.Position && strings.Contains(u.What, "destroyed") }) {
+	if !slices.ContainsFunc(report.Unproved, func(u rerun.Unproved) bool { return u.First == e.Position && strings.Contains(u.What.En, "destroyed") }) {
 		t.Errorf("it does not say so: %+v", report.Unproved)
 	}
 }

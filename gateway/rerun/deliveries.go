@@ -13,6 +13,7 @@ import (
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/router"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // receiptKey names a receipt of a peer and the directory by which it was verified.
@@ -141,7 +142,7 @@ func (r *Rerun) caller(p *Prepared) (gateway.Caller, error) {
 	if !ok {
 		return c, mismatch(p.e, "caller", st.Client, "nobody whom the directory of the basis knows")
 	}
-	if unproved != "" {
+	if !unproved.IsZero() {
 		r.note(unproved, p.e.Position)
 	}
 	return c, nil
@@ -298,7 +299,8 @@ func (r *Rerun) attempted(ctx context.Context, p *Prepared, c *cut, s delivery.S
 	if err != nil {
 		return given{}, err
 	}
-	r.note("why hand-overs to peers failed, and how often they were tried: only their outcome is recorded", p.e.Position)
+	r.note(bilingual.Say("vì sao chuyển sang trạm bạn không được và đã thử bao nhiêu lần: sổ chỉ ghi kết quả",
+		"why hand-overs to peers failed, and how often they were tried: only their outcome is recorded"), p.e.Position)
 	why := error(mismatch(p.e, "decision", p.e.Statement.Name, "nothing to record"))
 	for _, snap := range around {
 		giveUp := time.Duration(snap.Policy.Policy.Delivery.GiveUpDays) * 24 * time.Hour

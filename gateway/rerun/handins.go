@@ -11,6 +11,7 @@ import (
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/router"
+	"github.com/tram-exchange/tram/internal/bilingual"
 	"github.com/tram-exchange/tram/signing"
 )
 
@@ -175,7 +176,8 @@ func (r *Rerun) handIn(ctx context.Context, p *Prepared, c *cut, own gateway.Own
 	switch {
 	case ok:
 	case p.destroyed:
-		r.note("that packages which were destroyed by decision had been judged rightly", p.e.Position)
+		r.note(bilingual.Say("rằng những gói tin đã tiêu hủy theo quyết định từng được xét đúng",
+			"that packages which were destroyed by decision had been judged rightly"), p.e.Position)
 		return given{client: s.Client, cause: s.Cause, packaged: true, evidence: s.Evidence, asRecorded: true}, nil
 	case s.Package == nil:
 		return given{}, mismatch(p.e, "package", "none", "the package that asks for it")

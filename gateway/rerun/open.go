@@ -7,6 +7,7 @@ import (
 	"github.com/tram-exchange/tram/events/delivery"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/gateway/router"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // open is what must still follow, and what was seen lately. It is empty but for the last moments of a node that keeps up with its log.
@@ -110,7 +111,8 @@ func appliedDelivery(_ context.Context, r *Rerun, p *Prepared) error {
 // long the router may take no rule says: so it is told, with the first of it, and not refused.
 func (r *Rerun) finishOpen(ctx context.Context) error {
 	for _, cause := range r.open.owed {
-		r.first("that recipients will be offered what came in for them: the record ends before some were", cause)
+		r.first(bilingual.Say("rằng nơi nhận sẽ được chuyển những gì gửi cho mình: sổ kết thúc trước khi chuyển hết",
+			"that recipients will be offered what came in for them: the record ends before some were"), cause)
 	}
 	for f, cause := range r.open.effects {
 		by, err := r.o.Record.Event(ctx, cause)
@@ -131,18 +133,20 @@ func (r *Rerun) finishOpen(ctx context.Context) error {
 			}
 			// What the rules refuse was never recorded: nobody's document but the sender's can be touched.
 			if decision, err := document.DecideEffect(h.State(), c); err == nil && len(decision.Events) > 0 {
-				r.first("that recalls, updates and replacements will reach the documents they are about: the record ends before some did", cause)
+				r.first(bilingual.Say("rằng việc thu hồi, cập nhật, thay thế sẽ tới văn bản liên quan: sổ kết thúc trước khi tới hết",
+					"that recalls, updates and replacements will reach the documents they are about: the record ends before some did"), cause)
 			}
 		}
 	}
 	for _, at := range r.open.binds {
-		r.first("what submissions carried whose header id was bound and which were then not recorded", at)
+		r.first(bilingual.Say("nội dung những lần gửi đã giữ mã tiêu đề nhưng sau đó không được ghi nhận",
+			"what submissions carried whose header id was bound and which were then not recorded"), at)
 	}
 	return nil
 }
 
 // first is note for positions that do not come in order.
-func (r *Rerun) first(what string, position uint64) {
+func (r *Rerun) first(what bilingual.Text, position uint64) {
 	r.note(what, position)
 	u := r.unproved[what]
 	u.First = min(u.First, position)

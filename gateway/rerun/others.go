@@ -13,6 +13,7 @@ import (
 	"github.com/tram-exchange/tram/events/timestamp"
 	"github.com/tram-exchange/tram/events/validation"
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // prepareEvidence reads the evidence that an event names: p.work.
@@ -137,7 +138,8 @@ func decideRefusal(ctx context.Context, r *Rerun, p *Prepared, _ *cut) (given, e
 	if err != nil {
 		return given{}, refused(p, err)
 	}
-	r.note("that refusals were right: what was refused is not kept", p.e.Position)
+	r.note(bilingual.Say("rằng các lần từ chối là đúng: những gì bị từ chối không được lưu",
+		"that refusals were right: what was refused is not kept"), p.e.Position)
 	return given{events: news}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // Record is the record at random: events.Store and sqlitestore.Reader are ones. Streams that Apply has not at hand are read from it
@@ -92,7 +93,7 @@ type Report struct {
 
 // Unproved is something that the record alone can not prove, however right it may be.
 type Unproved struct {
-	What  string
+	What  bilingual.Text
 	Count uint64
 	First uint64 // position of the first event it is about
 }
@@ -106,7 +107,7 @@ type Prepared struct {
 	src       Source
 	late      bool // nothing is prepared: Record does not have its basis yet
 	destroyed bool // the package is gone, by a recorded decision
-	unproved  []string
+	unproved  []bilingual.Text
 	before    any // state of the stream before the event
 }
 
@@ -125,7 +126,7 @@ type Rerun struct {
 	next     uint64
 	append   appending
 	report   Report
-	unproved map[string]*Unproved
+	unproved map[bilingual.Text]*Unproved
 }
 
 // appending is the append that is being applied.
@@ -151,7 +152,7 @@ func New(ctx context.Context, o Options) (*Rerun, error) {
 	}
 	r := &Rerun{
 		o: o, rows: table(), bases: newBases(), next: o.From,
-		unproved: make(map[string]*Unproved), open: newOpen(), shared: newShared(),
+		unproved: make(map[bilingual.Text]*Unproved), open: newOpen(), shared: newShared(),
 	}
 	r.states = newStates(o.Record, r.rows, o.Streams)
 	r.states.at, r.states.complete = o.From, o.From == 0
@@ -431,7 +432,7 @@ func addressText(a *events.Address) string {
 }
 
 // note adds to what is unproved.
-func (r *Rerun) note(what string, position uint64) {
+func (r *Rerun) note(what bilingual.Text, position uint64) {
 	u := r.unproved[what]
 	if u == nil {
 		u = &Unproved{What: what, First: position}
@@ -463,7 +464,7 @@ func (r *Rerun) Finish(ctx context.Context) (Report, error) {
 	}
 	r.report.Packages = r.shared.packages.Load()
 	r.report.Unproved = nil
-	for _, u := range slices.SortedFunc(maps.Values(r.unproved), func(a, b *Unproved) int { return strings.Compare(a.What, b.What) }) {
+	for _, u := range slices.SortedFunc(maps.Values(r.unproved), func(a, b *Unproved) int { return strings.Compare(a.What.En, b.What.En) }) {
 		r.report.Unproved = append(r.report.Unproved, *u)
 	}
 	return r.report, nil

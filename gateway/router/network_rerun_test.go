@@ -178,7 +178,7 @@ func TestNetworkJudgedAgainAfterAnything(t *testing.T) {
 				w.must(err)
 				t.Logf("%s: %+v", f.n.name, report)
 				for _, u := range report.Unproved {
-					if owed := "that recipients will be offered"; len(u.What) > len(owed) && u.What[:len(owed)] == owed {
+					if owed := "that recipients will be offered"; len(u.What.En) > len(owed) && u.What.En[:len(owed)] == owed {
 						t.Errorf("%s at rest: %+v", f.n.name, u)
 					}
 				}
