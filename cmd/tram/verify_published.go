@@ -17,6 +17,7 @@ import (
 	"github.com/tram-exchange/tram/events/ledger/tiles"
 	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // publishedAnswer is what was found of the published log.
@@ -40,14 +41,12 @@ type cosignedAnswer struct {
 
 const kindPublished = "published log"
 
-// verifyPublished proves the published files of a node by themselves, and that they are of its record. nil: it publishes nothing.
+// verifyPublished proves the published files of a node by themselves, and that they are of its record. nil: it publishes nothing, or nothing yet: a node that is
+// stopped before its first checkpoint leaves tiles that nobody can be shown (unpublishedText).
 func verifyPublished(ctx context.Context, data string, verifiers []note.Verifier, policy *witness.Policy, progress verifyProgress) (*publishedAnswer, *verifyProblem, error) {
 	dir := filepath.Join(data, logFolder)
 	if _, err := os.Stat(filepath.Join(dir, tiles.CheckpointPath)); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(filepath.Join(dir, "tile")); err != nil {
-			return nil, nil, nil
-		}
-		return nil, publishedFault(&tiles.Fault{Path: tiles.CheckpointPath, Reason: "it is missing, and there are tiles"}), nil
+		return nil, nil, nil
 	}
 	a, err := checkPublished(ctx, os.DirFS(dir), verifiers, progress)
 	if err == nil {
@@ -60,6 +59,14 @@ func verifyPublished(ctx context.Context, data string, verifiers []note.Verifier
 		return nil, nil, err
 	}
 	return a, a.witnessed(policy), nil
+}
+
+// unpublishedText says why there is nothing to compare.
+func unpublishedText(data string) bilingual.Text {
+	if _, err := os.Stat(filepath.Join(data, logFolder, "tile")); err == nil {
+		return bilingual.Say("điều gì đã được công bố: có tệp nhật ký công khai nhưng chưa có đầu nhật ký nào", "what is published: there are files of a published log and no checkpoint yet")
+	}
+	return bilingual.Say("điều gì đã được công bố: không có tệp nhật ký công khai", "what is published: there are no files of a published log")
 }
 
 func publishedFault(f *tiles.Fault) *verifyProblem {

@@ -243,7 +243,7 @@ func (v *verification) published(ctx context.Context) error {
 	v.answer.bad(bad)
 	switch v.answer.Published = p; {
 	case p == nil && bad == nil:
-		v.answer.unproved(bilingual.Say("điều gì đã được công bố: không có tệp nhật ký công khai", "what is published: there are no files of a published log"))
+		v.answer.unproved(unpublishedText(v.dir))
 	case v.policy == nil:
 		v.answer.unproved(noPolicyGiven)
 	}

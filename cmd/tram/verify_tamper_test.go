@@ -108,7 +108,6 @@ func TestPublishedLogTampered(t *testing.T) {
 		{"checkpoint", flip("checkpoint"), "log/checkpoint", ""},
 		{"tile removed", remove("tile/0/000"), "log/tile/0/000", "missing"},
 		{"entry bundle removed", remove("tile/entries/001"), "log/tile/entries/001", "missing"},
-		{"checkpoint removed", remove("checkpoint"), "log/checkpoint", "missing"},
 		{"file added", func(dir string) {
 			must(t, os.WriteFile(filepath.Join(dir, "tile", "note.txt"), []byte("x"), 0o600))
 		}, "log/tile/note.txt", "no file of a published log"},

@@ -1,16 +1,20 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tram-exchange/tram/events/ledger/tiles"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway/rerun"
 	"github.com/tram-exchange/tram/internal/bilingual"
@@ -90,5 +94,25 @@ func TestAnswerInBothLanguages(t *testing.T) {
 	vi, en := strings.Index(string(page), noKeyGiven.Vi), strings.Index(string(page), noKeyGiven.En)
 	if vi < 0 || en < vi {
 		t.Errorf("the report has the Vietnamese at %d and the English at %d", vi, en)
+	}
+}
+
+// A node that is stopped between its first tiles and its first checkpoint has published nothing yet, and nothing is wrong with it.
+func TestTilesBeforeTheFirstCheckpoint(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	h := newHistory(t, key)
+	h.grow("one", 10)
+	must(t, os.Remove(filepath.Join(h.data, logFolder, tiles.CheckpointPath)))
+	v := &verification{dir: h.data, answer: newVerifyAnswer(h.data, "tram", time.Now()), progress: func(string, int64, int64) {}}
+	must(t, v.published(t.Context()))
+	if a := v.answer; !a.OK || a.Published != nil || len(a.Unproved) != 1 || !strings.Contains(a.Unproved[0].En, "no checkpoint yet") {
+		t.Errorf("it says %+v", a)
+	}
+	must(t, os.RemoveAll(filepath.Join(h.data, logFolder)))
+	v.answer.Unproved = nil
+	must(t, v.published(t.Context()))
+	if a := v.answer; !a.OK || len(a.Unproved) != 1 || !strings.Contains(a.Unproved[0].En, "no files") {
+		t.Errorf("without files it says %+v", a)
 	}
 }
