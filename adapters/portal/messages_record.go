@@ -271,6 +271,7 @@ var recordMessages = map[string]message{
 	"check.witnesses":     {"Nhật ký được chứng kiến", "Log witnessed"},
 	"check.witness":       {"Bên chứng kiến", "Witness"},
 	"check.contradiction": {"Trạm khác đưa ra hai lịch sử", "Another station has shown two histories"},
+	"check.other-log":     {"Nhật ký của trạm khác", "Log of another station"},
 	"check.revocation":    {"Dữ liệu thu hồi chứng thư", "Certificate revocation data"},
 
 	"count.documents":    {"Văn bản", "Documents"},

@@ -255,6 +255,7 @@ const (
 	CheckWitnesses     = "witnesses"     // Number: size of the newest cosigned head; At: when; Detail: by whom
 	CheckWitness       = "witness"       // Subject: one of them; Number: size that it cosigned last; At: when
 	CheckContradiction = "contradiction" // Subject: another log that has shown two histories; Number: at which size
+	CheckOtherLog      = "other-log"     // Subject: another log; Number: size of the head that it publishes; At: when that was seen
 	CheckRevocation    = "revocation"    // Number: authorities whose revocation lists are not current
 )
 

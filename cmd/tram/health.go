@@ -53,6 +53,7 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 		return nil, err
 	}
 	out = append(out, alarms...)
+	out = append(out, a.watch.pollChecks()...)
 	if count, subject := a.node.RevocationUnknown(); count > 0 {
 		out = append(out, portal.Check{Name: portal.CheckRevocation, Subject: subject, State: portal.StateWarn, Number: float64(count), Unit: portal.UnitCount,
 			Detail: "không hỏi được tổ chức chứng thực / authorities do not answer"})

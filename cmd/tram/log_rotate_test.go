@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/ledger/tiles"
+	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/events/logbook"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/signing"
@@ -35,6 +38,7 @@ func TestRotationIsFinishedAtStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	signedBefore := a.store.Head().Checkpoint
 	if err := a.close(); err != nil {
 		t.Fatal(err)
 	}
@@ -102,5 +106,47 @@ func TestRotationIsFinishedAtStart(t *testing.T) {
 	}
 	if answer, err := a.rotateLogKey(ctx); err != nil || !answer.Already {
 		t.Errorf("rotated again: %+v, %v", answer, err)
+	}
+	accusedByOldKey(t, a, file, signedBefore)
+}
+
+// accusedByOldKey: the gate at the start, asked before the record is open, knows the keys before the one at hand. A witness that shows a head by such a key
+// proves what it says.
+func accusedByOldKey(t *testing.T, a *app, file string, checkpoint []byte) {
+	t.Helper()
+	history, err := keyHistory(a.store)(t.Context(), a.store.Head())
+	must(t, err)
+	must(t, a.close())
+	b, err := os.ReadFile(file)
+	must(t, err)
+	must(t, os.WriteFile(file, []byte(strings.Replace(string(b), "\nlog_key: keys/log.pem\nlog_key_next: keys/log-2.pem\n", "\nlog_key: keys/log-2.pem\n", 1)), 0o600))
+	c, err := loadConfig(file)
+	must(t, err)
+	keys, err := loadKeys(c)
+	must(t, err)
+	defer keys.close()
+	proved := func(c *Config) bool {
+		gate := &app{c: c, keys: keys, log: slog.New(slog.DiscardHandler)}
+		w := &logWitnesses{origin: c.Origin, own: gate.logVerifiers, now: time.Now}
+		alarm := w.accusation(witness.Reply{Name: "vpcp", Err: &witness.BehindError{Witness: "vpcp", Origin: c.Origin, Theirs: 1000, Cosigned: checkpoint}}, checkpoint, 1)
+		return alarm.Proved
+	}
+	if !proved(c) {
+		t.Error("not proved by the keys that the record names")
+	}
+	// Of a record in a cluster there are only the first key and the published files.
+	other := *c
+	other.Data = t.TempDir()
+	if !proved(&other) {
+		t.Error("not proved by the key in the node's folder")
+	}
+	must(t, os.Mkdir(filepath.Join(other.Data, logFolder), 0o700))
+	must(t, os.WriteFile(filepath.Join(other.Data, logFolder, tiles.KeyHistoryPath), history, 0o600))
+	if all, err := publishedVerifiers(c.base, other.Data, c.Origin); err != nil || len(all) != 2 {
+		t.Errorf("the published history leads to %d keys: %v", len(all), err)
+	}
+	must(t, os.Remove(filepath.Join(c.base, vkeyFile)))
+	if proved(&other) {
+		t.Error("the published history was believed without a key")
 	}
 }

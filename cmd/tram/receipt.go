@@ -258,12 +258,16 @@ written has been checked. If the log has been rewritten since, the two heads are
 	fs.StringVar(&log, "log", "", "the published log: its address (https://…/log), a mirror's folder or a node's (required)")
 	fs.StringVar(&ca, "ca", os.Getenv("TRAM_CA"), "PEM certificate of the authority of its HTTPS, beside the system's (TRAM_CA)")
 	fs.StringVar(&policyFile, "policy", "", "say also what this policy makes of the new head")
-	fs.DurationVar(&wait, "wait", 0, "wait so long for the receipt's own head to be published")
+	fs.DurationVar(&wait, "wait", refreshWait, "wait so long for the receipt's own head to be published")
 	fs.StringVarP(&output, "out", "o", "", "file to write; - is standard output (default: FILE itself)")
 	_ = cmd.MarkFlagRequired("key")
 	_ = cmd.MarkFlagRequired("log")
 	return cmd
 }
+
+// refreshWait is how long a refresh waits if it is not told. Publication follows the record by about a second, by more on a busy
+// machine or while witnesses are asked.
+const refreshWait = 30 * time.Second
 
 // refreshWithin tries again while the receipt's own head is not published.
 func refreshWithin(ctx context.Context, wait time.Duration, file []byte, key ledger.Key, reader tiles.Reader) ([]byte, error) {

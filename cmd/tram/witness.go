@@ -4,14 +4,20 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/tram-exchange/tram/adapters/portal"
+	"github.com/tram-exchange/tram/events/ledger/tiles"
+	"github.com/tram-exchange/tram/events/logbook"
+	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/signing"
 )
 
@@ -51,18 +57,69 @@ func makeWitnessKey(o initOptions) error {
 	return signing.SaveKey(filepath.Join(o.dir, "keys", "witness.pem"), key)
 }
 
-// logVerifiers are the keys of this node's own log: all that its record names, once it is open; before that those at hand.
-func (a *app) logVerifiers() []note.Verifier {
-	if a.store != nil {
-		if out, err := a.keys.logVerifiers(a.c.Origin, a.store); err == nil {
-			return out
+// logVerifiers are the keys of this node's own log: those at hand, and all that its record names. Before the record is open (the gate
+// at the start is asked then) that is read from its file, and from the published history of the keys where a cluster keeps the record.
+func (a *app) logVerifiers() (out []note.Verifier) {
+	add := func(more []note.Verifier, err error) {
+		if err != nil {
+			a.log.Warn("couldn't find all keys of the log", "error", err)
+		}
+		for _, v := range more {
+			if !slices.ContainsFunc(out, func(o note.Verifier) bool { return o.Name() == v.Name() && o.KeyHash() == v.KeyHash() }) {
+				out = append(out, v)
+			}
 		}
 	}
-	out, err := a.keys.heldVerifiers(a.c.Origin)
-	if err != nil {
-		return nil
+	add(a.keys.heldVerifiers(a.c.Origin))
+	if a.store != nil {
+		add(a.keys.logVerifiers(a.c.Origin, a.store))
+		return out
+	}
+	data := a.c.path(a.c.Data)
+	if there, err := exists(filepath.Join(data, "format")); err != nil || there {
+		add(recordVerifiers(data))
+	} else {
+		add(publishedVerifiers(a.c.base, data, a.c.Origin))
 	}
 	return out
+}
+
+// recordVerifiers are all keys that the record in a data folder names; none while no key has followed another.
+func recordVerifiers(data string) (_ []note.Verifier, err error) {
+	r, err := sqlitestore.OpenReader(context.Background(), data)
+	if errors.Is(err, sqlitestore.ErrNoHead) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	state, err := logbook.Load(context.Background(), r)
+	if err != nil || len(state.Rotations) == 0 {
+		return nil, err
+	}
+	chain, err := state.Chain()
+	if err != nil {
+		return nil, err
+	}
+	return chain.Verifiers(), nil
+}
+
+// publishedVerifiers are the key in the node's folder and those that followed it by the published history, which proves itself.
+func publishedVerifiers(base, data, origin string) ([]note.Verifier, error) {
+	known, err := givenLogKey(base, "")
+	if err != nil || known == nil {
+		return nil, err
+	}
+	rotations, err := tiles.KeyHistory(os.DirFS(filepath.Join(data, logFolder)))
+	if err != nil {
+		return nil, err
+	}
+	key, err := known.Follow(rotations)
+	if err != nil {
+		return nil, err
+	}
+	return key.Verifiers(origin)
 }
 
 // checks are the alarms against other logs. They stay: what a log has signed it cannot take back.

@@ -29,6 +29,8 @@ type WitnessConfig struct {
 	Peers *bool `yaml:"peers"`
 	// Logs are further logs to cosign.
 	Logs []WitnessedLogConfig `yaml:"logs"`
+	// Poll is the time between two looks at the checkpoints that these logs publish, cosigned here or not. Default 5m.
+	Poll time.Duration `yaml:"poll"`
 	// RequestsPerMinute of one address. Default 600.
 	RequestsPerMinute int `yaml:"requests_per_minute"`
 }
@@ -90,6 +92,9 @@ func (c *Config) witnessDefaults() {
 	if c.Witness.RequestsPerMinute == 0 {
 		c.Witness.RequestsPerMinute = 600
 	}
+	if c.Witness.Poll == 0 {
+		c.Witness.Poll = 5 * time.Minute
+	}
 	w := &c.Witnesses
 	if w.Quorum == 0 && len(w.List) > 0 {
 		w.Quorum = len(w.List)/2 + 1
@@ -115,6 +120,9 @@ func (c *Config) checkWitness() error {
 	}
 	if _, err := c.witnessedLogs(); err != nil {
 		errs = append(errs, err)
+	}
+	if c.Witness.Poll < time.Second {
+		errs = append(errs, fmt.Errorf("witness.poll: want at least 1s, got %s", c.Witness.Poll))
 	}
 	w := c.Witnesses
 	if w.Start != startWarn && w.Start != startRequire {

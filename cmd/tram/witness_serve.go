@@ -32,11 +32,12 @@ import (
 
 const (
 	witnessPrefix = "/witness/"
-	maxDoubts     = 64          // checkpoints that wait to be compared
-	maxCompared   = 1024        // of which it is known that they fit
-	doubtPause    = time.Second // between two comparisons: anybody may raise a doubt
-	doubtRetry    = time.Minute // when the files to compare by are not there
-	doubtTries    = 60          //
+	maxDoubts     = 64               // checkpoints that wait to be compared
+	maxCompared   = 1024             // of which it is known that they fit
+	doubtPause    = time.Second      // between two comparisons: anybody may raise a doubt
+	doubtRetry    = time.Minute      // when the files to compare by are not there
+	doubtTries    = 60               //
+	doubtQuiet    = 10 * time.Minute // as long as a head may well be unpublished: publication follows the record, or waits for witnesses
 	doubtTimeout  = 30 * time.Second
 )
 
@@ -54,6 +55,7 @@ type watch struct {
 	record    func(context.Context, gateway.Step) (events.Sealed, bool, error)
 	http      *http.Client // for logs of the configuration
 	now       func() time.Time
+	every     time.Duration // between two looks at what the logs publish
 	log       *slog.Logger
 	wake      chan struct{}
 
@@ -61,6 +63,7 @@ type watch struct {
 	doubts   []doubt
 	compared map[ledger.Head]bool // heads that fit what was known
 	seen     map[string][]byte    // by origin: largest checkpoint that was compared
+	polled   map[string]polled    // by origin: what it published when it was asked last
 }
 
 // doubt is a checkpoint of another log that has to be compared with what is known of it.
@@ -68,7 +71,8 @@ type doubt struct {
 	origin, source string
 	checkpoint     []byte
 	tries          int
-	due            time.Time
+	since, due     time.Time
+	warned         bool
 }
 
 // newWatch makes it. node is asked for the directory and to record only after it is started.
@@ -79,9 +83,10 @@ func (a *app) newWatch(ctx context.Context, data string) (*watch, error) {
 	}
 	w := &watch{
 		origin: a.c.Origin, logs: logs, peers: *a.c.Witness.Peers, store: a.store, now: time.Now, log: a.log, wake: make(chan struct{}, 1),
+		every:     a.c.Witness.Poll,
 		directory: func() directory.State { return a.node.Snapshot().Directory },
 		record:    func(ctx context.Context, s gateway.Step) (events.Sealed, bool, error) { return a.node.Record(ctx, s) },
-		compared:  map[ledger.Head]bool{}, seen: map[string][]byte{},
+		compared:  map[ledger.Head]bool{}, seen: map[string][]byte{}, polled: map[string]polled{},
 	}
 	if w.http, err = a.c.witnessHTTP(); err != nil {
 		return nil, err
@@ -280,9 +285,10 @@ func (w *watch) doubt(origin string, checkpoint []byte, source string) {
 
 // run compares until ctx ends. It never fails: what cannot be compared is tried again.
 func (w *watch) run(ctx context.Context) error {
-	var receipts sync.WaitGroup
-	receipts.Go(func() { w.followReceipts(ctx) })
-	defer receipts.Wait()
+	var beside sync.WaitGroup
+	beside.Go(func() { w.followReceipts(ctx) })
+	beside.Go(func() { w.followPublished(ctx) })
+	defer beside.Wait()
 	for {
 		wait, wake := doubtPause, (chan struct{})(nil)
 		if !w.step(ctx) {
@@ -310,18 +316,29 @@ func (w *watch) step(ctx context.Context) bool {
 	asking, cancel := context.WithTimeout(ctx, doubtTimeout)
 	defer cancel()
 	if err := w.compare(asking, d); err != nil && ctx.Err() == nil {
-		d.tries++
-		if d.tries == 1 || d.tries == doubtTries {
-			w.log.Warn("couldn't compare checkpoint of another log", "log", d.origin, "source", d.source, "tries", d.tries, "error", err)
-		}
-		if d.tries < doubtTries {
-			d.due = w.now().Add(doubtRetry)
-			w.mu.Lock()
-			w.doubts = append(w.doubts, d)
-			w.mu.Unlock()
-		}
+		w.again(d, err)
 	}
 	return true
+}
+
+// again puts a checkpoint back that could not be compared. That a head is not published yet is no fault, until it stays so.
+func (w *watch) again(d doubt, err error) {
+	d.tries++
+	if d.since.IsZero() {
+		d.since = w.now()
+	}
+	say := w.log.Debug
+	if early := errors.Is(err, errUnpublished) && w.now().Sub(d.since) < doubtQuiet; !early && (!d.warned || d.tries == doubtTries) {
+		say, d.warned = w.log.Warn, true
+	}
+	say("couldn't compare checkpoint of another log", "log", d.origin, "source", d.source, "tries", d.tries, "error", err)
+	if d.tries >= doubtTries {
+		return
+	}
+	d.due = w.now().Add(doubtRetry)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.doubts = append(w.doubts, d)
 }
 
 func (w *watch) due() (doubt, bool) {
@@ -360,65 +377,6 @@ func (w *watch) known(origin string) ([]byte, error) {
 		return seen, nil
 	}
 	return cosigned, err
-}
-
-// compare proves that a checkpoint and the largest known one are of one history, or records that they are not.
-func (w *watch) compare(ctx context.Context, d doubt) error {
-	head, _, err := ledger.OpenCheckpoint(d.checkpoint, d.origin, w.verifiers(d.origin)...)
-	if err != nil {
-		return nil //nolint:nilerr // not signed by a key of the log: nothing to be compared
-	}
-	b, err := w.known(d.origin)
-	if err != nil {
-		return err
-	}
-	if b != nil {
-		known, err := ledger.ReadCheckpoint(b)
-		if err != nil {
-			return err
-		}
-		var files tiles.Reader
-		if known.Size != head.Size {
-			var done func()
-			if files, done, err = w.files(ctx, d.origin); err != nil {
-				return err
-			}
-			defer done()
-		}
-		err = tiles.Consistent(known, head, files)
-		if c := new(tiles.Contradiction); errors.As(err, &c) {
-			return w.keep(ctx, witnessing.Contradiction{Log: d.origin, Source: d.source, First: string(b), Second: string(d.checkpoint), Root: rootOf(c, head), Proof: c.Proof})
-		}
-		if err != nil {
-			return err
-		}
-		if known.Size > head.Size {
-			w.fits(head, nil)
-			return nil
-		}
-	}
-	w.fits(head, d.checkpoint)
-	return nil
-}
-
-// rootOf is the root that the event names: of equal sizes the second's, else that of the smaller size under the larger head.
-func rootOf(c *tiles.Contradiction, second ledger.Head) events.Digest {
-	if c.Older.Size == c.Newer.Size {
-		return second.Root
-	}
-	return c.Root
-}
-
-func (w *watch) fits(head ledger.Head, largest []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.compared) >= maxCompared {
-		clear(w.compared)
-	}
-	w.compared[head] = true
-	if largest != nil {
-		w.seen[head.Origin] = largest
-	}
 }
 
 // followReceipts compares the heads in the receipts that peers give for what is handed over to them: each is a

@@ -119,9 +119,31 @@ func Consistent(a, b ledger.Head, r Reader) error {
 	case a.Size == b.Size:
 		return &Contradiction{Older: a, Newer: b, Root: b.Root}
 	}
+	return continues(a, b, Hashes(b, r))
+}
+
+// ConsistentUnder is Consistent by the files under a third head, for heads that were passed over by publication and have none of their own. If it
+// is the larger of the two that the third one does not continue, the *Contradiction is of those.
+func ConsistentUnder(a, b, under ledger.Head, r Reader) error {
+	if a.Size > b.Size {
+		a, b = b, a
+	}
+	if b.Size > under.Size {
+		return fmt.Errorf("couldn't compare heads: size %d by files up to %d", b.Size, under.Size)
+	}
+	if err := Consistent(b, under, r); err != nil {
+		return err
+	}
+	if a.Origin != b.Origin || a.Size == b.Size || a.Size == 0 {
+		return Consistent(a, b, r)
+	}
+	return continues(a, b, Hashes(under, r))
+}
+
+// continues proves that the larger head b continues a, by hashes of b's tree.
+func continues(a, b ledger.Head, hashes tlog.HashReader) error {
 	c := &Contradiction{Older: a, Newer: b, Root: events.Sum(nil)}
 	if a.Size > 0 {
-		hashes := Hashes(b, r)
 		root, err := tlog.TreeHash(int64(a.Size), hashes)
 		if err != nil {
 			return fmt.Errorf("couldn't compare heads of size %d and %d: %w", a.Size, b.Size, err)
