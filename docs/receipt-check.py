@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""receipt-check.py RECEIPT KEY [WITNESS-KEY]...; KEY: PEM file of the node's certificate, or the log's verifier key. Needs openssl.
+"""receipt-check.py RECEIPT KEY [WITNESS-KEY]...; KEY: the log's verifier key (name+id+base64), itself or in a file, or
+a PEM file with the node's certificate. Needs openssl. Once the log's key was rotated: the key in force at the receipt's head.
 Each WITNESS-KEY (name+id+base64, C2SP tlog-cosignature) must have cosigned the head; its time is printed."""
 import base64, datetime, hashlib, json, os, subprocess, sys, tempfile
 sha, b64 = lambda b: hashlib.sha256(b).digest(), lambda s: base64.b64decode(s, validate=True)
@@ -24,16 +25,18 @@ def verified(key, message, sig, args):
         [open(os.path.join(d, n), "wb").write(b) for n, b in (("key", key), ("sig", sig), ("text", message))]
         return subprocess.run(["openssl"] + args.split(), cwd=d, capture_output=True).returncode == 0
 def vkey(s):  # name+id+base64 of a type byte and the public key
+    need(s.count("+") > 1, "neither a certificate nor a verifier key: " + s[:60])
     name, kid, key = s.strip().split("+", 2)
     need(sha(name.encode() + b"\n" + b64(key))[:4].hex() == kid, "the id of key " + name)
     return name, bytes.fromhex(kid), b64(key)
 raw = "pkeyutl -verify -pubin -inkey key -keyform DER -rawin -in text -sigfile sig"
-if os.path.exists(sys.argv[2]):  # a certificate: the line of the node's key
+given = open(sys.argv[2]).read() if os.path.exists(sys.argv[2]) else sys.argv[2]
+if "BEGIN CERTIFICATE" in given:  # a certificate: the line of the node's key
     key = subprocess.run(["openssl", "x509", "-in", sys.argv[2], "-pubkey", "-noout"], capture_output=True, check=True).stdout
     own = [v for (n, _), v in sigs.items() if n == origin + "/node"]
     need(any(verified(key, text + b"\n", v, "dgst -sha256 -verify key -signature sig text") for v in own), "not signed by this key")
 else:  # a verifier key: the Ed25519 line
-    name, kid, key = vkey(sys.argv[2])
+    name, kid, key = vkey(given)
     need(name == origin and key[0] == 1, "another log's key")
     need(verified(ed25519 + key[1:], text + b"\n", sigs.get((name, kid), b""), raw), "not signed by this key")
 for name, kid, key in map(vkey, sys.argv[3:]):  # cosignature/v1: 8 bytes of time, then Ed25519 over time and checkpoint

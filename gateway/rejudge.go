@@ -314,8 +314,8 @@ func recordedCaller(d directory.State, client, actor string, at time.Time) (c Ca
 	case client == ClientNode:
 		return Caller{Client: client, Kind: KindNode}, bilingual.Text{}, true
 	case strings.HasPrefix(name, "local:") && (kind == "token" || kind == "cert"):
-		return Caller{Client: client, Kind: KindOperator}, bilingual.Say("rằng những bên gọi không có trong danh bạ đã có trong cấu hình",
-			"that callers were in the configuration who are not in the directory"), true
+		return Caller{Client: client, Kind: KindOperator}, bilingual.Say("rằng cấu hình đã nêu những bên gọi mà danh bạ không biết",
+			"that the configuration named the callers whom the directory does not know"), true
 	case kind == "portal":
 		return Caller{Client: client, Kind: KindAgency, Orgs: d.Identities(actor, at)}, bilingual.Say("rằng người dùng đã đăng nhập tại cổng", "that people were signed in at the portal"), true
 	case kind == "peer":

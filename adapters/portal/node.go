@@ -239,18 +239,21 @@ const (
 
 // Names of checks that the portal has words for; others are shown by their name.
 const (
-	CheckPeerQueue   = "peer-queue"  // Subject: peer; Number: entries waiting
-	CheckDisk        = "disk"        // Number: bytes free; Share: used
-	CheckCertificate = "certificate" // Subject: whose; At: when it ends
-	CheckViewLag     = "view-lag"    // Number: seconds
-	CheckRebuild     = "rebuild"     // Number: events read; Share: of all
-	CheckHead        = "head"        // Number: log size; At: when signed
-	CheckClock       = "clock"       // Number: seconds off
-	CheckPackages    = "packages"    // Number: bytes stored
-	CheckEvents      = "events"      // Number: events
-	CheckReady       = "ready"       // accepting or not
-	CheckBackup      = "backup"      // At: last copy
-	CheckTimestamp   = "timestamp"   // At: last time-stamp over the log's head
+	CheckPeerQueue   = "peer-queue"    // Subject: peer; Number: entries waiting
+	CheckDisk        = "disk"          // Number: bytes free; Share: used
+	CheckCertificate = "certificate"   // Subject: whose; At: when it ends
+	CheckViewLag     = "view-lag"      // Number: seconds
+	CheckRebuild     = "rebuild"       // Number: events read; Share: of all
+	CheckHead        = "head"          // Number: log size; At: when signed
+	CheckPublished   = "published log" // Number: size of the head that is published
+	CheckKey         = "key"           // Subject: a signing key that cannot be used
+	CheckCluster     = "cluster"       // who sequences
+	CheckClock       = "clock"         // Number: seconds off
+	CheckPackages    = "packages"      // Number: bytes stored
+	CheckEvents      = "events"        // Number: events
+	CheckReady       = "ready"         // accepting or not
+	CheckBackup      = "backup"        // At: last copy
+	CheckTimestamp   = "timestamp"     // At: last time-stamp over the log's head
 	// The log and those who stand behind it.
 	CheckWitnesses     = "witnesses"     // Number: size of the newest cosigned head; At: when; Detail: by whom
 	CheckWitness       = "witness"       // Subject: one of them; Number: size that it cosigned last; At: when

@@ -31,7 +31,9 @@ type lifeEvent struct {
 	Proof      lifeProof      `json:"proof"`
 	Signatures *lifeVerdict   `json:"signatures,omitempty"` // null: the event carries no package, or it was destroyed
 	Stamp      *lifeStamp     `json:"stamp,omitempty"`
-	Destroyed  []string       `json:"destroyed,omitempty"` // "words", "package"
+	Destroyed  []string       `json:"destroyed,omitempty"` // by decision: "words", "package"
+	Decision   *lifeDecision  `json:"decision,omitempty"`  // that one; null from a node, which says it on the document's page
+	Missing    []string       `json:"missing,omitempty"`   // without a decision: "words", "package"
 
 	receipt []byte
 }
@@ -56,6 +58,12 @@ type lifeStamp struct {
 	Time time.Time `json:"time"`
 	By   string    `json:"by"`
 	Head uint64    `json:"head"`
+}
+
+// lifeDecision is the decision under which content was destroyed.
+type lifeDecision struct {
+	Words    string `json:"words,omitempty"` // empty: those of the decision are gone
+	Position uint64 `json:"position"`
 }
 
 // life is the answer of tram history.
@@ -177,7 +185,7 @@ func (l *life) conclude() {
 	l.OK = len(l.Events) > 0
 	for i := range l.Events {
 		e := &l.Events[i]
-		l.OK = l.OK && e.Proof.OK && (e.Signatures == nil || e.Signatures.OK)
+		l.OK = l.OK && e.Proof.OK && (e.Signatures == nil || e.Signatures.OK) && len(e.Missing) == 0
 	}
 }
 
@@ -232,7 +240,23 @@ func (l *life) print(w io.Writer) {
 			fmt.Fprintf(w, "     dấu thời gian / stamped %s, %s (đầu / head %d)\n", local(s.Time), printable(s.By), s.Head)
 		}
 		if len(e.Destroyed) > 0 {
-			fmt.Fprintf(w, "     đã tiêu hủy / destroyed: %s\n", strings.Join(e.Destroyed, ", "))
+			fmt.Fprintf(w, "     đã hủy / destroyed  %s\n", contentWords(e.Destroyed))
+			if d := e.Decision; d != nil {
+				fmt.Fprintf(w, "     theo / by           %s (vị trí / position %d)\n", printable(d.Words), d.Position)
+			}
+		}
+		if len(e.Missing) > 0 {
+			fmt.Fprintf(w, "     THIẾU / MISSING     %s: không có quyết định hủy / no decision to destroy it\n", contentWords(e.Missing))
 		}
 	}
+}
+
+// contentWords names parts of an event for people.
+func contentWords(parts []string) string {
+	names := map[string]string{"words": "dữ kiện / words", "package": "gói tin / package"}
+	out := make([]string, len(parts))
+	for i, p := range parts {
+		out[i] = names[p]
+	}
+	return strings.Join(out, ", ")
 }

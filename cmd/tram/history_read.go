@@ -14,6 +14,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/sqlitestore"
@@ -58,8 +59,12 @@ func lifeInFolder(ctx context.Context, dir, doc, keyArg string) (l *life, err er
 	if err != nil {
 		return nil, err
 	}
+	decided, err := destruction.Load(ctx, record)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read what was destroyed: %w", err)
+	}
 	for i := range list {
-		if err := l.addRecorded(ctx, record, &list[i], keys, stamps); err != nil {
+		if err := l.addRecorded(ctx, record, &list[i], keys, stamps, decided.Index()); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +140,7 @@ func stampsOf(ctx context.Context, record *sqlitestore.Reader) (stamps []timesta
 }
 
 // addRecorded proves an event of the record and judges its package as of its acceptance.
-func (l *life) addRecorded(ctx context.Context, record *sqlitestore.Reader, e *events.Event, keys []ledger.Key, stamps []timestamp.Placed) error {
+func (l *life) addRecorded(ctx context.Context, record *sqlitestore.Reader, e *events.Event, keys []ledger.Key, stamps []timestamp.Placed, decided *destruction.Index) error {
 	proof, head, err := record.Proof(ctx, e.Position, 0)
 	if err != nil {
 		return fmt.Errorf("couldn't prove event %d: %w", e.Position, err)
@@ -149,7 +154,7 @@ func (l *life) addRecorded(ctx context.Context, record *sqlitestore.Reader, e *e
 		told.Stamp = &lifeStamp{Time: stamps[i].Time, By: stamps[i].TSA, Head: stamps[i].Size}
 	}
 	if e.Destroyed {
-		told.Destroyed = append(told.Destroyed, "words")
+		told.gone("words", func() (destruction.Mark, bool) { return decided.Facts(e) })
 	}
 	if l.Number == "" && e.Statement.Name == document.NameReceived && e.Facts != nil {
 		var f document.Facts
@@ -163,7 +168,7 @@ func (l *life) addRecorded(ctx context.Context, record *sqlitestore.Reader, e *e
 	}
 	p, err := record.OpenPackage(ctx, e.Statement.Package.SHA256)
 	if errors.Is(err, events.ErrNotFound) {
-		told.Destroyed = append(told.Destroyed, "package")
+		told.gone("package", func() (destruction.Mark, bool) { return decided.Package(e) })
 		return nil
 	}
 	if err != nil {
@@ -190,6 +195,17 @@ func (l *life) addRecorded(ctx context.Context, record *sqlitestore.Reader, e *e
 	}
 	told.Signatures = v
 	return p.Close()
+}
+
+// gone says what is not there: destroyed by the decision that covers it, or lost.
+func (e *lifeEvent) gone(what string, by func() (destruction.Mark, bool)) {
+	m, ok := by()
+	if !ok {
+		e.Missing = append(e.Missing, what)
+		return
+	}
+	e.Destroyed = append(e.Destroyed, what)
+	e.Decision = &lifeDecision{Words: m.Decision.Words(), Position: m.Decision.Address.Position}
 }
 
 // lifeByNode asks a node: what the caller may read, each receipt checked here.

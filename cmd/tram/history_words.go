@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
@@ -43,6 +44,9 @@ func tellEvent(s *events.Statement) (vi, en string) {
 	for name, v := range data {
 		switch x := v.(type) {
 		case string:
+			if t, err := time.Parse(time.RFC3339, x); err == nil {
+				x = local(t)
+			}
 			field(name, x)
 		case float64:
 			b, _ := json.Marshal(x)

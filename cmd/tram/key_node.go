@@ -138,7 +138,7 @@ func (a *app) keyChecks(now time.Time) []portal.Check {
 	for _, i := range infos {
 		whose := keyLabel(i)
 		if i.Err != nil {
-			c := portal.Check{Name: "key", Subject: whose, State: portal.StateWarn, Detail: i.Err.Error()}
+			c := portal.Check{Name: portal.CheckKey, Subject: whose, State: portal.StateWarn, Detail: i.Err.Error()}
 			if i.Standing == keystore.Broken && (i.Required || !hasActive(infos, i.Purpose, i.Holder)) {
 				c.State = portal.StateBad
 			}

@@ -107,7 +107,7 @@ func (p *publishedLog) report(head events.Head, err error) {
 func (p *publishedLog) check() portal.Check {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := portal.Check{Name: "published log", State: portal.StateOK, Number: float64(p.size), Unit: portal.UnitCount}
+	c := portal.Check{Name: portal.CheckPublished, State: portal.StateOK, Number: float64(p.size), Unit: portal.UnitCount}
 	if p.err != nil {
 		c.State, c.Detail = portal.StateWarn, p.err.Error()
 		fault, failed := new(tiles.Fault), new(tiles.CosignError)

@@ -74,7 +74,7 @@ is brought to its end. Until then both keys are needed. Afterwards make log_key 
 				return nil
 			}
 			fmt.Fprintf(out, "Đã thay khóa nhật ký / log key rotated\n  old    %s\n  new    %s\n  head   size %d, signed by both; the rotation is at position %d\n", answer.Old, answer.New, answer.Size, answer.Rotated)
-			fmt.Fprintf(out, "Next: set log_key to the new key and take log_key_next out of %s; tell peers, witnesses and auditors the new key, or give them\n  tram log key --history keys.txt DIR\n", config)
+			fmt.Fprintf(out, "Next: set log_key to the new key and take log_key_next out of %s; tell peers, witnesses and auditors the new key, or give them keys.txt:\n  tram log key --history -o keys.txt DIR\n", config)
 			return nil
 		},
 	}

@@ -90,16 +90,22 @@ mirror of it, publishes now: two histories are named.`,
 			if err != nil {
 				return err
 			}
-			answer, err := checkReceiptFile(file, known, policyFile)
-			if err != nil {
-				return err
-			}
+			var reader tiles.Reader
 			if log != "" {
-				reader, done, err := publishedFiles(cmd.Context(), log, ca)
-				if err != nil {
+				var done func()
+				if reader, done, err = publishedFiles(cmd.Context(), log, ca); err != nil {
 					return err
 				}
 				defer done()
+				if known, err = followPublished(known, reader); err != nil {
+					return err
+				}
+			}
+			answer, err := checkReceiptFile(file, known, policyFile)
+			if err != nil {
+				return hintRotated(err)
+			}
+			if log != "" {
 				if err := agreesWith(file, known, reader); err != nil {
 					return contradicted(cmd.OutOrStdout(), err)
 				}
@@ -230,6 +236,9 @@ written has been checked. If the log has been rewritten since, the two heads are
 				return err
 			}
 			defer done()
+			if known, err = followPublished(known, reader); err != nil {
+				return err
+			}
 			fresh, err := refreshWithin(cmd.Context(), wait, file, known, reader)
 			if err != nil {
 				return contradicted(cmd.OutOrStdout(), err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/ledger/tiles"
@@ -32,6 +35,32 @@ func (f *receiptKey) read() (ledger.Key, error) {
 		return ledger.Key{}, err
 	}
 	return followHistory(k, f.history)
+}
+
+// followPublished leads on from a key by the history that a log publishes, which need not be trusted. A log whose key was never rotated has none.
+func followPublished(key ledger.Key, log tiles.Reader) (ledger.Key, error) {
+	b, err := log.ReadFile(tiles.KeyHistoryPath, maxKeyHistory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return key, nil
+	}
+	if err != nil {
+		return key, err
+	}
+	h, err := ledger.ParseKeyHistory(b)
+	if err != nil {
+		return key, err
+	}
+	return key.Follow(h.Rotations)
+}
+
+const maxKeyHistory = 1 << 20
+
+// hintRotated says what to try when the key that is known has signed nothing.
+func hintRotated(err error) error {
+	if none := new(note.UnverifiedNoteError); errors.As(err, &none) {
+		return fmt.Errorf("%w: this key has not signed it. If the log's key was rotated since, give the history of its keys too (--key-history FILE; the log publishes it as key-history)", err)
+	}
+	return err
 }
 
 // publishedFiles finds a published log: at an address, in a mirror's folder, or in that of a node.

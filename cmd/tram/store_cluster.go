@@ -250,7 +250,7 @@ func (a *app) clusterCheck(now time.Time) []portal.Check {
 		return nil
 	}
 	epoch, holds, _ := s.Office()
-	c := portal.Check{Name: "cluster", State: portal.StateOK, Detail: "trạm khác xếp thứ tự / another node sequences"}
+	c := portal.Check{Name: portal.CheckCluster, State: portal.StateOK, Detail: "trạm khác xếp thứ tự / another node sequences"}
 	if holds {
 		c.Detail = fmt.Sprintf("trạm này xếp thứ tự, nhiệm kỳ %d / this node sequences, epoch %d", epoch, epoch)
 	}

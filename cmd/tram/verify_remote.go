@@ -154,12 +154,29 @@ func (r *remoteRecord) signed(checkpoint []byte) (h ledger.Head, err error) {
 	case r.key == nil:
 		r.answer.unproved(noKeyGiven)
 	case err == nil:
+		if err = r.followKey(); err != nil {
+			return h, err
+		}
 		h, err = r.key.Open(checkpoint, h.Origin) // the name on a certificate's line is made of the origin
 	}
 	if err != nil {
 		return h, &tiles.Fault{Path: tiles.CheckpointPath, Reason: err.Error()}
 	}
 	return h, nil
+}
+
+// followKey leads on from the key that was given by the history that the node publishes, which need not be trusted.
+func (r *remoteRecord) followKey() error {
+	rotations, err := tiles.KeyHistory(r.files)
+	if err != nil {
+		return err
+	}
+	key, err := r.key.Follow(rotations)
+	if err != nil {
+		return &tiles.Fault{Path: tiles.KeyHistoryPath, Reason: err.Error()}
+	}
+	r.key = &key
+	return nil
 }
 
 func (r *remoteRecord) olderHead(now ledger.Head) error {

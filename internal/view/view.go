@@ -16,8 +16,9 @@ var ErrNotFound = errors.New("not found")
 // ErrQuery says that a question cannot be read: a cursor, date, state or direction that is none. The asker must change it.
 var ErrQuery = errors.New("question cannot be read")
 
-// DestroyedByUnrecorded stands for the decision under which words were destroyed when no event names it.
-const DestroyedByUnrecorded = "quyết định chưa ghi trong nhật ký (decision not recorded)"
+// DestroyedByUnrecorded stands for the decision under which words were destroyed when no event names it as far as the views have read: as of an
+// earlier day, when the decision came later; else a loss, which tram verify names.
+const DestroyedByUnrecorded = "quyết định không có trong nhật ký đến lúc này (no decision in the log so far: it came later, or is missing)"
 
 // Reader is who asks. Orgs are organisation identities (not codes).
 type Reader struct {
