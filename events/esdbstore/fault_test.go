@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -443,4 +444,28 @@ func FuzzDecodeBatch(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestObjectsFollowNoLink: what lies in the shared folder under an object's name, put there by somebody else, has no other file overwritten
+// when the object is destroyed.
+func TestObjectsFollowNoLink(t *testing.T) {
+	folder, err := NewFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := filepath.Join(t.TempDir(), "log.pem")
+	if err := os.WriteFile(secret, []byte("key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := folder.path(Packages, events.Sum([]byte("p")))
+	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.Symlink(secret, path)); err != nil {
+		t.Fatal(err)
+	}
+	err = folder.Destroy(t.Context(), Packages, events.Sum([]byte("p")))
+	if b, rerr := os.ReadFile(secret); rerr != nil || string(b) != "key" {
+		t.Errorf("the file is %q now, %v", b, rerr)
+	}
+	if err == nil {
+		t.Error("destroyed, without a word")
+	}
 }

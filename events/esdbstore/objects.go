@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/tram-exchange/tram/events"
 )
@@ -116,9 +117,10 @@ func (f *Folder) Put(ctx context.Context, kind Kind, digest events.Digest, r io.
 	return syncDir(dir)
 }
 
-// wipe overwrites a file where it lies, so that its blocks do not keep it, and removes it.
+// wipe overwrites a file where it lies, so that its blocks do not keep it, and removes it. It follows no link: whoever can write in
+// the shared folder could have any file of this node overwritten.
 func wipe(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -218,7 +220,7 @@ func (f *Folder) Destroy(_ context.Context, kind Kind, digest events.Digest) err
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
-		mark, err := os.OpenFile(path+destroyedMark, os.O_CREATE|os.O_WRONLY, 0o600)
+		mark, err := os.OpenFile(path+destroyedMark, os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return err
 		}
