@@ -32,7 +32,7 @@ import (
 
 const (
 	witnessPrefix = "/witness/"
-	maxDoubts     = 64               // checkpoints that wait to be compared
+	maxDoubts     = 16               // checkpoints of one log, from one kind of source, that wait to be compared: nobody can fill the place of others
 	maxCompared   = 1024             // of which it is known that they fit
 	doubtPause    = time.Second      // between two comparisons: anybody may raise a doubt
 	doubtRetry    = time.Minute      // when the files to compare by are not there
@@ -272,8 +272,16 @@ func (w *watch) doubt(origin string, checkpoint []byte, source string) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.compared[h] || len(w.doubts) >= maxDoubts ||
-		slices.ContainsFunc(w.doubts, func(d doubt) bool { return string(d.checkpoint) == string(checkpoint) }) {
+	alike := 0
+	for _, d := range w.doubts {
+		if string(d.checkpoint) == string(checkpoint) {
+			return
+		}
+		if d.origin == origin && d.source == source {
+			alike++
+		}
+	}
+	if w.compared[h] || alike >= maxDoubts {
 		return
 	}
 	w.doubts = append(w.doubts, doubt{origin: origin, source: source, checkpoint: checkpoint})
