@@ -92,7 +92,11 @@ func openApp(ctx context.Context, c *Config, log *slog.Logger) (_ *app, err erro
 	if a.witnesses, err = newLogWitnesses(c, a.logVerifiers, log); err != nil {
 		return nil, err
 	}
-	store, err := openStore(ctx, c, a.keys, log, a.witnesses.gate(emptyHead(c.Origin, a.keys)))
+	gate := a.witnesses.gate(emptyHead(c.Origin, a.keys))
+	if gate == nil {
+		gate = alarmGate(c, log)
+	}
+	store, err := openStore(ctx, c, a.keys, log, gate)
 	if err != nil {
 		return nil, err
 	}

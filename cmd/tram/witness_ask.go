@@ -144,7 +144,7 @@ func (w *logWitnesses) gate(empty func() ([]byte, error)) signGate {
 		return nil
 	}
 	return func(ctx context.Context, stored []byte, durable ledger.Head) error {
-		if err := w.checkAlarm(durable.Size); err != nil {
+		if err := checkAlarm(w.alarm, w.origin, durable.Size, w.log); err != nil {
 			return err
 		}
 		if len(stored) == 0 {
@@ -181,6 +181,13 @@ func (w *logWitnesses) gate(empty func() ([]byte, error)) signGate {
 			return fmt.Errorf("refusing to sign: %d of %d witnesses say what they have seen of this log, %d are needed (witnesses.start: require)", answered, n, k)
 		}
 		return nil
+	}
+}
+
+// alarmGate is the gate of a node that asks no witnesses: an accusation is not answered by taking those who made it out of the configuration.
+func alarmGate(c *Config, log *slog.Logger) signGate {
+	return func(_ context.Context, _ []byte, durable ledger.Head) error {
+		return checkAlarm(filepath.Join(c.path(c.Data), alarmFile), c.Origin, durable.Size, log)
 	}
 }
 
@@ -230,8 +237,8 @@ func (w *logWitnesses) keep(a *logAlarm) error {
 
 // checkAlarm goes by what was said before, in case the witness is not there to say it again. A log that has become long enough is
 // asked about anew; an accusation of two histories stays until somebody has removed the file.
-func (w *logWitnesses) checkAlarm(size uint64) error {
-	b, err := os.ReadFile(w.alarm)
+func checkAlarm(file, origin string, size uint64, log *slog.Logger) error {
+	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -240,14 +247,14 @@ func (w *logWitnesses) checkAlarm(size uint64) error {
 		err = json.Unmarshal(b, &a)
 	}
 	if err != nil {
-		return fmt.Errorf("couldn't read alarm %s: %w", w.alarm, err)
+		return fmt.Errorf("couldn't read alarm %s: %w", file, err)
 	}
 	switch {
-	case a.Origin != w.origin:
+	case a.Origin != origin:
 	case a.Kind == alarmBehind && a.Size <= size:
-		w.log.Warn("the log is as long again as a witness has seen it", "size", size, "witness", a.Witness)
+		log.Warn("the log is as long again as a witness has seen it", "size", size, "witness", a.Witness)
 	default:
-		return fmt.Errorf("refusing to sign: %s (%s says so; remove it when the true copy is in its place)", a.sentence(), w.alarm)
+		return fmt.Errorf("refusing to sign: %s (%s says so; remove it when the true copy is in its place)", a.sentence(), file)
 	}
 	return nil
 }

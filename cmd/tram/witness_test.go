@@ -2,7 +2,11 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/mod/sumdb/note"
@@ -46,6 +50,32 @@ func TestDoubtsHaveRoomForAll(t *testing.T) {
 	} {
 		if count[what] != want {
 			t.Errorf("%s: %d doubts wait, expected %d", what, count[what], want)
+		}
+	}
+}
+
+// TestAlarmWithoutWitnesses: who takes the witnesses out of the configuration has not answered what they said.
+func TestAlarmWithoutWitnesses(t *testing.T) {
+	c := &Config{base: t.TempDir(), Data: "data", Origin: "tram.example/log"}
+	must(t, os.Mkdir(c.path(c.Data), 0o700))
+	gate := alarmGate(c, slog.New(slog.DiscardHandler))
+	for _, x := range []struct {
+		alarm  logAlarm
+		refuse bool
+	}{
+		{logAlarm{}, false},
+		{logAlarm{Origin: c.Origin, Kind: alarmBehind, Size: 11}, true},
+		{logAlarm{Origin: c.Origin, Kind: alarmBehind, Size: 10}, false}, // it has come back
+		{logAlarm{Origin: c.Origin, Kind: alarmSplit, Size: 5}, true},
+		{logAlarm{Origin: "tram.example/before", Kind: alarmSplit, Size: 5}, false},
+	} {
+		if x.alarm.Origin != "" {
+			b, err := json.Marshal(x.alarm)
+			must(t, err)
+			must(t, os.WriteFile(filepath.Join(c.path(c.Data), alarmFile), b, 0o600))
+		}
+		if err := gate(t.Context(), nil, ledger.Head{Origin: c.Origin, Size: 10}); (err != nil) != x.refuse {
+			t.Errorf("alarm %+v: %v", x.alarm, err)
 		}
 	}
 }
