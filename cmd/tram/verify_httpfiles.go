@@ -21,6 +21,8 @@ type httpFiles struct {
 	ctx    context.Context
 	client *client
 	cache  string
+	kept   bool // something was taken from cache
+	anew   bool // take nothing from it
 	count  int64
 	told   func(n int64)
 }
@@ -40,8 +42,9 @@ func (f *httpFiles) Open(name string) (fs.File, error) {
 func (f *httpFiles) read(name string) ([]byte, error) {
 	t, err := tiles.ParsePath(name)
 	keep := f.cache != "" && err == nil && t.Width == tiles.Width
-	if keep {
+	if keep && !f.anew {
 		if b, err := os.ReadFile(filepath.Join(f.cache, filepath.FromSlash(name))); err == nil {
+			f.kept = true
 			return b, nil
 		}
 	}

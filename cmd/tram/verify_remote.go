@@ -57,6 +57,7 @@ type remoteRecord struct {
 	answers  map[events.Digest]uint64 // where CRLs and OCSP responses are kept: their positions
 	stamped  timestamp.State
 	judging  *judging
+	unseen   uint64 // before r.judging.since: withheld when they were to be judged
 }
 
 // run proves what a node shows: runVerification for an address. Memory is bounded by a page of events, the packages in hand (larger ones lie in
@@ -116,7 +117,7 @@ func (r *remoteRecord) prove(ctx context.Context) error {
 		if h := r.keeper.head(); h.Origin != head.Origin || h.Size > head.Size {
 			return remoteProblem("earlier verification", head.Size, "it was of %q and size %d, the log is %q and has size %d", h.Origin, h.Size, head.Origin, head.Size)
 		}
-		a.Earlier = r.keeper.earlierAnswer()
+		a.Earlier, r.unseen = r.keeper.earlierAnswer(), r.keeper.state.Unseen
 	}
 	if err := r.proveFiles(ctx, checkpoint, head); err != nil {
 		return err
@@ -142,6 +143,10 @@ func (r *remoteRecord) prove(ctx context.Context) error {
 	}
 	if a.Withheld != nil && a.Withheld.Statements > 0 {
 		a.unproved(bilingual.Say("nội dung những sự kiện không được đọc, và thứ tự trong luồng của chúng", "what the statements say that were withheld, and the versions of their streams"))
+	}
+	if a.Earlier != nil && r.unseen > 0 {
+		a.unproved(bilingual.Say("chữ ký của %d sự kiện và gói tin mà lần kiểm chứng trước không được xem: nếu nay đã được xem, hãy kiểm chứng lại không có --resume",
+			"the signatures of %d statements and packages that an earlier verification was not shown: for those that are shown now, verify again without --resume", r.unseen))
 	}
 	a.unproved(bilingual.Say("dữ kiện chưa được cho xem; chỉ mục, sổ đăng ký của trạm; quyết định theo quy tắc: cần chính bản ghi (tram backup)", "facts, which are not shown; the node's indexes and registers; decisions by the rules: those need the record itself (tram backup)"))
 	return nil
@@ -214,10 +219,15 @@ func (r *remoteRecord) proveFiles(ctx context.Context, checkpoint []byte, head l
 		}
 	}
 	r.files.told = func(n int64) { r.progress(stagePublic, n, max(n, int64(head.Size/tiles.Width)*2)) }
-	if _, err := tiles.Check(ctx, atCheckpoint{r.files, checkpoint}, verifiers...); err != nil {
+	_, err := tiles.Check(ctx, atCheckpoint{r.files, checkpoint}, verifiers...)
+	if fault := new(tiles.Fault); errors.As(err, &fault) && r.files.kept {
+		r.files.anew = true // what is wrong may be what was kept: it was not proved when it was stored
+		_, err = tiles.Check(ctx, atCheckpoint{r.files, checkpoint}, verifiers...)
+	}
+	if err != nil {
 		return err
 	}
-	r.files.told = nil
+	r.files.told, r.files.anew = nil, false
 	p := &publishedAnswer{Size: head.Size, Root: head.Root.String(), Files: uint64(r.files.count), Cosigned: []cosignedAnswer{}, head: head, checkpoint: checkpoint}
 	r.answer.Published = p
 	if r.policy == nil {
@@ -246,6 +256,7 @@ func (r *remoteRecord) page(ctx context.Context, from, to uint64) error {
 		position := from + uint64(i)
 		if got.Statement == nil {
 			r.withheld().Statements++
+			r.passed(position)
 			r.versions = nil
 			continue
 		}
@@ -312,6 +323,13 @@ func (r *remoteRecord) withheld() *withheldAnswer {
 	return r.answer.Withheld
 }
 
+// passed counts what could not be judged because it was withheld, for the verifications that go on from here.
+func (r *remoteRecord) passed(position uint64) {
+	if k := r.keeper; k != nil && position >= r.judging.since {
+		k.state.Unseen++
+	}
+}
+
 // inOrder checks an event against those before it, as far as they are shown.
 func (r *remoteRecord) inOrder(e events.Event) error {
 	if r.versions != nil {
@@ -368,6 +386,7 @@ func (r *remoteRecord) judge(ctx context.Context, list []events.Event) error {
 		err := errors.Join(errs[i], then[i]())
 		if hidden[i] {
 			r.withheld().Packages++
+			r.passed(list[i].Position)
 		}
 		if list[i].Statement.Package != nil && !hidden[i] && list[i].Position >= r.judging.since {
 			r.answer.Packages++

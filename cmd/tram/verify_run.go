@@ -137,7 +137,7 @@ func (v *verification) readInputs(now time.Time) error {
 			return err
 		}
 	}
-	k, note, err := newKeeper(v.o.stateFile, v.o.keepEvery, now.UTC().Truncate(time.Second))
+	k, note, err := newKeeper(v.o.stateFile, v.dir == "", v.o.keepEvery, now.UTC().Truncate(time.Second))
 	if err != nil {
 		return err
 	}

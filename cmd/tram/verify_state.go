@@ -25,6 +25,8 @@ import (
 type verifyState struct {
 	Format  string        `json:"format"`
 	Program string        `json:"program"` // the one that judged
+	Shown   bool          `json:"shown"`   // what a node showed was judged: without the rules, and without what it withheld
+	Unseen  uint64        `json:"unseen"`  // statements and packages among the events that were withheld, and so not judged
 	Origin  string        `json:"origin"`
 	Size    uint64        `json:"size"` // events that were judged good, with the root over them
 	Root    events.Digest `json:"root"`
@@ -144,8 +146,9 @@ type keeper struct {
 	next    time.Time
 }
 
-// newKeeper takes up the state in file, if there is one that can be used; note says why one that is there cannot.
-func newKeeper(file string, every time.Duration, now time.Time) (k *keeper, note bilingual.Text, err error) {
+// newKeeper takes up the state in file, if there is one that can be used; note says why one that is there cannot. shown: a node's
+// answers are verified, not a folder.
+func newKeeper(file string, shown bool, every time.Duration, now time.Time) (k *keeper, note bilingual.Text, err error) {
 	program, err := thisProgram()
 	if err != nil {
 		return nil, note, err
@@ -155,15 +158,19 @@ func newKeeper(file string, every time.Duration, now time.Time) (k *keeper, note
 	if err != nil {
 		return nil, note, err
 	}
-	if old != nil && old.Program == program {
+	switch {
+	case old == nil:
+	case old.Program == program && old.Shown == shown:
 		k.state, k.earlier = *old, old.Judged
 		return k, note, nil
-	}
-	if old != nil {
+	case old.Shown != shown:
+		note = bilingual.Say("lần kiểm chứng trước là của một thư mục còn lần này là của những gì trạm cho xem, hoặc ngược lại: mọi thứ được xét lại từ đầu",
+			"the earlier verification was of a folder and this one is of what a node shows, or the other way round: everything is judged again")
+	default:
 		note = bilingual.Say("lần kiểm chứng trước do chương trình khác thực hiện (%s): mọi thứ được xét lại từ đầu",
 			"the earlier verification was made by another program (%s): everything is judged again", old.Program)
 	}
-	k.state = verifyState{Format: verifyStateFormat, Program: program, Runs: []verifyRun{}}
+	k.state = verifyState{Format: verifyStateFormat, Program: program, Shown: shown, Runs: []verifyRun{}}
 	return k, note, nil
 }
 

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,14 +165,14 @@ func TestVerifyState(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state")
 	h := ledger.Head{Origin: historyOrigin, Size: 300, Root: events.Sum([]byte("root"))}
 	now := time.Date(2026, 11, 30, 10, 0, 0, 0, time.UTC)
-	k, note, err := newKeeper(file, 0, now)
+	k, note, err := newKeeper(file, false, 0, now)
 	if err != nil || !note.IsZero() || k.head() != nil {
 		t.Fatal(k, note, err)
 	}
 	must(t, k.keep(h, 70, now))
 	h.Size = 500
 	must(t, k.keep(h, 120, now))
-	next, note, err := newKeeper(file, 0, now.AddDate(0, 0, 1))
+	next, note, err := newKeeper(file, false, 0, now.AddDate(0, 0, 1))
 	must(t, err)
 	if got := next.head(); !note.IsZero() || got == nil || *got != h || next.earlier != 120 || len(next.state.Runs) != 1 || next.state.Runs[0] != (verifyRun{0, 500, now}) {
 		t.Errorf("taken up as %+v, %q", next, note)
@@ -182,13 +186,16 @@ func TestVerifyState(t *testing.T) {
 	}
 	s.Program = "another"
 	must(t, s.write(file))
-	if k, note, err = newKeeper(file, 0, now); err != nil || note.IsZero() || k.head() != nil || k.earlier != 0 {
+	if k, note, err = newKeeper(file, false, 0, now); err != nil || note.IsZero() || k.head() != nil || k.earlier != 0 {
 		t.Errorf("the state of another program is used: %+v, %q, %v", k, note, err)
+	}
+	if k, note, err = newKeeper(file, true, 0, now); err != nil || note.IsZero() || k.head() != nil {
+		t.Errorf("the state of a folder's record is used for what a node shows: %+v, %q, %v", k, note, err)
 	}
 	b, err := os.ReadFile(file)
 	must(t, err)
 	must(t, os.WriteFile(file, []byte(strings.Replace(string(b), `"size": 510`, `"size": 511`, 1)), 0o600))
-	if _, _, err = newKeeper(file, 0, now); err == nil {
+	if _, _, err = newKeeper(file, false, 0, now); err == nil {
 		t.Error("a damaged state is used")
 	}
 
@@ -215,5 +222,48 @@ func TestVerifyState(t *testing.T) {
 	}
 	if err := errors.Join(outside(file, one.data), outside(one.data+"-state", one.data)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestKeptTilesAreNotBelieved: what somebody has put into the cache, or the node has shown wrongly once, neither passes nor stands against a good log for ever.
+func TestKeptTilesAreNotBelieved(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	h := newHistory(t, key)
+	h.grow("one", 600)
+	log := filepath.Join(h.data, logFolder)
+	server := httptest.NewServer(http.StripPrefix("/log/", http.FileServerFS(os.DirFS(log))))
+	defer server.Close()
+	base, err := url.Parse(server.URL)
+	must(t, err)
+	checkpoint, err := os.ReadFile(filepath.Join(log, "checkpoint"))
+	must(t, err)
+	head, err := ledger.ReadCheckpoint(checkpoint)
+	must(t, err)
+	cache := t.TempDir()
+	prove := func() error {
+		r := &remoteRecord{verification: &verification{progress: func(string, int64, int64) {}, answer: newVerifyAnswer(server.URL, "", time.Now())}}
+		r.files = &httpFiles{ctx: t.Context(), client: &client{base: base, http: server.Client()}, cache: cache}
+		return r.proveFiles(t.Context(), checkpoint, head)
+	}
+	must(t, prove())
+	kept := filepath.Join(cache, "tile", "0", "001")
+	good, err := os.ReadFile(kept)
+	must(t, err)
+	for _, name := range []string{kept, filepath.Join(cache, "tile", "entries", "000")} {
+		must(t, os.WriteFile(name, bytes.Repeat([]byte("x"), 256*32), 0o600))
+		if err := prove(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if b, err := os.ReadFile(kept); err != nil || !bytes.Equal(b, good) {
+		t.Errorf("what is wrong is still kept, %v", err)
+	}
+	must(t, os.WriteFile(filepath.Join(log, "tile", "0", "001"), bytes.Repeat([]byte("x"), 256*32), 0o600))
+	must(t, os.WriteFile(kept, good, 0o600))
+	must(t, prove()) // it was good when it was kept, and it is proved
+	must(t, os.Remove(kept))
+	if err := prove(); err == nil {
+		t.Error("a changed tile passed")
 	}
 }
