@@ -45,12 +45,24 @@ func (n *Node) Audit(c Caller) (*Audit, error) {
 	if !any {
 		return nil, Refuse(CodeForbidden)
 	}
-	a.whole = true
-	d.Organisations(func(o *directory.Organisation) bool {
-		a.whole = over[""] || o.Node != "" && o.Node != n.Origin() || over[o.ID]
-		return a.whole
-	})
+	a.whole = coversAll(d, n.Origin(), over)
 	return a, nil
+}
+
+// coversAll says whether rights over these organisations ("": every one) are rights over all that a node serves. Of a node that serves none
+// they cover nothing: what it relays is of others.
+func coversAll(d directory.State, origin string, over map[string]bool) bool {
+	if over[""] {
+		return true
+	}
+	all, served := true, false
+	d.Organisations(func(o *directory.Organisation) bool {
+		if o.Node == "" || o.Node == origin {
+			served, all = true, over[o.ID]
+		}
+		return all
+	})
+	return served && all
 }
 
 // openStreams are those of what a node says of itself.
