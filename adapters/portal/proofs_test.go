@@ -106,6 +106,9 @@ func TestVerifyNow(t *testing.T) {
 	if a := old.get("/proofs"); strings.Contains(a.body, "Kiểm chứng ngay") {
 		t.Error("an auditor without a right could begin one")
 	}
+	if a := old.get("/proofs/reports/20261121-070000"); a.StatusCode != http.StatusNotFound {
+		t.Errorf("an auditor without a right gets a report: %s", a.Status)
+	}
 }
 
 // TestAlarmsStandFirst: a witness that saw another history is shown in red where auditor and operator begin.
