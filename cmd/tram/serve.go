@@ -3,12 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -86,13 +89,30 @@ func runNode(cmd *cobra.Command, c *Config, f func(*app) error) error {
 	return errors.Join(f(a), a.close())
 }
 
+// sameHost lets through what was asked of the configured address, of a number, or of localhost. A web page can make its own name lead here,
+// and then sends whatever header it likes; the name stays in Host.
+func sameHost(address string, h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		host = strings.Trim(host, "[]")
+		if _, err := netip.ParseAddr(host); err != nil && r.Host != address && host != "localhost" {
+			http.Error(w, "want the operations address itself", http.StatusForbidden)
+			return
+		}
+		h(w, r)
+	}
+}
+
 // operationsHandler serves what the people who run the node look at. It is for loopback: nothing here asks who calls.
 func (a *app) operationsHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{Registry: a.metrics}))
-	mux.HandleFunc("POST "+reloadPath, a.serveReload)
-	mux.HandleFunc("POST "+rotatePath, a.serveRotation)
-	mux.HandleFunc("POST "+rebuildPath, a.rebuild.serve)
+	mux.HandleFunc("POST "+reloadPath, sameHost(a.c.Operations, a.serveReload))
+	mux.HandleFunc("POST "+rotatePath, sameHost(a.c.Operations, a.serveRotation))
+	mux.HandleFunc("POST "+rebuildPath, sameHost(a.c.Operations, a.rebuild.serve))
 	mux.HandleFunc("GET "+rebuildPath, a.rebuild.serve)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
