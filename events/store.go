@@ -115,6 +115,10 @@ type Store interface {
 	// Event reads one sealed event.
 	Event(ctx context.Context, position uint64) (Event, error)
 
+	// Facts reads the facts of a sealed event with the salt that binds them to its statement. ErrNotFound if it names none, ErrDestroyed
+	// if they were destroyed.
+	Facts(ctx context.Context, e Event) (Facts, error)
+
 	// Evidence reads stored validation evidence by its digest.
 	Evidence(ctx context.Context, sha256 Digest) ([]byte, error)
 }

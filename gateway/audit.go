@@ -68,8 +68,31 @@ func coversAll(d directory.State, origin string, over map[string]bool) bool {
 // openStreams are those of what a node says of itself.
 var openStreams = map[string]bool{directory.Stream: true, policy.Stream: true, timestamp.Stream: true, logbook.Stream: true, destruction.Stream: true}
 
-// Event says whether the statement of an event may be seen.
+// What auditors read of the log, as it is counted.
+const (
+	readStatement = "statement"
+	readFacts     = "facts"
+	readEvidence  = "evidence"
+	readPackage   = "package"
+	readWithheld  = "withheld"
+)
+
+func (a *Audit) read(what string) { a.node.metrics.audited.WithLabelValues(what).Inc() }
+
+// Event says whether the statement of an event may be seen, to give it if so.
 func (a *Audit) Event(ctx context.Context, e events.Event) (bool, error) {
+	seen, err := a.sees(ctx, e)
+	switch {
+	case err != nil:
+	case seen:
+		a.read(readStatement)
+	default:
+		a.read(readWithheld)
+	}
+	return seen, err
+}
+
+func (a *Audit) sees(ctx context.Context, e events.Event) (bool, error) {
 	stream := e.Statement.Stream
 	switch {
 	case a.whole, openStreams[stream], strings.HasPrefix(stream, validation.StreamPrefix), strings.HasPrefix(stream, witnessing.StreamPrefix):
@@ -118,6 +141,23 @@ func (a *Audit) ofDelivery(ctx context.Context, e events.Event) (bool, error) {
 	return a.ofDocument(ctx, e, key)
 }
 
+// Facts are what an event that may be seen says besides its statement, with the salt that binds them to it. CodeNotFound if it names none or
+// they were destroyed.
+func (a *Audit) Facts(ctx context.Context, e events.Event) (events.Facts, error) {
+	if ok, err := a.sees(ctx, e); err != nil || !ok {
+		return events.Facts{}, errors.Join(err, Refuse(CodeNotFound))
+	}
+	f, err := a.node.c.Store.Facts(ctx, e)
+	switch {
+	case errors.Is(err, events.ErrNotFound):
+		return f, Refuse(CodeNotFound).Because(err)
+	case err != nil:
+		return f, fmt.Errorf("couldn't read facts: %w", err)
+	}
+	a.read(readFacts)
+	return f, nil
+}
+
 // Package opens the package of an event that the auditor may see. CodeNotFound if it has none or it may not be read.
 func (a *Audit) Package(ctx context.Context, position uint64) (events.PackageReader, events.Event, error) {
 	e, err := a.event(ctx, position)
@@ -131,6 +171,7 @@ func (a *Audit) Package(ctx context.Context, position uint64) (events.PackageRea
 	case err != nil:
 		return nil, e, fmt.Errorf("couldn't open package: %w", err)
 	}
+	a.read(readPackage)
 	return p, e, nil
 }
 
@@ -147,6 +188,7 @@ func (a *Audit) Evidence(ctx context.Context, position uint64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read evidence: %w", err)
 	}
+	a.read(readEvidence)
 	return b, nil
 }
 
@@ -158,8 +200,9 @@ func (a *Audit) event(ctx context.Context, position uint64) (events.Event, error
 	if err != nil {
 		return e, fmt.Errorf("couldn't read event: %w", err)
 	}
-	ok, err := a.Event(ctx, e)
+	ok, err := a.sees(ctx, e)
 	if err == nil && !ok {
+		a.read(readWithheld)
 		err = Refuse(CodeNotFound)
 	}
 	return e, err

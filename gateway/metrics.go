@@ -18,6 +18,7 @@ type metrics struct {
 	taken     prometheus.Counter
 	inflight  prometheus.Gauge
 	asked     *prometheus.CounterVec // by what was learnt of revocation
+	audited   *prometheus.CounterVec // by what was read
 }
 
 // revocation counts a question about a chain by its answer.
@@ -50,6 +51,9 @@ func newMetrics(r prometheus.Registerer, n *Node) (*metrics, error) {
 		asked: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tram_revocation_asked_total", Help: "Questions to authorities about a chain, by answer (good, revoked, suspended, unknown).",
 		}, []string{"status"}),
+		audited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tram_audit_readings_total", Help: "What auditors were given of the log: statement, facts, evidence, package; withheld: asked for and not covered by a right.",
+		}, []string{"what"}),
 		inflight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tram_accept_in_flight", Help: "Hand-ins under way.",
 		}),
@@ -58,7 +62,7 @@ func newMetrics(r prometheus.Registerer, n *Node) (*metrics, error) {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
 	for _, c := range []prometheus.Collector{
-		m.accepted, m.refused, m.stages, m.bytes, m.conflicts, m.taken, m.inflight, m.asked,
+		m.accepted, m.refused, m.stages, m.bytes, m.conflicts, m.taken, m.inflight, m.asked, m.audited,
 		gauge("tram_spool_memory_bytes", "Bytes of bodies held in memory.", func() float64 { b, _ := n.spool.inUse(); return float64(b) }),
 		gauge("tram_spool_disk_bytes", "Bytes of bodies held in the encrypted spool.", func() float64 { _, b := n.spool.inUse(); return float64(b) }),
 		gauge("tram_mailbox_waiting", "Long polls under way.", func() float64 { return float64(len(n.waiters)) }),

@@ -27,8 +27,8 @@ type httpFiles struct {
 	told   func(n int64)
 }
 
-// maxLogFile is longer than every file of a published log.
-const maxLogFile = 1 << 16
+// maxLogFile is longer than every file of a published log: the key history may be the longest.
+const maxLogFile = 1<<20 + 1
 
 // Open implements fs.FS.
 func (f *httpFiles) Open(name string) (fs.File, error) {

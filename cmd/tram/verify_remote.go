@@ -2,30 +2,25 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"runtime"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/ledger/tiles"
+	"github.com/tram-exchange/tram/events/logbook"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/events/timestamp"
-	"github.com/tram-exchange/tram/events/validation"
 	"github.com/tram-exchange/tram/gateway/httpapi"
-	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
 // remoteOptions say how a node is reached, and where what it gave is kept.
@@ -55,13 +50,20 @@ type remoteRecord struct {
 	last     time.Time                // of the event before
 	versions *events.Checker          // while nothing was withheld
 	answers  map[events.Digest]uint64 // where CRLs and OCSP responses are kept: their positions
-	stamped  timestamp.State
-	judging  *judging
-	unseen   uint64 // before r.judging.since: withheld when they were to be judged
+	log      logbook.State
+	copy     *remoteCopy
+
+	factsHidden uint64 // that the node neither shows nor calls destroyed
+	decided     *destruction.Index
+	gone        map[events.Digest]bool // packages that were destroyed
+	stamped     timestamp.State
+	judging     *judging
+	unseen      uint64 // before r.judging.since: withheld when they were to be judged
 }
 
-// run proves what a node shows: runVerification for an address. Memory is bounded by a page of events, the packages in hand (larger ones lie in
-// temporary files), and the versions of streams.
+// run proves what a node shows: runVerification for an address. First it fetches what is published and every statement that may be read, and proves
+// them; then it judges. Memory is a page of events, some 20 bytes for each event and some 200 for each stream; the statements and the packages in
+// hand lie in temporary files.
 func (o *remoteOptions) run(ctx context.Context, v verifyOptions, progress verifyProgress) (*verifyAnswer, error) {
 	v, progress = v.withDefaults(progress)
 	started := v.now()
@@ -110,7 +112,8 @@ func (r *remoteRecord) prove(ctx context.Context) error {
 		return err
 	}
 	a.Origin, a.Size, a.Root, a.Signed = head.Origin, head.Size, head.Root, head.Size
-	if err := r.olderHead(head); err != nil {
+	older, err := r.olderHead(head)
+	if err != nil {
 		return err
 	}
 	if r.keeper != nil && r.keeper.head() != nil {
@@ -122,11 +125,10 @@ func (r *remoteRecord) prove(ctx context.Context) error {
 	if err := r.proveFiles(ctx, checkpoint, head); err != nil {
 		return err
 	}
-	r.judging = newJudging(ctx)
-	r.judging.each = r.o.each
-	if r.keeper != nil {
-		r.judging.since = r.keeper.state.Size
+	if r.copy, err = newRemoteCopy(r); err != nil {
+		return err
 	}
+	defer r.copy.close()
 	r.versions = events.NewChecker(head.Origin)
 	for from := uint64(0); from < head.Size; from += tiles.Width {
 		if err := r.page(ctx, from, min(from+tiles.Width, head.Size)); err != nil {
@@ -135,31 +137,31 @@ func (r *remoteRecord) prove(ctx context.Context) error {
 		if err := r.heads(from); err != nil {
 			return err
 		}
-		r.progress(stageJudge, int64(r.tree.Size()), int64(head.Size))
+		r.progress(stageFetch, int64(r.tree.Size()), int64(head.Size))
 	}
-	a.Events, a.Judged = head.Size, r.judging.judged
+	a.Events = head.Size
 	if r.tree.Root() != head.Root {
 		return &tiles.Fault{Path: tiles.CheckpointPath, Reason: fmt.Sprintf("it says root %s of size %d, the events give %s", head.Root, head.Size, r.tree.Root())}
 	}
-	if a.Withheld != nil && a.Withheld.Statements > 0 {
-		a.unproved(bilingual.Say("nội dung những sự kiện không được đọc, và thứ tự trong luồng của chúng", "what the statements say that were withheld, and the versions of their streams"))
+	if err := r.keys(older); err != nil {
+		return err
 	}
-	if a.Earlier != nil && r.unseen > 0 {
-		a.unproved(bilingual.Say("chữ ký của %d sự kiện và gói tin mà lần kiểm chứng trước không được xem: nếu nay đã được xem, hãy kiểm chứng lại không có --resume",
-			"the signatures of %d statements and packages that an earlier verification was not shown: for those that are shown now, verify again without --resume", r.unseen))
+	if err := r.judgeAll(ctx); err != nil {
+		return err
 	}
-	a.unproved(bilingual.Say("dữ kiện chưa được cho xem; chỉ mục, sổ đăng ký của trạm; quyết định theo quy tắc: cần chính bản ghi (tram backup)", "facts, which are not shown; the node's indexes and registers; decisions by the rules: those need the record itself (tram backup)"))
+	r.open()
 	return nil
 }
 
-// signed opens the published checkpoint.
+// signed opens the published checkpoint. A log key that was given may have been followed by others: the published history, which
+// nobody need believe, leads on from it.
 func (r *remoteRecord) signed(checkpoint []byte) (h ledger.Head, err error) {
 	h, err = ledger.ReadCheckpoint(checkpoint)
 	switch {
 	case r.key == nil:
 		r.answer.unproved(noKeyGiven)
 	case err == nil:
-		if err = r.followKey(); err != nil {
+		if err := r.follow(); err != nil {
 			return h, err
 		}
 		h, err = r.key.Open(checkpoint, h.Origin) // the name on a certificate's line is made of the origin
@@ -170,8 +172,7 @@ func (r *remoteRecord) signed(checkpoint []byte) (h ledger.Head, err error) {
 	return h, nil
 }
 
-// followKey leads on from the key that was given by the history that the node publishes, which need not be trusted.
-func (r *remoteRecord) followKey() error {
+func (r *remoteRecord) follow() error {
 	rotations, err := tiles.KeyHistory(r.files)
 	if err != nil {
 		return err
@@ -180,33 +181,62 @@ func (r *remoteRecord) followKey() error {
 	if err != nil {
 		return &tiles.Fault{Path: tiles.KeyHistoryPath, Reason: err.Error()}
 	}
-	r.key = &key
+	r.verification.key = &key
 	return nil
 }
 
-func (r *remoteRecord) olderHead(now ledger.Head) error {
+// keys proves what the log says of its keys (it is never withheld), as in a folder: the root that both keys of a rotation signed is
+// that of the events, and the key that was given is one of them. Then older, which one of the others may have signed, is opened.
+func (r *remoteRecord) keys(older []byte) error {
+	for _, k := range r.log.Rotations {
+		if k.Bound == nil {
+			continue
+		}
+		root, err := r.root(k.Bound.Size)
+		if err != nil {
+			return err
+		}
+		if root != k.Bound.Root {
+			return remoteProblem("log key", k.Position, "root of size %d is %s, both keys of the rotation signed it as %s: events before it were changed", k.Bound.Size, root, k.Bound.Root)
+		}
+	}
+	r.answer.Log = newVerifyLog(r.log)
+	if r.key == nil {
+		return nil
+	}
+	key, err := r.log.Trust(*r.key)
+	if err != nil {
+		return &tiles.Fault{Path: tiles.CheckpointPath, Reason: err.Error()}
+	}
+	r.verification.key = &key
+	if older != nil {
+		if _, err := key.Open(older, r.answer.Origin); err != nil {
+			return remoteProblem("older checkpoint", r.older.Size, "%w", err)
+		}
+	}
+	return nil
+}
+
+// olderHead reads the checkpoint kept from earlier. Its root is compared when the tree has grown to its size, its signature when the
+// keys of the log are known.
+func (r *remoteRecord) olderHead(now ledger.Head) ([]byte, error) {
 	if r.o.checkpointFile == "" {
 		r.answer.unproved(noOlderHead)
-		return nil
+		return nil, nil
 	}
 	b, err := readCheckpointFile(r.o.checkpointFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var h ledger.Head
-	if r.key != nil {
-		h, err = r.key.Open(b, now.Origin)
-	} else {
-		h, err = ledger.ReadCheckpoint(b)
-	}
+	h, err := ledger.ReadCheckpoint(b)
 	if err != nil {
-		return remoteProblem("older checkpoint", now.Size, "%w", err)
+		return nil, remoteProblem("older checkpoint", now.Size, "%w", err)
 	}
 	if h.Origin != now.Origin || h.Size > now.Size {
-		return remoteProblem("older checkpoint", now.Size, "it is of %q and size %d, the log is %q and has size %d: events were cut off", h.Origin, h.Size, now.Origin, now.Size)
+		return nil, remoteProblem("older checkpoint", now.Size, "it is of %q and size %d, the log is %q and has size %d: events were cut off", h.Origin, h.Size, now.Origin, now.Size)
 	}
 	r.older, r.answer.Since = &h, &h.Size
-	return nil
+	return b, nil
 }
 
 // proveFiles proves the published log by itself, and its cosignatures.
@@ -251,40 +281,67 @@ func (r *remoteRecord) page(ctx context.Context, from, to uint64) error {
 	if err != nil {
 		return err
 	}
-	list := make([]events.Event, len(page.Events))
 	for i, got := range page.Events {
-		position := from + uint64(i)
-		if got.Statement == nil {
-			r.withheld().Statements++
-			r.passed(position)
-			r.versions = nil
-			continue
+		e, err := r.shown(from+uint64(i), got, bundle[i])
+		if err == nil {
+			err = r.copy.add(e)
 		}
-		if ledger.Entry(got.Statement) != bundle[i] {
-			return remoteProblem("tree", position, "the statement hashes to %s, the published entry is %s", ledger.Entry(got.Statement), bundle[i])
-		}
-		e := events.Event{Position: position, Bytes: got.Statement}
-		if e.Statement, err = r.dec.Decode(e.Bytes); err != nil {
-			return remoteProblem("event", position, "%w", err)
-		}
-		e.Destroyed = e.Statement.Facts != nil // they are not shown
-		if err := r.inOrder(e); err != nil {
+		if err != nil {
 			return err
 		}
-		list[i] = e
 	}
 	r.tree.Append(bundle)
-	if err := r.judge(ctx, list); err != nil {
-		return err
+	return nil
+}
+
+// shown proves one event of a page: its statement is the published entry, and its facts are those that it names. One that is withheld
+// has no bytes.
+func (r *remoteRecord) shown(position uint64, got httpapi.AuditEvent, entry events.Digest) (e events.Event, err error) {
+	if got.Statement == nil {
+		r.withheld().Statements++
+		r.versions = nil
+		return events.Event{Position: position}, nil
 	}
-	for _, e := range list {
-		if e.Statement.Stream != timestamp.Stream {
-			continue
-		}
-		if err := r.stamp(ctx, e); err != nil {
-			return err
+	if sum := ledger.Entry(got.Statement); sum != entry {
+		return e, remoteProblem("tree", position, "the statement hashes to %s, the published entry is %s", sum, entry)
+	}
+	e = events.Event{Position: position, Bytes: got.Statement}
+	if e.Statement, err = r.dec.Decode(e.Bytes); err != nil {
+		return e, remoteProblem("event", position, "%w", err)
+	}
+	if err := r.facts(&e, got); err != nil {
+		return e, err
+	}
+	if err := r.inOrder(e); err != nil {
+		return e, err
+	}
+	if e.Statement.Stream == logbook.Stream {
+		if r.log, err = logbook.Fold(r.log, e); err != nil {
+			return e, remoteProblem("log key", position, "%w", err)
 		}
 	}
+	return e, nil
+}
+
+// facts takes what is shown of facts. That those which are not there were lawfully destroyed is asked when all decisions are known.
+func (r *remoteRecord) facts(e *events.Event, got httpapi.AuditEvent) error {
+	want := e.Statement.Facts
+	switch {
+	case got.Facts == nil && got.Salt == nil:
+		if e.Destroyed = want != nil; want != nil && !got.Destroyed {
+			r.factsHidden++
+		}
+		return nil
+	case want == nil:
+		return remoteProblem("facts", e.Position, "facts are shown, the statement names none")
+	case len(got.Salt) != len(events.Facts{}.Salt):
+		return remoteProblem("facts", e.Position, "salt has %d bytes, expected %d", len(got.Salt), len(events.Facts{}.Salt))
+	}
+	f := events.Facts{Salt: [32]byte(got.Salt), Text: got.Facts}
+	if sum := f.Digest(); sum != *want {
+		return remoteProblem("facts", e.Position, "facts hash to %s, the statement says %s", sum, *want)
+	}
+	e.Facts = got.Facts
 	return nil
 }
 
@@ -323,13 +380,6 @@ func (r *remoteRecord) withheld() *withheldAnswer {
 	return r.answer.Withheld
 }
 
-// passed counts what could not be judged because it was withheld, for the verifications that go on from here.
-func (r *remoteRecord) passed(position uint64) {
-	if k := r.keeper; k != nil && position >= r.judging.since {
-		k.state.Unseen++
-	}
-}
-
 // inOrder checks an event against those before it, as far as they are shown.
 func (r *remoteRecord) inOrder(e events.Event) error {
 	if r.versions != nil {
@@ -346,59 +396,6 @@ func (r *remoteRecord) inOrder(e events.Event) error {
 	if d := e.Statement.Evidence; d != nil {
 		if _, known := r.answers[*d]; !known && isAnswer(e) {
 			r.answers[*d] = e.Position
-		}
-	}
-	return nil
-}
-
-// judge judges the events of a page, several at a time, and then what depends on order.
-func (r *remoteRecord) judge(ctx context.Context, list []events.Event) error {
-	then, errs := make([]func() error, len(list)), make([]error, len(list))
-	hidden := make([]bool, len(list))
-	g, ctx := errgroup.WithContext(ctx)
-	workers := r.o.workers
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	g.SetLimit(remotePackages * workers)
-	for i := range list {
-		if list[i].Bytes == nil {
-			continue
-		}
-		g.Go(func() error {
-			b := &remoteBeside{r: r, ctx: ctx, e: list[i]}
-			then[i], errs[i] = r.judging.event(list[i], b)
-			hidden[i] = b.hidden
-			var net *url.Error
-			if errors.As(errs[i], &net) {
-				return errs[i] // the network, not the record
-			}
-			return ctx.Err()
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	for i := range list {
-		if then[i] == nil {
-			continue
-		}
-		err := errors.Join(errs[i], then[i]())
-		if hidden[i] {
-			r.withheld().Packages++
-			r.passed(list[i].Position)
-		}
-		if list[i].Statement.Package != nil && !hidden[i] && list[i].Position >= r.judging.since {
-			r.answer.Packages++
-		}
-		if err != nil {
-			var bad *sqlitestore.Problem
-			if !errors.As(err, &bad) {
-				bad = remoteProblem("signature", list[i].Position, "%w", err)
-			}
-			if r.answer.bad(problemOf(bad)); len(r.answer.Problems) >= max(1, r.o.problems) {
-				return bad
-			}
 		}
 	}
 	return nil
@@ -428,102 +425,8 @@ func (r *remoteRecord) heads(from uint64) error {
 	if err := compare("older checkpoint", r.older); err != nil {
 		return err
 	}
-	k := r.keeper
-	if k == nil {
+	if r.keeper == nil {
 		return nil
 	}
-	if err := compare("earlier verification", r.answer.earlierHead()); err != nil {
-		return err
-	}
-	if r.judging.good(r.tree.Size()) && (r.tree.Size() == r.answer.Size || !r.o.now().Before(k.next)) {
-		return k.keep(ledger.Head{Origin: r.answer.Origin, Size: r.tree.Size(), Root: r.tree.Root()}, r.judging.judged, r.o.now())
-	}
-	return nil
-}
-
-// remoteBeside fetches what lies beside an event.
-type remoteBeside struct {
-	r      *remoteRecord
-	ctx    context.Context
-	e      events.Event
-	hidden bool
-}
-
-// maxRemoteEvidence bounds one piece of evidence.
-const maxRemoteEvidence = 64 << 20
-
-func (b *remoteBeside) Evidence() ([]byte, error) {
-	return b.evidence(b.e.Position, *b.e.Statement.Evidence)
-}
-
-// OtherEvidence is kept by an event of its own, which came before.
-func (b *remoteBeside) OtherEvidence(d events.Digest) ([]byte, error) {
-	position, ok := b.r.answers[d]
-	if !ok {
-		return nil, fmt.Errorf("no event keeps answer %s", d)
-	}
-	return b.evidence(position, d)
-}
-
-func (b *remoteBeside) evidence(position uint64, d events.Digest) ([]byte, error) {
-	resp, err := b.r.client.do(b.ctx, http.MethodGet, fmt.Sprintf("/v1/audit/events/%d/evidence", position), nil, nil, 0, "", "")
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxRemoteEvidence))
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read evidence: %w", err)
-	}
-	if got := events.Sum(raw); got != d {
-		return nil, remoteProblem("evidence", position, "its bytes hash to %s, the statement says %s", got, d)
-	}
-	return raw, nil
-}
-
-// OpenPackage fetches the package into memory, or a file that has no name any more, and hashes it on the way. One that was destroyed, or that the auditor may
-// not read, is not found.
-func (b *remoteBeside) OpenPackage() (events.PackageReader, error) {
-	resp, err := b.r.client.do(b.ctx, http.MethodGet, fmt.Sprintf("/v1/audit/events/%d/package", b.e.Position), nil, nil, 0, "", "")
-	var refused *refusedError
-	if errors.As(err, &refused) && (refused.Status == http.StatusNotFound || refused.Status == http.StatusGone) {
-		b.hidden = true
-		return nil, events.ErrNotFound
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	p := b.e.Statement.Package
-	f, err := os.CreateTemp("", "tram-verify-*")
-	if err != nil {
-		return nil, fmt.Errorf("couldn't keep package: %w", err)
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		return nil, errors.Join(fmt.Errorf("couldn't keep package: %w", err), f.Close())
-	}
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, h), io.LimitReader(resp.Body, p.Length+1))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("couldn't fetch package: %w", err), f.Close())
-	}
-	if got := events.Digest(h.Sum(nil)); n != p.Length || got != p.SHA256 {
-		bad := remoteProblem("package", b.e.Position, "its %d bytes hash to %s, the statement says %d and %s", n, got, p.Length, p.SHA256)
-		bad.Package = &p.SHA256
-		return nil, errors.Join(bad, f.Close())
-	}
-	return &fetched{File: f, size: n}, nil
-}
-
-// fetched is a package in a temporary file.
-type fetched struct {
-	*os.File
-	size int64
-}
-
-func (f *fetched) Size() int64 { return f.size }
-
-// isAnswer says whether an event keeps a CRL or OCSP response that evidence refers to.
-func isAnswer(e events.Event) bool {
-	return strings.HasPrefix(e.Statement.Stream, validation.StreamPrefix)
+	return compare("earlier verification", r.answer.earlierHead())
 }

@@ -12,16 +12,17 @@ import (
 	"github.com/tram-exchange/tram/gateway/rerun"
 )
 
-// rulesAgain lets the rules decide a record in a folder again, from a position on. It opens the record when the first event comes: then
+// rulesAgain lets the rules decide a record again, from a position on. It opens the record when the first event comes: then
 // it was found good otherwise.
 type rulesAgain struct {
 	ctx  context.Context
-	dir  string
+	open func() (rerun.Record, func() error, error) // the record at random, and what closes it
 	from uint64
 
 	once   sync.Once
 	rerun  *rerun.Rerun
-	record recordAgain
+	record rerun.Record
+	shut   func() error // nil: nothing is to be closed
 	err    error
 
 	stopped atomic.Bool // an event was not what the rules give: those after it cannot be asked about
@@ -40,12 +41,21 @@ func (r recordAgain) Stream(ctx context.Context, stream string, from uint64, f f
 	return r.Reader.Stream(ctx, stream, from, f)
 }
 
+// folderAgain opens the record in a folder.
+func folderAgain(ctx context.Context, dir string) (rerun.Record, func() error, error) {
+	r, err := sqlitestore.OpenReader(ctx, dir)
+	if errors.Is(err, sqlitestore.ErrNoHead) {
+		return recordAgain{}, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return recordAgain{r}, r.Close, nil
+}
+
 func (r *rulesAgain) start(origin string) error {
 	r.once.Do(func() {
-		r.record.Reader, r.err = sqlitestore.OpenReader(r.ctx, r.dir)
-		if errors.Is(r.err, sqlitestore.ErrNoHead) {
-			r.record.Reader, r.err = nil, nil
-		}
+		r.record, r.shut, r.err = r.open()
 		var destroyed func(events.Event) bool
 		if r.err == nil {
 			destroyed, r.err = r.destroyed()
@@ -111,7 +121,7 @@ func (r *rulesAgain) finish() (report rerun.Report, err error) {
 }
 
 func (r *rulesAgain) close() {
-	if r.record.Reader != nil {
-		_ = r.record.Close()
+	if r.shut != nil {
+		_ = r.shut()
 	}
 }

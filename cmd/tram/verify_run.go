@@ -39,6 +39,7 @@ type verifyOptions struct {
 
 // Stages of a verification, for its progress.
 const (
+	stageFetch  = "fetch"  // statements of a node at an address
 	stageRead   = "read"   // bytes of the database and the segments
 	stageJudge  = "judge"  // events
 	stagePublic = "public" // files of the published log
@@ -168,7 +169,7 @@ func (v *verification) record(ctx context.Context) error {
 			a.Earlier = k.earlierAnswer()
 		}
 	}
-	j.rules = &rulesAgain{ctx: ctx, dir: v.dir, from: j.since}
+	j.rules = &rulesAgain{ctx: ctx, from: j.since, open: func() (rerun.Record, func() error, error) { return folderAgain(ctx, v.dir) }}
 	defer j.rules.close()
 	opts.Event = func(e events.Event, s sqlitestore.Stored) (func() error, error) { return j.event(e, s) }
 	var keepErr error
@@ -289,7 +290,7 @@ type verifyBars struct {
 }
 
 var stageNames = map[string]string{
-	stageRead: "đọc lại / reading", stageJudge: "xét lại / judging", stagePublic: "nhật ký công khai / published log",
+	stageFetch: "tải về / fetching", stageRead: "đọc lại / reading", stageJudge: "xét lại / judging", stagePublic: "nhật ký công khai / published log",
 	stageViews: "dựng lại sổ / registers", stageRows: "so sánh sổ / comparing registers",
 }
 

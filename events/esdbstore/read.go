@@ -159,6 +159,14 @@ func (s *Store) FactsOf(ctx context.Context, digest events.Digest) (f events.Fac
 	return f, err
 }
 
+// Facts implements events.Store.
+func (s *Store) Facts(ctx context.Context, e events.Event) (events.Facts, error) {
+	if e.Statement.Facts == nil {
+		return events.Facts{}, fmt.Errorf("couldn't read facts of event %d: %w", e.Position, events.ErrNotFound)
+	}
+	return s.FactsOf(ctx, *e.Statement.Facts)
+}
+
 // Consistency proves that the log as it stood at old is what the log of the given size begins with.
 func (s *Store) Consistency(_ context.Context, old, size uint64) ([]events.Digest, error) {
 	if err := s.alive(); err != nil {

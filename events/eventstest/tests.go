@@ -67,6 +67,12 @@ func recordsWhatItIsGiven(t *testing.T, l *log) {
 			t.Errorf("%s: two events have one nonce", from.name)
 		}
 	}
+	if f, err := l.s.Facts(context.Background(), sealed.Events[0]); err != nil || f.Digest() != *sealed.Events[0].Statement.Facts || string(f.Text) != string(sealed.Events[0].Facts) {
+		t.Errorf("facts of event 0 with their salt are %s, %v", f.Text, err)
+	}
+	if f, err := l.s.Facts(context.Background(), sealed.Events[1]); !errors.Is(err, events.ErrNotFound) {
+		t.Errorf("event without facts has %s, %v", f.Text, err)
+	}
 	if e, err := l.s.Event(context.Background(), 1); err != nil || !bytes.Equal(e.Bytes, sealed.Events[1].Bytes) {
 		t.Errorf("event 1 is %s, %v", e.Bytes, err)
 	}

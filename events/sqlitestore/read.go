@@ -205,6 +205,33 @@ func (s *Store) Event(ctx context.Context, position uint64) (e events.Event, err
 	return e, nil
 }
 
+// Facts implements events.Store.
+func (s *Store) Facts(ctx context.Context, e events.Event) (f events.Facts, err error) {
+	if e.Statement.Facts == nil {
+		return f, fmt.Errorf("couldn't read facts of event %d: %w", e.Position, events.ErrNotFound)
+	}
+	err = s.readers.with(ctx, func(c *conn) error {
+		var v [2]driver.Value
+		if _, err := c.one(v[:], `SELECT salt, facts FROM events WHERE position = ?`, e.Position); err != nil {
+			return err
+		}
+		salt, _ := v[0].([]byte)
+		text, _ := v[1].([]byte)
+		if salt == nil && text == nil {
+			return events.ErrDestroyed
+		}
+		if copy(f.Salt[:], salt) != len(salt) || len(salt) != len(f.Salt) {
+			return fmt.Errorf("salt has %d bytes, expected %d", len(salt), len(f.Salt))
+		}
+		f.Text = text
+		return nil
+	})
+	if err != nil {
+		return f, fmt.Errorf("couldn't read facts of event %d: %w", e.Position, err)
+	}
+	return f, nil
+}
+
 // Stream implements events.Store.
 func (s *Store) Stream(ctx context.Context, stream string, from uint64, f func(events.Event) error) error {
 	if !s.recent.mayHaveStream(stream) {

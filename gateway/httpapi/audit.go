@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -25,6 +26,8 @@ type AuditPage struct {
 type AuditEvent struct {
 	Statement []byte `json:"statement,omitempty" doc:"The statement as first written; absent if the caller may not read it."`
 	Destroyed bool   `json:"destroyed,omitempty" doc:"Its facts were destroyed by a decision."`
+	Facts     []byte `json:"facts,omitempty" doc:"The facts that the statement names by digest, as they were first written: SHA-256 of salt and facts."`
+	Salt      []byte `json:"salt,omitempty" doc:"32 random bytes."`
 }
 
 // auditPage is how many events are in a page at the most: a bundle of the published log.
@@ -63,19 +66,36 @@ func (a *API) getAuditEvents(w http.ResponseWriter, r *Request) error {
 		return err
 	}
 	for _, e := range list {
-		seen, err := audit.Event(ctx, e)
+		out, err := auditEvent(ctx, audit, e)
 		if err != nil {
 			return err
-		}
-		var out AuditEvent
-		if seen {
-			out = AuditEvent{Statement: e.Bytes, Destroyed: e.Destroyed}
 		}
 		page.Events = append(page.Events, out)
 	}
 	w.Header().Set("Cache-Control", "private, no-store")
 	writeJSON(w, http.StatusOK, page)
 	return nil
+}
+
+func auditEvent(ctx context.Context, audit *gateway.Audit, e events.Event) (out AuditEvent, err error) {
+	seen, err := audit.Event(ctx, e)
+	if err != nil || !seen {
+		return out, err
+	}
+	out.Statement = e.Bytes
+	if e.Statement.Facts == nil {
+		return out, nil
+	}
+	f, err := audit.Facts(ctx, e)
+	switch {
+	case errors.Is(err, events.ErrDestroyed):
+		out.Destroyed = true
+	case err != nil:
+		return out, err
+	default:
+		out.Facts, out.Salt = f.Text, f.Salt[:]
+	}
+	return out, nil
 }
 
 func auditPosition(r *Request) (uint64, error) {
