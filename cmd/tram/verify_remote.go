@@ -53,7 +53,10 @@ type remoteRecord struct {
 	log      logbook.State
 	copy     *remoteCopy
 
-	factsHidden uint64 // that the node neither shows nor calls destroyed
+	claimedSize uint64             // of the log, as the node says: what it has published may be older
+	claimed     *destruction.Index // with decisions that the published head does not cover yet
+	goneSince   uint64             // by those
+	factsHidden uint64             // that the node neither shows nor calls destroyed
 	decided     *destruction.Index
 	gone        map[events.Digest]bool // packages that were destroyed
 	stamped     timestamp.State
@@ -269,11 +272,11 @@ func (r *remoteRecord) proveFiles(ctx context.Context, checkpoint []byte, head l
 
 // page proves one page of events: their statements are the entries that were published, and what they name.
 func (r *remoteRecord) page(ctx context.Context, from, to uint64) error {
-	var page httpapi.AuditPage
-	query := url.Values{"from": {strconv.FormatUint(from, 10)}, "limit": {strconv.FormatUint(to-from, 10)}}
-	if err := r.client.call(ctx, http.MethodGet, "/v1/audit/events", query, nil, &page); err != nil {
+	page, err := r.fetch(ctx, from, to-from)
+	if err != nil {
 		return err
 	}
+	r.claimedSize = page.Size
 	if uint64(len(page.Events)) != to-from || page.From != from {
 		return remoteProblem("position", from, "the node gives %d events from %d, %d are published from %d", len(page.Events), page.From, to-from, from)
 	}
@@ -292,6 +295,12 @@ func (r *remoteRecord) page(ctx context.Context, from, to uint64) error {
 	}
 	r.tree.Append(bundle)
 	return nil
+}
+
+func (r *remoteRecord) fetch(ctx context.Context, from, limit uint64) (page httpapi.AuditPage, err error) {
+	query := url.Values{"from": {strconv.FormatUint(from, 10)}, "limit": {strconv.FormatUint(limit, 10)}}
+	err = r.client.call(ctx, http.MethodGet, "/v1/audit/events", query, nil, &page)
+	return page, err
 }
 
 // shown proves one event of a page: its statement is the published entry, and its facts are those that it names. One that is withheld

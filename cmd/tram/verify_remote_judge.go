@@ -39,6 +39,9 @@ func (r *remoteRecord) judgeAll(ctx context.Context) error {
 	if len(s.Decisions) > 0 {
 		r.answer.Destroyed = &destroyedAnswer{Decisions: destroyedDecisions(s)}
 	}
+	if r.claimed, err = r.newerDecisions(ctx, s); err != nil {
+		return err
+	}
 	r.judging = newJudging(ctx)
 	r.judging.each = r.o.each
 	if r.keeper != nil {
@@ -67,6 +70,43 @@ func (r *remoteRecord) judgeAll(ctx context.Context) error {
 		return nil
 	}
 	return r.rules(r.judging)
+}
+
+// newestPages is how far behind its own log a node may publish before what it claims beyond is not looked at.
+const newestPages = 64
+
+// newerDecisions are decisions to destroy that the node claims after the head that it has published: what they cover may be gone
+// already.
+func (r *remoteRecord) newerDecisions(ctx context.Context, s destruction.State) (*destruction.Index, error) {
+	for from := r.answer.Size; from < min(r.claimedSize, r.answer.Size+newestPages*tiles.Width); from += tiles.Width {
+		page, err := r.fetch(ctx, from, tiles.Width)
+		if err != nil {
+			return nil, err
+		}
+		for i, got := range page.Events {
+			e := events.Event{Position: from + uint64(i), Bytes: got.Statement}
+			if got.Statement == nil {
+				continue
+			}
+			if e.Statement, err = r.dec.Decode(e.Bytes); err != nil {
+				return nil, remoteProblem("event", e.Position, "%w", err)
+			}
+			if e.Statement.Stream != destruction.Stream {
+				continue
+			}
+			if s, err = destruction.Fold(s, e); err != nil {
+				return nil, remoteProblem("event", e.Position, "%w", err)
+			}
+		}
+	}
+	return s.Index(), nil
+}
+
+func (r *remoteRecord) claims(_ destruction.Mark, covered bool) bool {
+	if covered {
+		r.goneSince++
+	}
+	return covered
 }
 
 func (r *remoteRecord) judgePage(ctx context.Context, list []events.Event) error {
@@ -117,6 +157,7 @@ func (r *remoteRecord) destroyed(e *events.Event) error {
 		return remoteProblem("facts", e.Position, "facts are still there, they were destroyed by the decision at position %d", m.Decision.Address.Position)
 	case e.Destroyed && covered:
 		r.answer.Destroyed.Facts++
+	case e.Destroyed && r.claims(r.claimed.Facts(e)):
 	case e.Destroyed && r.factsHidden == 0:
 		return remoteProblem("facts", e.Position, "facts are missing and no decision to destroy them is known")
 	}
@@ -136,6 +177,10 @@ func (r *remoteRecord) open() {
 	}
 	if r.factsHidden > 0 {
 		a.unproved(bilingual.Say("dữ kiện (trích yếu, tên) của %d sự kiện: trạm không cho xem", "the facts of %d events: the node does not show them", r.factsHidden))
+	}
+	if r.goneSince > 0 {
+		a.unproved(bilingual.Say("rằng %d dữ kiện, gói tin đã được tiêu hủy hợp lệ: quyết định mới hơn đầu nhật ký đã công bố, hãy kiểm chứng lại sau",
+			"that %d facts and packages were lawfully destroyed: the decision is newer than the published head, verify again later", r.goneSince))
 	}
 	a.unproved(bilingual.Say("chỉ mục và sổ đăng ký của trạm: cần chính thư mục dữ liệu hoặc bản sao lưu (tram backup)", "the node's indexes and registers: those need the record itself (tram backup)"))
 }
@@ -199,6 +244,9 @@ func (r *remoteRecord) judge(ctx context.Context, list []events.Event) error {
 // missing says what it means that a package is not given.
 func (r *remoteRecord) missing(e *events.Event) error {
 	if _, covered := r.decided.Package(e); covered {
+		return nil
+	}
+	if r.claims(r.claimed.Package(e)) {
 		return nil
 	}
 	if r.answer.Withheld != nil {
