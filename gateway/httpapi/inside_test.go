@@ -92,6 +92,23 @@ func recordedAnyway(code int) bool {
 	return true
 }
 
+// counted reads the sum of a counter over what has this label.
+func (w *world) counted(name, label string) (sum float64) {
+	w.t.Helper()
+	families, err := w.metrics.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && len(m.GetLabel()) == 1 && m.GetLabel()[0].GetValue() == label {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
 // gauge reads one metric of the node.
 func (w *world) gauge(name string) float64 {
 	w.t.Helper()
