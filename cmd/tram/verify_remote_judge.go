@@ -47,7 +47,7 @@ func (r *remoteRecord) judgeAll(ctx context.Context) error {
 	if r.keeper != nil {
 		r.judging.since = r.keeper.state.Size
 	}
-	if r.answer.Withheld == nil {
+	if r.ruled() {
 		r.judging.rules = &rulesAgain{ctx: ctx, from: r.judging.since, open: func() (rerun.Record, func() error, error) { return r.copy, nil, nil }}
 	}
 	var tree ledger.Tree
@@ -109,8 +109,22 @@ func (r *remoteRecord) claims(_ destruction.Mark, covered bool) bool {
 	return covered
 }
 
+// ruled says whether the rules can decide again: nothing is withheld, nor was when the events before were judged.
+func (r *remoteRecord) ruled() bool {
+	k := r.keeper
+	if k == nil {
+		return r.answer.Withheld == nil
+	}
+	k.state.Ruled = r.answer.Withheld == nil && (k.state.Size == 0 || k.state.Ruled)
+	return k.state.Ruled
+}
+
 func (r *remoteRecord) judgePage(ctx context.Context, list []events.Event) error {
 	for i := range list {
+		if list[i].Bytes == nil {
+			r.passed(list[i].Position)
+			continue
+		}
 		if err := r.destroyed(&list[i]); err != nil {
 			return err
 		}
@@ -148,9 +162,6 @@ func (r *remoteRecord) keep(tree *ledger.Tree, from, to uint64) error {
 
 // destroyed compares what is there and what is not with the decisions of the record.
 func (r *remoteRecord) destroyed(e *events.Event) error {
-	if e.Bytes == nil {
-		return nil
-	}
 	m, covered := r.decided.Facts(e)
 	switch {
 	case e.Facts != nil && covered && m.Executed:
@@ -173,7 +184,13 @@ func (r *remoteRecord) open() {
 	a := r.answer
 	if a.Withheld != nil && a.Withheld.Statements > 0 {
 		a.unproved(bilingual.Say("nội dung và thứ tự trong luồng của những sự kiện không được đọc", "what the statements say that were withheld, and the versions of their streams"))
-		a.unproved(bilingual.Say("các quyết định theo quy tắc: chỉ quyết định lại được khi được đọc toàn bộ sổ", "decisions by the rules: they are decided again only by a right over every agency"))
+	}
+	if r.judging.rules == nil {
+		a.unproved(bilingual.Say("các quyết định theo quy tắc: chỉ quyết định lại được khi được đọc toàn bộ sổ, từ đầu", "decisions by the rules: they are decided again only by a right over every agency, from the first event on"))
+	}
+	if a.Earlier != nil && r.unseen > 0 {
+		a.unproved(bilingual.Say("chữ ký của %d sự kiện và gói tin mà lần kiểm chứng trước không được xem: nếu nay đã được xem, hãy kiểm chứng lại không có --resume",
+			"the signatures of %d statements and packages that an earlier verification was not shown: for those that are shown now, verify again without --resume", r.unseen))
 	}
 	if r.factsHidden > 0 {
 		a.unproved(bilingual.Say("dữ kiện (trích yếu, tên) của %d sự kiện: trạm không cho xem", "the facts of %d events: the node does not show them", r.factsHidden))
@@ -251,11 +268,19 @@ func (r *remoteRecord) missing(e *events.Event) error {
 	}
 	if r.answer.Withheld != nil {
 		r.withheld().Packages++
+		r.passed(e.Position)
 		return nil
 	}
 	bad := remoteProblem("package", e.Position, "it is missing and no decision to destroy it is known")
 	bad.Package = &e.Statement.Package.SHA256
 	return bad
+}
+
+// passed counts what could not be judged because it was withheld, for the verifications that go on from here.
+func (r *remoteRecord) passed(position uint64) {
+	if k := r.keeper; k != nil && position >= r.judging.since {
+		k.state.Unseen++
+	}
 }
 
 // ofNetwork says whether an error is about reaching the node, not about its record.

@@ -25,8 +25,9 @@ import (
 type verifyState struct {
 	Format  string        `json:"format"`
 	Program string        `json:"program"` // the one that judged
-	Shown   bool          `json:"shown"`   // what a node showed was judged: without the rules, and without what it withheld
+	Shown   bool          `json:"shown"`   // what a node showed was judged, without what it withheld
 	Unseen  uint64        `json:"unseen"`  // statements and packages among the events that were withheld, and so not judged
+	Ruled   bool          `json:"ruled"`   // of what was shown: nothing was withheld, and the rules decided it again
 	Origin  string        `json:"origin"`
 	Size    uint64        `json:"size"` // events that were judged good, with the root over them
 	Root    events.Digest `json:"root"`
