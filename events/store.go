@@ -68,6 +68,8 @@ var (
 	ErrFull = errors.New("couldn't accept: disk nearly full")
 	// ErrClosed: the store is draining or closed.
 	ErrClosed = errors.New("couldn't append: store closed")
+	// ErrAway: what keeps the record does not answer. Whether it was written is not known; the same append later gets it settled.
+	ErrAway = errors.New("the store does not answer")
 )
 
 // Removal is what a recorded decision takes out of a store: never a statement, only what lies beside one. A store that can

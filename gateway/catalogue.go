@@ -392,4 +392,7 @@ var catalogue = []Entry{
 	{CodeLogSplit, "log-split", 503, once,
 		"Bên chứng kiến đã thấy một lịch sử khác của sổ nên trạm ngừng nhận vào sổ này; hãy hỏi người vận hành.",
 		"Witnesses have seen another history of the node's log and nothing more goes into it; ask the operator."},
+	{CodeStoreAway, "store-away", 503, again,
+		"Nơi lưu sổ của trạm chưa trả lời nên trạm tạm ngừng nhận; hãy gửi lại đúng gói này sau.",
+		"What keeps the node's record does not answer and the node has stopped accepting; hand in the same bytes again later."},
 }

@@ -135,4 +135,6 @@ const (
 
 	CodeLogBehind = 6010 // a witness has seen more of the log than the node has: an old copy was started
 	CodeLogSplit  = 6011 // a witness has seen another history of the log
+
+	CodeStoreAway = 6015 // the cluster that keeps the record does not answer
 )

@@ -55,8 +55,8 @@ type Config struct {
 	Metrics prometheus.Registerer            // default: a registry of its own
 	Free    func(dir string) (uint64, error) // free bytes of a disk; default asks the system
 	ClockOK func(context.Context) error      // nil: always; an error stops accepting (CodeClock)
-	// Halted says why the log must not grow any more: a *Refusal, CodeLogBehind or CodeLogSplit. Then nothing is accepted, and
-	// nothing recorded by the node itself either. nil: it may always.
+	// Halted says why the log must not or cannot grow: a *Refusal, CodeLogBehind, CodeLogSplit or CodeStoreAway. Then nothing is
+	// accepted, and nothing recorded by the node itself either. nil: it may always.
 	Halted func() error
 	// Destroyer takes content out of Store. nil: this node destroys nothing, and accepts no decision to.
 	Destroyer Destroyer

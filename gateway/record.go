@@ -58,6 +58,8 @@ func (n *Node) Record(ctx context.Context, s Step) (sealed events.Sealed, record
 // Once decided the append is not cut short by ctx: its outcome would be unknown.
 func (n *Node) decide(ctx context.Context, stream string, f func([]events.Event) (events.Append, error)) (events.Sealed, bool, error) {
 	defer n.streams.lock(stream)()
+	ctx, cancel := n.present(ctx)
+	defer cancel()
 	var conflict *events.ConflictError
 	for range n.l.DecideTries {
 		var history []events.Event
@@ -66,7 +68,7 @@ func (n *Node) decide(ctx context.Context, stream string, f func([]events.Event)
 			return nil
 		})
 		if err != nil {
-			return events.Sealed{}, false, fmt.Errorf("couldn't load stream: %w", err)
+			return events.Sealed{}, false, fmt.Errorf("couldn't load stream: %w", refuseAway(err))
 		}
 		a, err := f(history)
 		if err != nil || len(a.Events) == 0 {
@@ -88,6 +90,8 @@ func (n *Node) decide(ctx context.Context, stream string, f func([]events.Event)
 func (n *Node) append(ctx context.Context, a events.Append) (events.Sealed, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.l.CloseAppend)
 	defer cancel()
+	ctx, gone := n.present(ctx)
+	defer gone()
 	if n.c.Halted != nil {
 		if err := n.c.Halted(); err != nil {
 			return events.Sealed{}, err
@@ -102,7 +106,24 @@ func (n *Node) append(ctx context.Context, a events.Append) (events.Sealed, erro
 	case errors.Is(err, events.ErrClosed):
 		return events.Sealed{}, Refuse(CodeDraining).Because(err)
 	}
-	return events.Sealed{}, fmt.Errorf("couldn't record: %w", err)
+	return events.Sealed{}, fmt.Errorf("couldn't record: %w", refuseAway(err))
+}
+
+// present is ctx that also ends when the store says that it is away: waiting longer is the caller's to choose, who repeats.
+func (n *Node) present(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s, ok := n.c.Store.(interface {
+		Present(context.Context) (context.Context, context.CancelFunc)
+	}); ok {
+		return s.Present(ctx)
+	}
+	return ctx, func() {}
+}
+
+func refuseAway(err error) error {
+	if errors.Is(err, events.ErrAway) {
+		return Refuse(CodeStoreAway).Because(err)
+	}
+	return err
 }
 
 // RecordPolicy records the configured policy when it is not the one in force.

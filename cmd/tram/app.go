@@ -162,7 +162,7 @@ func (a *app) openGateway(ctx context.Context, data string) (err error) {
 		},
 		Local: c.localClients(), Log: a.log, Metrics: a.metrics,
 		ClockOK: func(ctx context.Context) error { return a.clock.ok(ctx) }, RecordsPolicy: a.inOffice,
-		Halted: a.witnesses.stopped,
+		Halted: a.halted,
 	}); err != nil {
 		return err
 	}

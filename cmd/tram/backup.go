@@ -99,7 +99,7 @@ func (o *backupOptions) source(config string, args []string) (base string, err e
 			return "", err
 		}
 		if o.config.Store.Kind == storeESDB {
-			return "", errors.New("couldn't back up: the record lies in the cluster; only a record in a data folder is copied")
+			return "", errors.New("couldn't back up: the record lies in the cluster; back that up with its own tools and the folder of objects (store.objects) afterwards, as docs/operations.md says")
 		}
 		o.data = o.config.path(o.config.Data)
 		return o.config.base, nil

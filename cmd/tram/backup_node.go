@@ -42,7 +42,7 @@ func (c *Config) checkBackup() error {
 		return fmt.Errorf("backup.every %s: want a second or more", c.Backup.Every)
 	}
 	if c.Store.Kind == storeESDB {
-		return errors.New("backup.to: the record lies in the cluster; only a record in the data folder is copied")
+		return errors.New("backup.to: the record lies in the cluster; back that up with its own tools and the folder of objects (store.objects) afterwards, as docs/operations.md says")
 	}
 	within, err := nested(c.path(c.Backup.To), c.path(c.Data))
 	if err == nil && within {

@@ -154,7 +154,7 @@ Nothing can take a destruction back. Every agency of this node that keeps a docu
 // keyOfDocument is the key of the one document that a name means; a key is itself, so that none need be at hand.
 func keyOfDocument(ctx context.Context, c *Config, name string) (string, error) {
 	if b, err := hex.DecodeString(name); err == nil && len(b) == 32 && strings.ToLower(name) == name {
-		record, err := sqlitestore.OpenReader(ctx, c.path(c.Data))
+		record, err := c.openRecord(ctx)
 		if err != nil {
 			return name, nil //nolint:nilerr // the record lies elsewhere: the node will say whether it is a key
 		}
@@ -165,7 +165,7 @@ func keyOfDocument(ctx context.Context, c *Config, name string) (string, error) 
 		}
 		return key, err
 	}
-	record, err := sqlitestore.OpenReader(ctx, c.path(c.Data))
+	record, err := c.openRecord(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
-	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/signing"
@@ -72,7 +71,7 @@ func numberOf(f *document.Facts) string {
 
 // findDocument takes a document's key, the digest of one of its packages, the package itself, or the document's number or DocumentId if only one
 // document of the record has it. For the latter two it reads the whole record. named is the package if it is one that was given.
-func findDocument(ctx context.Context, record *sqlitestore.Reader, doc string) (key string, named *events.Digest, err error) {
+func findDocument(ctx context.Context, record savedRecord, doc string) (key string, named *events.Digest, err error) {
 	if documentKey.MatchString(doc) {
 		found := false
 		err := record.Stream(ctx, document.StreamPrefix+doc, 0, func(events.Event) error { found = true; return nil })
@@ -109,7 +108,7 @@ func findDocument(ctx context.Context, record *sqlitestore.Reader, doc string) (
 }
 
 // documentOfPackage is the document whose stream names a package.
-func documentOfPackage(ctx context.Context, record *sqlitestore.Reader, doc string, sum events.Digest) (string, error) {
+func documentOfPackage(ctx context.Context, record savedRecord, doc string, sum events.Digest) (string, error) {
 	positions, err := record.FindPackage(ctx, sum)
 	if err != nil {
 		return "", err
@@ -127,7 +126,7 @@ func documentOfPackage(ctx context.Context, record *sqlitestore.Reader, doc stri
 }
 
 // documentsNamed are the documents of a record with a number or DocumentId.
-func documentsNamed(ctx context.Context, record *sqlitestore.Reader, name string) (found []namedDocument, err error) {
+func documentsNamed(ctx context.Context, record savedRecord, name string) (found []namedDocument, err error) {
 	want := foldName(name)
 	for p := range record.Head().Size {
 		e, err := record.Event(ctx, p)
@@ -198,7 +197,7 @@ func askDocument(ctx context.Context, c *client, name string) (string, error) {
 }
 
 // trustOfRecord is whom the node of a record believes now: its trust list, or the trust folder while it has none.
-func trustOfRecord(ctx context.Context, record *sqlitestore.Reader, folder *signing.Trust, trial bool) (*signing.Trust, error) {
+func trustOfRecord(ctx context.Context, record savedRecord, folder *signing.Trust, trial bool) (*signing.Trust, error) {
 	var d directory.State
 	err := record.Stream(ctx, directory.Stream, 0, func(e events.Event) (err error) {
 		d, err = directory.Fold(d, e)

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tram-exchange/tram/events/ledger"
-	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway/evidence"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/asice"
@@ -172,7 +171,7 @@ func makeEvidence(ctx context.Context, config, doc string, stamp, offline bool, 
 	if err != nil {
 		return 0, err
 	}
-	record, err := sqlitestore.OpenReader(ctx, c.path(c.Data))
+	record, err := c.openRecord(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/document"
-	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/keystore"
@@ -59,7 +58,7 @@ DOCUMENT is the document's key, its number (112/BC-UBND) or DocumentId, or a pac
 }
 
 func exportPackage(ctx context.Context, c *Config, doc string, level xades.Level, offline bool, w io.Writer) (err error) {
-	record, err := sqlitestore.OpenReader(ctx, c.path(c.Data))
+	record, err := c.openRecord(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,7 +102,7 @@ func exportPackage(ctx context.Context, c *Config, doc string, level xades.Level
 }
 
 // packageEvent is the event that recorded the document's package, or the one that names the given package.
-func packageEvent(ctx context.Context, record *sqlitestore.Reader, doc string) (found events.Event, err error) {
+func packageEvent(ctx context.Context, record savedRecord, doc string) (found events.Event, err error) {
 	key, named, err := findDocument(ctx, record, doc)
 	if err != nil {
 		return found, err
@@ -121,7 +120,7 @@ func packageEvent(ctx context.Context, record *sqlitestore.Reader, doc string) (
 }
 
 // keptAnswers are the CRLs and OCSP responses that the node judged the package by.
-func keptAnswers(ctx context.Context, record *sqlitestore.Reader, e events.Event) (*revocation.Offline, error) {
+func keptAnswers(ctx context.Context, record savedRecord, e events.Event) (*revocation.Offline, error) {
 	if e.Statement.Evidence == nil {
 		return revocation.NewOffline(), nil
 	}

@@ -98,11 +98,13 @@ Exit status 1 if anything that could be checked is not good.`,
 			var l *life
 			var err error
 			if config != "" || len(args) == 2 {
-				var dir string
-				if dir, err = recordFolder(config, args[1:]); err != nil {
+				open, dir, err := chosenRecord(config, args[1:])
+				if err != nil {
 					return err
 				}
-				l, err = lifeInFolder(ctx, dir, args[0], key)
+				if l, err = lifeInRecord(ctx, open, dir, args[0], key); err != nil {
+					return err
+				}
 			} else {
 				l, err = lifeByNode(ctx, flags, args[0], key)
 			}

@@ -17,16 +17,15 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/ledger"
-	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/events/timestamp"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/signing/verdict"
 )
 
-// lifeInFolder reads a record.
-func lifeInFolder(ctx context.Context, dir, doc, keyArg string) (l *life, err error) {
-	record, err := sqlitestore.OpenReader(ctx, dir)
+// lifeInRecord reads a record; dir is the data folder of its node.
+func lifeInRecord(ctx context.Context, open func(context.Context) (savedRecord, error), dir, doc, keyArg string) (l *life, err error) {
+	record, err := open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +39,7 @@ func lifeInFolder(ctx context.Context, dir, doc, keyArg string) (l *life, err er
 	if filepath.Base(dir) == "data" {
 		base = filepath.Dir(dir)
 	}
-	verifiers, err := logVerifiers(base, keyArg)
+	verifiers, err := openRecordVerifiers(ctx, record, base, keyArg)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +72,7 @@ func lifeInFolder(ctx context.Context, dir, doc, keyArg string) (l *life, err er
 }
 
 // eventsOfDocument are those of its stream and of every delivery that follows from it, in order of position.
-func eventsOfDocument(ctx context.Context, record *sqlitestore.Reader, key string) (list []events.Event, err error) {
+func eventsOfDocument(ctx context.Context, record savedRecord, key string) (list []events.Event, err error) {
 	stream := document.StreamPrefix + key
 	var deliveries []string
 	deliver := func(item, org string) {
@@ -125,7 +124,7 @@ func eventsOfDocument(ctx context.Context, record *sqlitestore.Reader, key strin
 }
 
 // stampsOf are the time-stamps over the log's heads.
-func stampsOf(ctx context.Context, record *sqlitestore.Reader) (stamps []timestamp.Placed, err error) {
+func stampsOf(ctx context.Context, record savedRecord) (stamps []timestamp.Placed, err error) {
 	err = record.Stream(ctx, timestamp.Stream, 0, func(e events.Event) error {
 		s, err := timestamp.Decode(e)
 		if err == nil {
@@ -140,7 +139,7 @@ func stampsOf(ctx context.Context, record *sqlitestore.Reader) (stamps []timesta
 }
 
 // addRecorded proves an event of the record and judges its package as of its acceptance.
-func (l *life) addRecorded(ctx context.Context, record *sqlitestore.Reader, e *events.Event, keys []ledger.Key, stamps []timestamp.Placed, decided *destruction.Index) error {
+func (l *life) addRecorded(ctx context.Context, record savedRecord, e *events.Event, keys []ledger.Key, stamps []timestamp.Placed, decided *destruction.Index) error {
 	proof, head, err := record.Proof(ctx, e.Position, 0)
 	if err != nil {
 		return fmt.Errorf("couldn't prove event %d: %w", e.Position, err)

@@ -74,13 +74,13 @@ func (s *benchSite) sibling(t *testing.T) *benchSite {
 	return second
 }
 
-// provedCluster runs tram store verify.
-func provedCluster(t *testing.T, n *benchSite, receipt []byte) clusterAnswer {
+// provedCluster runs tram verify -c, which is tram store verify.
+func provedCluster(t *testing.T, n *benchSite, receipt []byte) verifyAnswer {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "receipt")
 	must(t, os.WriteFile(file, receipt, 0o600))
-	code, out, errs := tram(t, "store", "verify", "--json", "-c", n.config.file, "--checkpoint", file)
-	var a clusterAnswer
+	code, out, errs := tram(t, "verify", "--json", "-c", n.config.file, "--checkpoint", file)
+	var a verifyAnswer
 	if out != "" {
 		must(t, json.Unmarshal([]byte(out), &a))
 	}
@@ -148,6 +148,7 @@ func TestMoveToACluster(t *testing.T) {
 	if again.position != first.position {
 		t.Errorf("the same package is at %d on another node, it was at %d", again.position, first.position)
 	}
+	toldOfACluster(t, second, first)
 	// Killed in office: the other one takes over and nothing is lost.
 	must(t, s.kill())
 	for i := range 4 {
@@ -202,4 +203,36 @@ func readFile(t *testing.T, name string) []byte {
 	b, err := os.ReadFile(name)
 	must(t, err)
 	return b
+}
+
+// toldOfACluster asks the commands that read a record about one that lies in a cluster: they read it there, or say what to use.
+func toldOfACluster(t *testing.T, n *benchSite, g taken) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"history", g.sum, "-c", n.config.file},
+		{"replay", "-q", "--as-of", "2099-01-01", "--directory", "-c", n.config.file},
+		{"evidence", g.sum, "--offline", "-o", filepath.Join(dir, "x.asice"), "-c", n.config.file},
+		{"export", g.sum, "-o", filepath.Join(dir, "x.xml"), "-c", n.config.file},
+		{"verify", "-q", "-c", n.config.file},
+		{"store", "verify", "-q", "-c", n.config.file},
+	} {
+		if code, out, errs := tram(t, args...); code != 0 {
+			t.Errorf("tram %s ended with %d: %s%s", strings.Join(args, " "), code, out, errs)
+		}
+	}
+	for _, args := range [][]string{
+		{"history", g.sum, n.demoNode.dir()},
+		{"replay", "-q", "--as-of", "2099-01-01", "--directory", n.demoNode.dir()},
+		{"verify", "-q", n.demoNode.dir()},
+		{"log", "export", n.demoNode.dir(), "--out", filepath.Join(dir, "mirror")},
+		{"backup", n.demoNode.dir(), "--to", filepath.Join(dir, "copy")},
+	} {
+		if code, _, errs := tram(t, args...); code != 1 || !strings.Contains(errs, "lies in a cluster") || !strings.Contains(errs, "-c tram.yaml") {
+			t.Errorf("tram %s ended with %d: %s", strings.Join(args, " "), code, errs)
+		}
+	}
+	if code, _, errs := tram(t, "backup", "-c", n.config.file, "--to", filepath.Join(dir, "copy")); code != 1 || !strings.Contains(errs, "its own tools") {
+		t.Errorf("tram backup ended with %d: %s", code, errs)
+	}
 }

@@ -167,6 +167,15 @@ func readKey(arg string) (ledger.Key, error) {
 
 // dataFolder accepts a data folder or the folder of a node with the data below it.
 func dataFolder(dir string) (string, error) {
+	data, err := anyDataFolder(dir)
+	if err != nil {
+		return "", err
+	}
+	return data, refuseElsewhere(data)
+}
+
+// anyDataFolder is dataFolder for who can use a record that went on in a cluster since.
+func anyDataFolder(dir string) (string, error) {
 	here, err := exists(filepath.Join(dir, "events.db"))
 	if err != nil || here {
 		return dir, err
@@ -178,6 +187,11 @@ func dataFolder(dir string) (string, error) {
 	}
 	if there {
 		return below, nil
+	}
+	for _, data := range []string{dir, below} {
+		if err := refuseElsewhere(data); err != nil {
+			return "", err
+		}
 	}
 	return "", fmt.Errorf("couldn't find a record in %s: no events.db there or in its data folder", dir)
 }

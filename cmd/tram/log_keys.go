@@ -99,7 +99,7 @@ func logKey(ctx context.Context, dir string) (vkey string, way ledger.KeyHistory
 
 // recordedKeys are the verifiers of all keys of a log that are trusted, and the file of their history; nil if no key has
 // followed another. Without a given key, those that the record names.
-func recordedKeys(ctx context.Context, r *sqlitestore.Reader, given *ledger.Key) ([]note.Verifier, []byte, error) {
+func recordedKeys(ctx context.Context, r keyRecord, given *ledger.Key) ([]note.Verifier, []byte, error) {
 	state, err := logbook.Load(ctx, r)
 	if err != nil {
 		return nil, nil, err
@@ -276,6 +276,16 @@ func logVerifiers(dir, keyArg string) (out []note.Verifier, err error) {
 		}
 	}
 	return given.Verifiers("")
+}
+
+// openRecordVerifiers is logVerifiers with a record that is open already.
+func openRecordVerifiers(ctx context.Context, record savedRecord, dir, keyArg string) ([]note.Verifier, error) {
+	given, err := givenLogKey(dir, keyArg)
+	if err != nil || given == nil {
+		return nil, err
+	}
+	out, _, err := recordedKeys(ctx, record, given)
+	return out, err
 }
 
 // keyRecord is a record that the history of a log's keys is read from.

@@ -26,7 +26,7 @@ type portalProofs struct {
 var _ portal.Proofs = (*portalProofs)(nil)
 
 // newPortalProofs wires the page to this node: the verification that is begun there is that of tram verify, over the node's own
-// folder, with the node's key.
+// record, with the node's key.
 func newPortalProofs(a *app, data, dir string) (*portalProofs, error) {
 	runs, err := newVerifications(dir, time.Now, a.log,
 		func(ctx context.Context, progress verifyProgress) (*verifyAnswer, error) {
@@ -37,6 +37,10 @@ func newPortalProofs(a *app, data, dir string) (*portalProofs, error) {
 			o := verifyOptions{dir: data, keyFile: key, workers: 1}
 			if a.witnesses != nil {
 				o.policy = a.witnesses.policy
+			}
+			if a.c.Store.Kind == storeESDB {
+				o.keyFile = "" // it is read by the configuration's own
+				return verifyCluster(ctx, a.c, a.keys, o, progress)
 			}
 			return runVerification(ctx, o, progress)
 		}, (*verifyAnswer).html)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/internal/asof"
 	"github.com/tram-exchange/tram/internal/view"
@@ -68,14 +67,14 @@ the position and the root of the log that the answer is as of. Words that were d
 TIME is a day (30/11/2026 or 2026-11-30: its end) or a time (2026-11-30T17:00, +07:00 unless it names a zone).`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := recordFolder(config, args)
+			open, _, err := chosenRecord(config, args)
 			if err != nil {
 				return err
 			}
 			if !quiet {
 				o.progress = cmd.ErrOrStderr()
 			}
-			return replayPast(cmd.Context(), dir, o, cmd.OutOrStdout())
+			return replayPast(cmd.Context(), open, o, cmd.OutOrStdout())
 		},
 	}
 	fs := cmd.Flags()
@@ -102,19 +101,20 @@ TIME is a day (30/11/2026 or 2026-11-30: its end) or a time (2026-11-30T17:00, +
 	return cmd
 }
 
-// recordFolder finds the record that a command reads.
-func recordFolder(config string, args []string) (string, error) {
+// chosenRecord finds the record that a command reads, and where its node's folder is.
+func chosenRecord(config string, args []string) (open func(context.Context) (savedRecord, error), base string, err error) {
 	if (config == "") == (len(args) == 0) {
-		return "", errors.New("couldn't choose a record: give -c tram.yaml or a folder, one of them")
+		return nil, "", errors.New("couldn't choose a record: give -c tram.yaml or a folder, one of them")
 	}
 	if config != "" {
 		c, err := loadConfig(config)
 		if err != nil {
-			return "", err
+			return nil, "", err
 		}
-		return c.path(c.Data), nil
+		return c.openRecord, c.path(c.Data), nil
 	}
-	return dataFolder(args[0])
+	dir, err := dataFolder(args[0])
+	return recordIn(dir), dir, err
 }
 
 // check refuses questions that are none, before anything is read.
@@ -139,7 +139,7 @@ func (o *replayOptions) check() error {
 }
 
 // replayPast answers one question about the past.
-func replayPast(ctx context.Context, dir string, o replayOptions, out io.Writer) (err error) {
+func replayPast(ctx context.Context, open func(context.Context) (savedRecord, error), o replayOptions, out io.Writer) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func replayPast(ctx context.Context, dir string, o replayOptions, out io.Writer)
 	if err != nil {
 		return err
 	}
-	record, err := sqlitestore.OpenReader(ctx, dir)
+	record, err := open(ctx)
 	if err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func writeReplay(out io.Writer, format string, m replayMoment, answer any, t *ta
 // replayer answers from views and streams as of a moment.
 type replayer struct {
 	o      replayOptions
-	record *sqlitestore.Reader
+	record savedRecord
 	moment view.Moment
 	views  view.Views
 }

@@ -298,7 +298,7 @@ func (r *restoring) openSources(ctx context.Context) error {
 }
 
 func (r *restoring) openSource(ctx context.Context, s *copySource) error {
-	data, err := dataFolder(s.dir)
+	data, err := anyDataFolder(s.dir)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/esdbstore"
 	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/gateway"
 )
 
 // clusterFile in a data folder says that the log of its node lies in a cluster: whatever record is in the folder as well must
@@ -219,11 +220,40 @@ func (a *app) takeOffice(ctx context.Context) error {
 	}
 	epoch, _, _ := o.Office()
 	a.log.Info("in office: this node delivers, stamps and keeps the policy", "epoch", epoch)
-	if err := a.node.RecordPolicy(ctx); err != nil && ctx.Err() == nil {
-		return err
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		err := a.node.RecordPolicy(ctx)
+		var refused *gateway.Refusal
+		if errors.As(err, &refused) && refused.Code == gateway.CodeStoreAway { // it went away just now, and comes back
+			select {
+			case <-again.C:
+			case <-ctx.Done():
+			}
+			if ctx.Err() == nil {
+				continue
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		break
 	}
 	<-ctx.Done()
 	a.log.Info("out of office", "epoch", epoch)
+	return nil
+}
+
+// halted says why the log must not grow, or cannot.
+func (a *app) halted() error {
+	if err := a.witnesses.stopped(); err != nil {
+		return err
+	}
+	if s, ok := a.store.(*clusterStore); ok {
+		if err := s.Away(); err != nil {
+			return gateway.Refuse(gateway.CodeStoreAway).Because(err)
+		}
+	}
 	return nil
 }
 
@@ -254,7 +284,7 @@ func (a *app) clusterCheck(now time.Time) []portal.Check {
 	if holds {
 		c.Detail = fmt.Sprintf("trạm này xếp thứ tự, nhiệm kỳ %d / this node sequences, epoch %d", epoch, epoch)
 	}
-	if heard := s.Heard(); now.Sub(heard) > 3*a.c.Store.Lease {
+	if heard := s.Heard(); s.Away() != nil || now.Sub(heard) > 3*a.c.Store.Lease {
 		c.State, c.Since = portal.StateBad, heard
 		c.Detail = "cụm không trả lời / the cluster does not answer"
 	}

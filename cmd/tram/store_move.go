@@ -311,19 +311,33 @@ func (c *Config) copyBack(ctx context.Context, data string, from clusterRecord, 
 
 // clusterReading says how the log's cluster is read, and by which keys its heads are known. The keys are open until closed.
 func (c *Config) clusterReading() (o esdbstore.Options, closeKeys func() error, err error) {
-	if o, err = c.cluster(); err != nil {
-		return o, nil, err
-	}
 	keys, err := loadKeys(c)
 	if err != nil {
 		return o, nil, err
 	}
-	signer, err := ledger.NewSigner(c.Origin, keys.log, keys.node, nil)
-	if err != nil {
+	if o, err = c.readingBy(keys); err != nil {
 		return o, nil, errors.Join(err, keys.close())
 	}
-	o.Key, o.NodeChain = signer.LogKeys()[0], keys.chain
 	return o, keys.close, nil
+}
+
+// readingBy is clusterReading by keys that are open; nil: they are loaded, and closed again, for what reading needs is public.
+func (c *Config) readingBy(keys *nodeKeys) (o esdbstore.Options, err error) {
+	if keys == nil {
+		if keys, err = loadKeys(c); err != nil {
+			return o, err
+		}
+		defer func() { err = errors.Join(err, keys.close()) }()
+	}
+	if o, err = c.cluster(); err != nil {
+		return o, err
+	}
+	signer, err := ledger.NewSigner(c.Origin, keys.log, keys.node, nil)
+	if err != nil {
+		return o, err
+	}
+	o.Key, o.NodeChain = signer.LogKeys()[0], keys.chain
+	return o, nil
 }
 
 func moveBar(w io.Writer, size uint64, what string) *progressbar.ProgressBar {

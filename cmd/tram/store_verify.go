@@ -1,14 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,30 +17,20 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/esdbstore"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/gateway/rerun"
 )
 
-// clusterAnswer is the --json form of a cluster's verification.
-type clusterAnswer struct {
-	OK       bool          `json:"ok"`
-	Origin   string        `json:"origin"`
-	Events   uint64        `json:"events"`
-	Packages uint64        `json:"packages"`
-	Size     uint64        `json:"size"`
-	Root     events.Digest `json:"root"`
-	Judged   uint64        `json:"signatures_judged"`
-	Unproved []string      `json:"unproved"`
-	Error    string        `json:"error"`
-}
-
 func storeVerifyCommand() *cobra.Command {
-	var config, checkpoint string
-	var asJSON, quiet bool
+	var o verifyOptions
+	var show verifyOutput
+	var config string
 	cmd := &cobra.Command{
 		Use:   "verify -c tram.yaml",
 		Short: "Kiểm chứng toàn bộ sổ trong cụm / prove the whole record in the cluster",
 		Long: `Reads the log in the cluster and everything that it refers to again, from outside: statements, order, versions, facts, evidence, packages, the tree, every
-signed head, and lets the rules decide each event again from its recorded basis. It only reads, and works while the nodes run.`,
+signed head, time-stamps, and lets the rules decide each event again from its recorded basis; then the node's published log and registers. It only reads, and
+works while the nodes run. "tram verify -c tram.yaml" is the same.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(config)
@@ -49,119 +40,220 @@ signed head, and lets the rules decide each event again from its recorded basis.
 			if c.Store.Kind != storeESDB {
 				return fmt.Errorf("couldn't verify: store.kind is %s; the record in a folder is proved by tram verify", c.Store.Kind)
 			}
-			var known []byte
-			if checkpoint != "" {
-				if known, err = readCheckpointFile(checkpoint); err != nil {
-					return err
-				}
-			}
-			var progress io.Writer
-			if !quiet && !asJSON {
-				progress = cmd.ErrOrStderr()
-			}
-			a, err := verifyCluster(cmd.Context(), c, known, progress)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				if err := json.NewEncoder(cmd.OutOrStdout()).Encode(a); err != nil {
-					return err
-				}
-			} else {
-				a.print(cmd.OutOrStdout())
-			}
-			if !a.OK {
-				return errSilent
-			}
-			return nil
+			return show.prove(cmd, c.Origin, func(ctx context.Context, progress verifyProgress) (*verifyAnswer, error) {
+				return verifyCluster(ctx, c, nil, o, progress)
+			})
 		},
 	}
-	cmd.Flags().StringVarP(&config, "config", "c", "tram.yaml", "configuration of a node of the cluster")
-	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "a checkpoint of this log kept from earlier, or a receipt, which carries one")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "no progress bar")
+	fs := cmd.Flags()
+	fs.StringVarP(&config, "config", "c", "tram.yaml", "configuration of a node of the cluster")
+	fs.StringVar(&o.checkpointFile, "checkpoint", "", "a checkpoint of this log kept from earlier, or a receipt, which carries one")
+	fs.StringVar(&o.policyFile, "policy", "", "witness policy (C2SP tlog-policy) that the published checkpoint must satisfy")
+	fs.BoolVar(&o.noViews, "no-views", false, "do not build the registers again and compare them")
+	show.register(fs)
 	return cmd
 }
 
-func (a *clusterAnswer) print(w io.Writer) {
-	if a.OK {
-		fmt.Fprintln(w, "ĐÚNG / PROVED")
-	} else {
-		fmt.Fprintf(w, "SAI / NOT GOOD\n  error      %s\n", a.Error)
-	}
-	fmt.Fprintf(w, "  log        %s\n  events     %d\n  packages   %d (signatures judged again: %d)\n  head       size %d, root %s\n", a.Origin, a.Events, a.Packages, a.Judged, a.Size, a.Root)
-	for _, u := range a.Unproved {
-		fmt.Fprintf(w, "  not proved %s\n", u)
+// verifyConfigured is what tram verify -c does: the record of a node, wherever it lies, by the node's own key.
+func verifyConfigured(c *Config) func(context.Context, verifyOptions, verifyProgress) (*verifyAnswer, error) {
+	return func(ctx context.Context, o verifyOptions, progress verifyProgress) (*verifyAnswer, error) {
+		if c.Store.Kind == storeESDB {
+			return verifyCluster(ctx, c, nil, o, progress)
+		}
+		o.dir = c.path(c.Data)
+		if o.keyFile == "" {
+			keys, err := loadKeys(c)
+			if err != nil {
+				return nil, err
+			}
+			o.keyFile, err = keys.logVerifierKey(c.Origin)
+			if err := errors.Join(err, keys.close()); err != nil {
+				return nil, err
+			}
+		}
+		return runVerification(ctx, o, progress)
 	}
 }
 
+// clusterVerification is one verification of the log of a cluster and of what a node has made of it.
+type clusterVerification struct {
+	c        *Config
+	o        verifyOptions
+	from     esdbstore.Options
+	progress verifyProgress
+	policy   *witness.Policy
+	answer   *verifyAnswer
+}
+
 // verifyCluster proves the log of a cluster. Opening it for reading has compared the order, the tree and every signed head; the rest
-// is read here. An error is that it could not be done; what is wrong with the record is in the answer.
-func verifyCluster(ctx context.Context, c *Config, known []byte, progress io.Writer) (_ *clusterAnswer, err error) {
-	o, closeKeys, err := c.clusterReading()
+// is read here. Then what this node publishes and shows is compared with it. An error is that it could not be done; what is wrong is in
+// the answer. keys are the node's own, nil: they are loaded.
+func verifyCluster(ctx context.Context, c *Config, keys *nodeKeys, o verifyOptions, progress verifyProgress) (*verifyAnswer, error) {
+	o, progress = o.withDefaults(progress)
+	if o.stateFile != "" || o.problems > 1 || o.keyFile != "" {
+		return nil, errors.New("couldn't verify the log of a cluster with --resume, --all or --key: it is read wholly, up to the first bad thing, by the key of the configuration")
+	}
+	program, err := thisProgram()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, closeKeys()) }()
-	a := &clusterAnswer{Origin: c.Origin, Unproved: []string{}}
-	s, err := esdbstore.OpenReader(ctx, o)
-	if errors.Is(err, esdbstore.ErrNoLog) || ctx.Err() != nil {
+	v := &clusterVerification{c: c, o: o, progress: progress, policy: o.policy, answer: newVerifyAnswer(c.Origin, program, o.now())}
+	if v.from, err = c.readingBy(keys); err != nil {
 		return nil, err
 	}
+	v.answer.Origin, v.answer.Key = c.Origin, v.from.Key
+	if o.policyFile != "" {
+		if v.policy, err = readPolicy(o.policyFile); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.record(ctx); err != nil {
+		return nil, err
+	}
+	if v.answer.OK { // what is derived from the record is compared with a record that is good
+		if err := v.derived(ctx); err != nil {
+			return nil, err
+		}
+	}
+	v.answer.Finished = o.now().UTC().Truncate(time.Second)
+	return v.answer, nil
+}
+
+// open opens the log again, as it stands by then.
+func (v *clusterVerification) open(ctx context.Context) (savedRecord, error) {
+	return esdbstore.OpenReader(ctx, v.from)
+}
+
+// record proves the record itself.
+func (v *clusterVerification) record(ctx context.Context) (err error) {
+	a := v.answer
+	var known []byte
+	if v.o.checkpointFile != "" {
+		if known, err = readCheckpointFile(v.o.checkpointFile); err != nil {
+			return err
+		}
+	} else {
+		a.unproved(noOlderHead)
+	}
+	s, err := esdbstore.OpenReader(ctx, v.from)
+	if errors.Is(err, esdbstore.ErrNoLog) || ctx.Err() != nil {
+		return err
+	}
 	if err != nil { // what it read contradicts itself
-		a.Error = err.Error()
-		return a, nil
+		a.bad(&verifyProblem{Kind: "log", Reason: err.Error()})
+		return nil
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	head := s.Head()
-	a.Size, a.Root = head.Size, head.Root
-	v := &clusterVerifier{s: s, a: a, check: events.NewChecker(c.Origin), packages: map[events.Digest]bool{}, tree: &ledger.Tree{}}
+	a.Size, a.Root, a.Signed, a.Log = head.Size, head.Root, head.Size, newVerifyLog(s.Log())
+	r := &clusterVerifier{s: s, a: a, workers: v.o.workers, check: events.NewChecker(v.c.Origin), packages: map[events.Digest]bool{}, tree: &ledger.Tree{}}
 	decided, bad := destruction.Load(ctx, s)
-	v.decided = decided.Index()
-	if v.rules, err = rerun.New(ctx, rerun.Options{Origin: c.Origin, Record: s, Destroyed: v.gone}); err != nil {
-		return nil, err
+	r.decided = decided.Index()
+	if r.rules, err = rerun.New(ctx, rerun.Options{Origin: v.c.Origin, Record: s, Destroyed: r.gone}); err != nil {
+		return err
 	}
 	if bad == nil {
-		bad = v.run(ctx, progress)
+		bad = r.run(ctx, v.progress)
 	}
 	if bad == nil && known != nil {
-		bad = v.continues(ctx, known)
-	}
-	if known == nil {
-		a.Unproved = append(a.Unproved, "that nothing was cut from the end: no checkpoint kept from earlier was given")
+		bad = r.continues(ctx, known)
 	}
 	if bad != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
-		a.Error = bad.Error()
-		return a, nil
+		a.bad(clusterProblem(bad))
+		return nil
 	}
-	report, err := v.rules.Finish(ctx)
+	if len(decided.Decisions) > 0 {
+		a.Destroyed = &destroyedAnswer{Facts: r.factsGone, Packages: r.packagesGone, Decisions: destroyedDecisions(decided)}
+	}
+	report, err := r.rules.Finish(ctx)
 	var cut *rerun.Mismatch
 	if errors.As(err, &cut) {
-		a.Error = cut.Error()
-		return a, nil
+		a.bad(clusterProblem(cut))
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a.Judged = report.Packages
+	a.Judged, a.Rules = report.Packages, &rulesAnswer{Events: report.Events, Appends: report.Appends}
 	for _, u := range report.Unproved {
-		a.Unproved = append(a.Unproved, unprovedText(u).En)
+		a.unproved(unprovedText(u))
 	}
-	a.OK = true
-	return a, nil
+	return nil
+}
+
+// derived compares time-stamps, the published log and the registers of this node with the record.
+func (v *clusterVerification) derived(ctx context.Context) (err error) {
+	a, data := v.answer, v.c.path(v.c.Data)
+	var bad *verifyProblem
+	if a.Stamps, bad, err = verifyStamps(ctx, v.open); err != nil {
+		return err
+	}
+	a.bad(bad)
+	key, err := ledger.ParseKey([]byte(v.from.Key))
+	if err != nil {
+		return err
+	}
+	record, err := v.open(ctx)
+	if err != nil {
+		return err
+	}
+	verifiers, _, err := recordedKeys(ctx, record, &key)
+	if err := errors.Join(err, record.Close()); err != nil {
+		return err
+	}
+	if a.Published, bad, err = verifyPublished(ctx, data, v.open, verifiers, v.policy, v.progress); err != nil {
+		return err
+	}
+	a.bad(bad)
+	switch {
+	case a.Published == nil && bad == nil:
+		a.unproved(unpublishedText(data))
+	case v.policy == nil:
+		a.unproved(noPolicyGiven)
+	}
+	return a.compareViews(ctx, v.o.noViews, data, v.open, v.progress)
+}
+
+// atEvent is what is wrong with an event.
+type atEvent struct {
+	position uint64
+	err      error
+}
+
+func (e *atEvent) Error() string { return fmt.Sprintf("event %d: %v", e.position, e.err) }
+func (e *atEvent) Unwrap() error { return e.err }
+
+func clusterProblem(bad error) *verifyProblem {
+	p := &verifyProblem{Kind: "log", Reason: bad.Error()}
+	var at *atEvent
+	if errors.As(bad, &at) {
+		p.Kind, p.Position = "event", &at.position
+	}
+	var rule *rerun.Mismatch
+	if errors.As(bad, &rule) {
+		p.Kind, p.Position, p.Reason = kindRules, &rule.Position, rule.Error()
+		if rule.Rule == "signature" || rule.Rule == "revocation" {
+			p.Kind = "signature"
+		}
+	}
+	return p
 }
 
 type clusterVerifier struct {
 	s        *esdbstore.Store
-	a        *clusterAnswer
+	a        *verifyAnswer
+	workers  int // 0: all processors
 	check    *events.Checker
 	rules    *rerun.Rerun
 	tree     *ledger.Tree
 	packages map[events.Digest]bool
 	decided  *destruction.Index
+
+	mu                      sync.Mutex
+	factsGone, packagesGone uint64
 }
 
 // gone says whether a recorded decision covers the content of an event.
@@ -174,9 +266,7 @@ func (v *clusterVerifier) gone(e events.Event) bool {
 // clusterStretch is how many events are prepared at a time, on all processors.
 const clusterStretch = 256
 
-func (v *clusterVerifier) run(ctx context.Context, progress io.Writer) error {
-	bar := moveBar(progress, v.a.Size, "kiểm chứng / verifying")
-	defer func() { _ = bar.Finish() }()
+func (v *clusterVerifier) run(ctx context.Context, progress verifyProgress) error {
 	list := make([]events.Event, 0, clusterStretch)
 	err := v.s.All(ctx, 0, func(e events.Event) error {
 		if list = append(list, e); len(list) < clusterStretch {
@@ -184,7 +274,7 @@ func (v *clusterVerifier) run(ctx context.Context, progress io.Writer) error {
 		}
 		err := v.stretch(ctx, list)
 		list = list[:0]
-		_ = bar.Set64(int64(v.a.Events))
+		progress(stageJudge, int64(v.a.Events), int64(v.a.Size))
 		return err
 	})
 	if err == nil {
@@ -200,9 +290,10 @@ func (v *clusterVerifier) run(ctx context.Context, progress io.Writer) error {
 func (v *clusterVerifier) stretch(ctx context.Context, list []events.Event) error {
 	prepared, errs := make([]*rerun.Prepared, len(list)), make([]error, len(list))
 	var wg sync.WaitGroup
-	for w := range runtime.GOMAXPROCS(0) {
+	workers := cmp.Or(v.workers, runtime.GOMAXPROCS(0))
+	for w := range workers {
 		wg.Go(func() {
-			for i := w; i < len(list); i += runtime.GOMAXPROCS(0) {
+			for i := w; i < len(list); i += workers {
 				if errs[i] = v.beside(ctx, list[i]); errs[i] == nil {
 					prepared[i], errs[i] = v.rules.Prepare(ctx, list[i], rerun.Source{})
 				}
@@ -219,11 +310,12 @@ func (v *clusterVerifier) stretch(ctx context.Context, list []events.Event) erro
 			err = v.rules.Apply(ctx, prepared[i])
 		}
 		if err != nil {
-			return fmt.Errorf("event %d: %w", e.Position, err)
+			return &atEvent{e.Position, err}
 		}
 		if p := e.Statement.Package; p != nil && !v.packages[p.SHA256] {
 			v.packages[p.SHA256] = true
 			v.a.Packages++
+			v.a.Bytes += int64(p.Length)
 		}
 		v.tree.Append([]events.Digest{ledger.Entry(e.Bytes)})
 		v.a.Events++
@@ -237,6 +329,9 @@ func (v *clusterVerifier) beside(ctx context.Context, e events.Event) error {
 		if _, err := v.s.Evidence(ctx, *d); err != nil {
 			return err
 		}
+	}
+	if e.Destroyed {
+		v.gone1(&v.factsGone)
 	}
 	m, decided := v.decided.Facts(&e)
 	if e.Destroyed && !decided {
@@ -253,7 +348,17 @@ func (v *clusterVerifier) beside(ctx context.Context, e events.Event) error {
 	if decided && errors.Is(err, esdbstore.ErrDestroyed) {
 		return nil // under way
 	}
+	if err == nil && decided && m.Executed {
+		v.gone1(&v.packagesGone)
+	}
 	return err
+}
+
+// gone1 counts one thing that is destroyed.
+func (v *clusterVerifier) gone1(n *uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	*n++
 }
 
 // continues says whether the log has what a checkpoint from earlier says.

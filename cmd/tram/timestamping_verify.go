@@ -15,8 +15,8 @@ import (
 // verifyStamps proves the log's time-stamps again: each is over a head that the log really had, by a certificate for
 // time-stamps, and says what its event says. Whom to believe about time is for those who check evidence. It reads a record that
 // was found good otherwise.
-func verifyStamps(ctx context.Context, dir string) (n uint64, bad *verifyProblem, err error) {
-	r, err := sqlitestore.OpenReader(ctx, dir)
+func verifyStamps(ctx context.Context, open func(context.Context) (savedRecord, error)) (n uint64, bad *verifyProblem, err error) {
+	r, err := open(ctx)
 	if errors.Is(err, sqlitestore.ErrNoHead) {
 		return 0, nil, nil
 	}
@@ -47,7 +47,7 @@ func verifyStamps(ctx context.Context, dir string) (n uint64, bad *verifyProblem
 
 var errStamp = errors.New("a time-stamp is not good")
 
-func verifyStamp(ctx context.Context, r *sqlitestore.Reader, d timestamp.Stamped) error {
+func verifyStamp(ctx context.Context, r savedRecord, d timestamp.Stamped) error {
 	_, head, err := r.Proof(ctx, 0, d.Size)
 	if err != nil {
 		return err

@@ -16,7 +16,6 @@ import (
 	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/ledger/tiles"
 	"github.com/tram-exchange/tram/events/ledger/witness"
-	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/internal/bilingual"
 )
 
@@ -43,14 +42,14 @@ const kindPublished = "published log"
 
 // verifyPublished proves the published files of a node by themselves, and that they are of its record. nil: it publishes nothing, or nothing yet: a node that is
 // stopped before its first checkpoint leaves tiles that nobody can be shown (unpublishedText).
-func verifyPublished(ctx context.Context, data string, verifiers []note.Verifier, policy *witness.Policy, progress verifyProgress) (*publishedAnswer, *verifyProblem, error) {
+func verifyPublished(ctx context.Context, data string, open func(context.Context) (savedRecord, error), verifiers []note.Verifier, policy *witness.Policy, progress verifyProgress) (*publishedAnswer, *verifyProblem, error) {
 	dir := filepath.Join(data, logFolder)
 	if _, err := os.Stat(filepath.Join(dir, tiles.CheckpointPath)); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
 	a, err := checkPublished(ctx, os.DirFS(dir), verifiers, progress)
 	if err == nil {
-		err = a.inRecord(ctx, data)
+		err = a.inRecord(ctx, open)
 	}
 	if fault := new(tiles.Fault); errors.As(err, &fault) {
 		return a, publishedFault(fault), nil
@@ -156,11 +155,11 @@ func (f *checkpointFile) Stat() (fs.FileInfo, error) { return fs.Stat(f.files, t
 func (f *checkpointFile) Close() error               { return nil }
 
 // inRecord compares the published head with the record.
-func (a *publishedAnswer) inRecord(ctx context.Context, data string) error {
+func (a *publishedAnswer) inRecord(ctx context.Context, open func(context.Context) (savedRecord, error)) error {
 	if a.head.Size == 0 {
 		return nil
 	}
-	r, err := sqlitestore.OpenReader(ctx, data)
+	r, err := open(ctx)
 	if err != nil {
 		return err
 	}

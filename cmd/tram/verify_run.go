@@ -55,12 +55,17 @@ type verifyProgress func(stage string, done, total int64)
 // is wrong: that is in the answer. progress may be nil.
 func runVerification(ctx context.Context, o verifyOptions, progress verifyProgress) (*verifyAnswer, error) {
 	o, progress = o.withDefaults(progress)
-	dir, err := dataFolder(o.dir)
+	dir, err := anyDataFolder(o.dir)
 	if err != nil {
 		return nil, err
 	}
 	v := &verification{o: o, dir: dir, progress: progress}
-	return v.run(ctx)
+	a, err := v.run(ctx)
+	if m, merr := readMark(dir); err == nil && merr == nil && m != nil {
+		a.Notes = append(a.Notes, bilingual.Say("sổ đã tiếp tục trong cụm: đây là phần còn ở thư mục này khi chuyển đi; tram verify -c tram.yaml kiểm chứng cả sổ",
+			"the log went on in a cluster: this is what the folder held when it was moved; tram verify -c tram.yaml proves the log"))
+	}
+	return a, err
 }
 
 func (o verifyOptions) withDefaults(progress verifyProgress) (verifyOptions, verifyProgress) {
@@ -219,7 +224,7 @@ func (v *verification) rules(j *judging) error {
 
 func (v *verification) stamps(ctx context.Context) (err error) {
 	var bad *verifyProblem
-	v.answer.Stamps, bad, err = verifyStamps(ctx, v.dir)
+	v.answer.Stamps, bad, err = verifyStamps(ctx, recordIn(v.dir))
 	v.answer.bad(bad)
 	return err
 }
@@ -232,7 +237,7 @@ func (v *verification) published(ctx context.Context) error {
 			return fmt.Errorf("couldn't use key: %w", err)
 		}
 	}
-	p, bad, err := verifyPublished(ctx, v.dir, verifiers, v.policy, v.progress)
+	p, bad, err := verifyPublished(ctx, v.dir, recordIn(v.dir), verifiers, v.policy, v.progress)
 	if err != nil {
 		return err
 	}
@@ -252,22 +257,7 @@ func (v *verification) published(ctx context.Context) error {
 }
 
 func (v *verification) views(ctx context.Context) error {
-	if v.o.noViews {
-		v.answer.unproved(bilingual.Say("sổ đăng ký hiển thị gì: không yêu cầu so sánh", "what registers show: views were not compared"))
-		return nil
-	}
-	views, bad, err := verifyViews(ctx, v.dir, v.progress)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		v.answer.unproved(bilingual.Say("sổ đăng ký hiển thị gì: %s", "what registers show: %s", err.Error()))
-	case views == nil && bad == nil:
-		v.answer.unproved(bilingual.Say("sổ đăng ký hiển thị gì: không có tệp %s", "what registers show: there is no %s", viewsFile))
-	}
-	v.answer.Views = views
-	v.answer.bad(bad)
-	return nil
+	return v.answer.compareViews(ctx, v.o.noViews, v.dir, recordIn(v.dir), v.progress)
 }
 
 // readCheckpointFile reads a checkpoint, or takes it out of a receipt, which carries the one of its day after its first empty line.

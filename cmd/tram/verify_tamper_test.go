@@ -122,7 +122,7 @@ func TestPublishedLogTampered(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
 			must(t, os.CopyFS(dir, os.DirFS(h.data)))
 			test.change(filepath.Join(dir, logFolder))
-			a, bad, err := verifyPublished(t.Context(), dir, []note.Verifier{verifier}, nil, func(string, int64, int64) {})
+			a, bad, err := verifyPublished(t.Context(), dir, recordIn(dir), []note.Verifier{verifier}, nil, func(string, int64, int64) {})
 			must(t, err)
 			switch {
 			case test.file == "" && test.reason == "":

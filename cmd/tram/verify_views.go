@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/tram-exchange/tram/events/sqlitestore"
+	"github.com/tram-exchange/tram/internal/bilingual"
 	"github.com/tram-exchange/tram/projections"
 )
 
@@ -20,13 +21,13 @@ type viewsAnswer struct {
 
 // verifyViews builds the views again from the record and compares. nil: there is no views.db.
 // An error that is not ctx's says that they could not be compared.
-func verifyViews(ctx context.Context, data string, progress verifyProgress) (*viewsAnswer, *verifyProblem, error) {
+func verifyViews(ctx context.Context, data string, open func(context.Context) (savedRecord, error), progress verifyProgress) (*viewsAnswer, *verifyProblem, error) {
 	name := filepath.Join(data, viewsFile)
 	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
 	c, err := projections.Compare(ctx, name, projections.CompareOptions{
-		Open: func(ctx context.Context) (projections.Record, error) { return sqlitestore.OpenReader(ctx, data) },
+		Open: func(ctx context.Context) (projections.Record, error) { return open(ctx) },
 		Progress: func(p projections.CompareProgress) {
 			stage := stageViews
 			if p.Rows {
@@ -47,4 +48,24 @@ func verifyViews(ctx context.Context, data string, progress verifyProgress) (*vi
 			Reason: fmt.Sprintf("the register does not show what the record says: %s", d)}, nil
 	}
 	return a, nil, nil
+}
+
+// compareViews puts into the answer what was found of the views.
+func (a *verifyAnswer) compareViews(ctx context.Context, leaveOut bool, data string, open func(context.Context) (savedRecord, error), progress verifyProgress) error {
+	if leaveOut {
+		a.unproved(bilingual.Say("sổ đăng ký hiển thị gì: không yêu cầu so sánh", "what registers show: views were not compared"))
+		return nil
+	}
+	views, bad, err := verifyViews(ctx, data, open, progress)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		a.unproved(bilingual.Say("sổ đăng ký hiển thị gì: %s", "what registers show: %s", err.Error()))
+	case views == nil && bad == nil:
+		a.unproved(bilingual.Say("sổ đăng ký hiển thị gì: không có tệp %s", "what registers show: there is no %s", viewsFile))
+	}
+	a.Views = views
+	a.bad(bad)
+	return nil
 }

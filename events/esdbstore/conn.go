@@ -25,6 +25,7 @@ type conn struct {
 	pause    func(ctx context.Context, attempt int) error
 
 	writes atomic.Int64 // that were tried
+	*presence
 
 	mu     sync.Mutex
 	closed bool
@@ -47,7 +48,7 @@ func newConn(o Options) (*conn, error) {
 		config.Username, config.Password = o.Username, o.Password
 	}
 	config.Logger = esdb.NoopLogging() // it would log to standard output
-	return &conn{config: config, deadline: o.Deadline, pause: o.pause}, nil
+	return &conn{config: config, deadline: o.Deadline, pause: o.pause, presence: newPresence(o)}, nil
 }
 
 func (c *conn) get() (*client, error) {
@@ -118,14 +119,17 @@ func call[T any](ctx context.Context, c *conn, f func(context.Context, *esdb.Cli
 	defer hung.Stop()
 	select {
 	case <-client.dead:
+		c.note(errHung)
 		return none, errHung
 	case <-hung.C: // calls have deadlines of their own; a client that has ended by itself may not even look at them
 		c.drop(client)
+		c.note(errHung)
 		return none, errHung
 	case a := <-got:
 		if a.err != nil && ctx.Err() != nil {
 			return none, ctx.Err()
 		}
+		c.note(a.err)
 		var e *esdb.Error
 		if a.err != nil && !errors.Is(a.err, io.EOF) && (!errors.As(a.err, &e) || e.Code() == esdb.ErrorCodeConnectionClosed) {
 			c.drop(client)

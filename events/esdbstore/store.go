@@ -50,6 +50,7 @@ type Options struct {
 	tick  func(time.Duration) <-chan time.Time         // nil: time.After; for the lease
 	after func(time.Duration) <-chan time.Time         // nil: time.After; for SealPatience
 	pause func(ctx context.Context, attempt int) error // nil: backoff
+	clock func() time.Time                             // nil: time.Now; for how long the cluster has not answered
 	hook  func(ctx context.Context, what string) error // nil: none; tests hold a sequencer up with it
 }
 
@@ -87,6 +88,9 @@ func (o *Options) fill() error {
 	}
 	if o.after == nil {
 		o.after = time.After
+	}
+	if o.clock == nil {
+		o.clock = time.Now
 	}
 	if o.pause == nil {
 		o.pause = backoff
@@ -339,8 +343,8 @@ func (s *Store) why(ctx context.Context, err error) error {
 	if e := s.alive(); e != nil {
 		return e
 	}
-	if e := ctx.Err(); e != nil {
-		return e
+	if ctx.Err() != nil {
+		return causeOf(ctx)
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func (a *API) table() []Route {
 			Summary: "200 while the process lives.", Tag: "node", Answer: Health{}}},
 		{Method: http.MethodGet, Pattern: "/readyz", Public: true, Handle: a.getReady, Doc: Doc{
 			Summary: "200 while packages are taken in, else 503 with the reason.", Tag: "node", Answer: Health{},
-			Errors: []int{gateway.CodeDiskFull, gateway.CodeDraining, gateway.CodeStarting, gateway.CodeClock, gateway.CodeLogBehind, gateway.CodeLogSplit}}},
+			Errors: []int{gateway.CodeDiskFull, gateway.CodeDraining, gateway.CodeStarting, gateway.CodeClock, gateway.CodeLogBehind, gateway.CodeLogSplit, gateway.CodeStoreAway}}},
 		{Method: http.MethodGet, Pattern: "/v1/checkpoint", Public: true, Handle: a.getCheckpoint, Doc: Doc{
 			Summary: "Latest signed head of the log (C2SP checkpoint).", Tag: "record", Type: textType}},
 		{Method: http.MethodGet, Pattern: "/v1/trust-list", Public: true, Handle: a.getTrustList, Doc: Doc{

@@ -148,7 +148,7 @@ func nodeIn(t testing.TB, state string) *world {
 			t.Fatal(err)
 		}
 		return w
-	case "starting", "clock-off", "log-behind", "log-split", "contended", "destroyed", "broken-views", "no-memory":
+	case "starting", "clock-off", "log-behind", "log-split", "store-away", "contended", "destroyed", "broken-views", "no-memory":
 		w := newWorld(t)
 		w.second(state)
 		return w
@@ -169,6 +169,8 @@ func (w *world) second(fault string) {
 		c.Halted = func() error { return gateway.Refuse(gateway.CodeLogBehind) }
 	case "log-split":
 		c.Halted = func() error { return gateway.Refuse(gateway.CodeLogSplit) }
+	case "store-away":
+		c.Halted = func() error { return gateway.Refuse(gateway.CodeStoreAway).Because(events.ErrAway) }
 	case "no-memory":
 		c.Limits.MaxMemory = 100
 	case "contended":
