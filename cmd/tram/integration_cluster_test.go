@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tram-exchange/tram/events/esdbstore/esdbtest"
 	"github.com/tram-exchange/tram/events/ledger"
@@ -208,10 +209,10 @@ func readFile(t *testing.T, name string) []byte {
 // toldOfACluster asks the commands that read a record about one that lies in a cluster: they read it there, or say what to use.
 func toldOfACluster(t *testing.T, n *benchSite, g taken) {
 	t.Helper()
-	dir := t.TempDir()
+	dir, now := t.TempDir(), time.Now().UTC().Format(time.RFC3339)
 	for _, args := range [][]string{
 		{"history", g.sum, "-c", n.config.file},
-		{"replay", "-q", "--as-of", "2099-01-01", "--directory", "-c", n.config.file},
+		{"replay", "-q", "--as-of", now, "--directory", "-c", n.config.file},
 		{"evidence", g.sum, "--offline", "-o", filepath.Join(dir, "x.asice"), "-c", n.config.file},
 		{"export", g.sum, "-o", filepath.Join(dir, "x.xml"), "-c", n.config.file},
 		{"verify", "-q", "-c", n.config.file},
@@ -223,7 +224,7 @@ func toldOfACluster(t *testing.T, n *benchSite, g taken) {
 	}
 	for _, args := range [][]string{
 		{"history", g.sum, n.demoNode.dir()},
-		{"replay", "-q", "--as-of", "2099-01-01", "--directory", n.demoNode.dir()},
+		{"replay", "-q", "--as-of", now, "--directory", n.demoNode.dir()},
 		{"verify", "-q", n.demoNode.dir()},
 		{"log", "export", n.demoNode.dir(), "--out", filepath.Join(dir, "mirror")},
 		{"backup", n.demoNode.dir(), "--to", filepath.Join(dir, "copy")},

@@ -26,6 +26,9 @@ type presence struct {
 
 func newPresence(o Options) *presence {
 	p := &presence{patience: o.LeaseTTL / 2, clock: o.clock}
+	if p.clock == nil {
+		p.clock = time.Now
+	}
 	p.here, p.leave = context.WithCancelCause(context.Background())
 	return p
 }

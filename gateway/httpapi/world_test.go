@@ -49,7 +49,8 @@ type world struct {
 	people *trialca.Authority // another that nobody trusts, until a trust list names it for persons
 	lists  *revocationLists   // what the authority says of revocation
 	clock  *clock
-	store  *sqlitestore.Store
+	store  worldStore
+	beside *besideNode // another node on the same log, in tests over a cluster
 	views  *projections.Views
 	node   *gateway.Node
 	router *router.Router
@@ -212,10 +213,14 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	w.adminKey, w.adminCert, err = w.ca.Issue(trialca.Leaf{Name: "Quản trị danh bạ", Use: trialca.Sign})
 	must(err)
 
-	w.store, err = sqlitestore.Open(ctx, filepath.Join(w.dir, "node"), sqlitestore.Options{
-		Origin: origin, LogKey: logKey, NodeKey: nodeKey, NodeChain: w.chain, Now: w.clock.Now, MinFree: -1,
-	})
-	must(err)
+	if overCluster(t) {
+		w.openCluster(logKey)
+	} else {
+		w.store, err = sqlitestore.Open(ctx, filepath.Join(w.dir, "node"), sqlitestore.Options{
+			Origin: origin, LogKey: logKey, NodeKey: nodeKey, NodeChain: w.chain, Now: w.clock.Now, MinFree: -1,
+		})
+		must(err)
+	}
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.views, err = projections.Open(ctx, filepath.Join(w.dir, "node", "views.db"), w.store, projections.Options{Now: w.clock.Now})
 	must(err)
@@ -262,6 +267,9 @@ func newWorld(t testing.TB, opts ...func(*worldOptions)) *world {
 	w.apiConfig = cfg
 	w.api, err = httpapi.New(cfg, reg)
 	must(err)
+	if w.beside != nil {
+		w.startBeside()
+	}
 	w.serve(o.http2)
 	w.populate()
 	w.running.Go(func() { _ = w.views.Run(ctx) })
@@ -309,7 +317,7 @@ func (w *world) serve(http2 bool) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/peer/", peers)
-	mux.Handle("/", w.api)
+	mux.Handle("/", w.front())
 	w.server = httptest.NewUnstartedServer(mux)
 	w.server.Config = w.api.Server(mux, get)
 	w.server.TLS = w.server.Config.TLSConfig
@@ -443,7 +451,11 @@ func (w *world) change(ops ...schemas.Operation) (gateway.Accepted, error) {
 	}
 	signed := w.sign(b, &agency{key: w.adminKey, cert: w.adminCert})
 	caller := gateway.Caller{Client: gateway.ClientNode, Kind: gateway.KindAdministrator, Name: "genesis"}
-	return w.node.Accept(w.ctx, caller, bytes.NewReader(signed), int64(len(signed)))
+	acc, err := w.node.Accept(w.ctx, caller, bytes.NewReader(signed), int64(len(signed)))
+	if err == nil && w.beside != nil {
+		err = w.beside.follow(w)
+	}
+	return acc, err
 }
 
 func (w *world) sign(b []byte, a *agency) []byte {
@@ -463,6 +475,11 @@ func (w *world) step() {
 	}
 	if err := w.views.WaitFor(w.ctx, w.store.Head().Size); err != nil {
 		w.t.Fatalf("couldn't wait for views: %v", err)
+	}
+	if w.beside != nil {
+		if err := w.beside.follow(w); err != nil {
+			w.t.Fatalf("couldn't wait for the other node: %v", err)
+		}
 	}
 }
 

@@ -49,6 +49,8 @@ type world struct {
 	now   time.Time
 	nodes []*node
 	cut   map[string]bool // "a>b": a cannot reach b
+	// openStore opens a node's record, also again after kill.
+	openStore func(n *node) (worldStore, error)
 	// faults are consumed one for each hand-over: "" none, "before" fails before it is sent, "after" the peer records
 	// it and the answer is lost.
 	faults []string
@@ -82,7 +84,7 @@ type node struct {
 	verifier string
 
 	mu       sync.Mutex
-	store    *sqlitestore.Store
+	store    worldStore
 	router   *router.Router
 	snapshot gateway.Snapshot
 	giveUp   int
@@ -94,7 +96,11 @@ type node struct {
 func newWorld(t fataler, dir string, names ...string) *world {
 	w := &world{
 		t: t, dir: dir, now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC), cut: map[string]bool{}, posts: map[string]int{},
+		openStore: func(n *node) (worldStore, error) {
+			return sqlitestore.Open(context.Background(), filepath.Join(dir, n.name), n.options)
+		},
 	}
+	overCluster(w)
 	for _, name := range names {
 		w.nodes = append(w.nodes, w.newNode(name))
 	}
@@ -188,7 +194,7 @@ func (w *world) newNode(name string) *node {
 
 // open starts the node, or starts it again after kill.
 func (n *node) open() {
-	s, err := sqlitestore.Open(context.Background(), filepath.Join(n.w.dir, n.name), n.options)
+	s, err := n.w.openStore(n)
 	if err != nil {
 		n.w.t.Fatalf("couldn't open %s: %v", n.name, err)
 	}
