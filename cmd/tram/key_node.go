@@ -98,7 +98,10 @@ func (a *app) watchKeys(ctx context.Context) error {
 }
 
 // reloadPath is on the operations listener, which is for loopback.
-const reloadPath = "/keys/reload"
+const (
+	reloadPath      = "/keys/reload"
+	reloadOperation = "reload-keys"
+)
 
 // reloadAnswer tells tram key rotate what happened.
 type reloadAnswer struct {
@@ -109,13 +112,8 @@ type reloadAnswer struct {
 	Failed  string   `json:"failed,omitempty"` // nothing was changed
 }
 
-// serveReload reloads the keys. The header keeps web pages from doing it: a browser sends none of its own to another origin
-// without asking first, and nobody answers.
+// serveReload reloads the keys.
 func (a *app) serveReload(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("X-Tram-Operation") != "reload-keys" {
-		http.Error(w, "want the header X-Tram-Operation: reload-keys", http.StatusForbidden)
-		return
-	}
 	ch, err := a.reloadKeys(r.Context())
 	answer := reloadAnswer{Added: ch.Added, Removed: ch.Removed, Kept: ch.Kept}
 	for _, e := range ch.Errors {
@@ -233,21 +231,12 @@ func (m keyMetrics) Collect(ch chan<- prometheus.Metric) {
 // rotate asks the running node to reload its keys.
 func rotate(ctx context.Context, c *Config) (reloadAnswer, error) {
 	var answer reloadAnswer
-	if c.Operations == "" {
-		return answer, errors.New("couldn't ask the node: it has no operations address; send it SIGHUP instead")
+	_, err := askOperations(ctx, c, http.MethodPost, reloadPath, reloadOperation, reloadTimeout+10*time.Second, &answer)
+	if errors.Is(err, errNoOperations) {
+		return answer, fmt.Errorf("couldn't ask the node: %w; send it SIGHUP instead", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Operations+reloadPath, nil)
 	if err != nil {
-		return answer, fmt.Errorf("couldn't make request: %w", err)
-	}
-	req.Header.Set("X-Tram-Operation", "reload-keys")
-	resp, err := (&http.Client{Timeout: reloadTimeout + 10*time.Second}).Do(req)
-	if err != nil {
-		return answer, fmt.Errorf("couldn't reach the node's operations address: %w", err)
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, 1<<20)).Decode(&answer); err != nil {
-		return answer, fmt.Errorf("couldn't read the node's answer: HTTP %d: %w", resp.StatusCode, err)
+		return answer, err
 	}
 	if answer.Failed != "" {
 		return answer, fmt.Errorf("the node kept its keys: %s", answer.Failed)

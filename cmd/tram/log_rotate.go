@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +27,10 @@ type keyRotator interface {
 }
 
 // rotatePath is on the operations listener, as reloadPath is.
-const rotatePath = "/log/rotate"
+const (
+	rotatePath      = "/log/rotate"
+	rotateOperation = "rotate-log-key"
+)
 
 // rotateAnswer tells tram log rotate what happened.
 type rotateAnswer struct {
@@ -59,7 +61,7 @@ is brought to its end. Until then both keys are needed. Afterwards make log_key 
 				return err
 			}
 			answer, err := askRotation(cmd.Context(), c)
-			if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errNoOperations) {
+			if noNode(err) {
 				err = runNode(cmd, c, func(a *app) (err error) { // nobody is there: do it here, under the folder's lock
 					answer, err = a.rotateLogKey(cmd.Context())
 					return err
@@ -82,25 +84,10 @@ is brought to its end. Until then both keys are needed. Afterwards make log_key 
 	return cmd
 }
 
-var errNoOperations = errors.New("the node has no operations address")
-
 // askRotation asks the running node.
 func askRotation(ctx context.Context, c *Config) (answer rotateAnswer, err error) {
-	if c.Operations == "" {
-		return answer, errNoOperations
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Operations+rotatePath, nil)
-	if err != nil {
-		return answer, fmt.Errorf("couldn't make request: %w", err)
-	}
-	req.Header.Set("X-Tram-Operation", "rotate-log-key")
-	resp, err := (&http.Client{Timeout: reloadTimeout + 30*time.Second}).Do(req)
-	if err != nil {
-		return answer, fmt.Errorf("couldn't reach the node's operations address: %w", err)
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, 1<<20)).Decode(&answer); err != nil {
-		return answer, fmt.Errorf("couldn't read the node's answer: HTTP %d: %w", resp.StatusCode, err)
+	if _, err := askOperations(ctx, c, http.MethodPost, rotatePath, rotateOperation, reloadTimeout+30*time.Second, &answer); err != nil {
+		return answer, err
 	}
 	if answer.Failed != "" {
 		return answer, errors.New(answer.Failed)
@@ -108,12 +95,8 @@ func askRotation(ctx context.Context, c *Config) (answer rotateAnswer, err error
 	return answer, nil
 }
 
-// serveRotation rotates the log key. The header is for the reason that serveReload has.
+// serveRotation rotates the log key.
 func (a *app) serveRotation(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("X-Tram-Operation") != "rotate-log-key" {
-		http.Error(w, "want the header X-Tram-Operation: rotate-log-key", http.StatusForbidden)
-		return
-	}
 	// What was begun is brought to its end, whether somebody still waits or not.
 	answer, err := a.rotateLogKey(context.WithoutCancel(r.Context()))
 	w.Header().Set("Content-Type", "application/json")

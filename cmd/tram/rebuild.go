@@ -66,13 +66,11 @@ It needs room on the disk for a second views.db. Breaking off this command leave
 
 // rebuildViews asks the node if it runs, else does it itself.
 func rebuildViews(ctx context.Context, c *Config, progress io.Writer) (rebuildAnswer, error) {
-	if c.Operations != "" {
-		a, err := rebuildByNode(ctx, c, progress)
-		if !errors.Is(err, errNoNode) {
-			return a, err
-		}
+	a, err := rebuildByNode(ctx, c, progress)
+	if !noNode(err) {
+		return a, err
 	}
-	a, err := rebuildFolder(ctx, c.path(c.Data), c.MinFreeMiB<<20, progress)
+	a, err = rebuildFolder(ctx, c.path(c.Data), c.MinFreeMiB<<20, progress)
 	if errors.Is(err, sqlitestore.ErrLocked) {
 		return a, fmt.Errorf("a node has the folder open but does not answer at its operations address (%q in tram.yaml): %w", c.Operations, err)
 	}

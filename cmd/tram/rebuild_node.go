@@ -1,22 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/tram-exchange/tram/adapters/portal"
 )
 
 // rebuildPath is on the operations listener: POST begins to rebuild the views, GET tells how far it is.
-const rebuildPath = "/views/rebuild"
+const (
+	rebuildPath      = "/views/rebuild"
+	rebuildOperation = "rebuild-views"
+)
 
 // rebuildState is the node's answer to both.
 type rebuildState struct {
@@ -90,14 +88,10 @@ func (r *rebuilder) now() rebuildState {
 	return s
 }
 
-// serve answers both methods. The header keeps web pages from asking: see serveReload.
+// serve answers both methods.
 func (r *rebuilder) serve(w http.ResponseWriter, req *http.Request) {
 	status := http.StatusOK
 	if req.Method == http.MethodPost {
-		if req.Header.Get("X-Tram-Operation") != "rebuild-views" {
-			http.Error(w, "want the header X-Tram-Operation: rebuild-views", http.StatusForbidden)
-			return
-		}
 		if status = http.StatusAccepted; !r.begin(time.Now()) {
 			status = http.StatusConflict
 		}
@@ -127,30 +121,8 @@ func (r *rebuilder) checks() []portal.Check {
 	return []portal.Check{c}
 }
 
-// errNoNode: nobody listens at the operations address.
-var errNoNode = errors.New("no node answers at its operations address")
-
 // askRebuild asks the running node.
 func askRebuild(ctx context.Context, c *Config, method string) (s rebuildState, status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Operations+rebuildPath, nil)
-	if err != nil {
-		return s, 0, fmt.Errorf("couldn't make request: %w", err)
-	}
-	req.Header.Set("X-Tram-Operation", "rebuild-views")
-	resp, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return s, 0, errNoNode
-	}
-	if err != nil {
-		return s, 0, fmt.Errorf("couldn't reach the node's operations address: %w", err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-	if err == nil {
-		err = json.Unmarshal(b, &s)
-	}
-	if err != nil {
-		return s, 0, fmt.Errorf("couldn't read the node's answer: HTTP %d: %.100q: %w", resp.StatusCode, bytes.TrimSpace(b), err)
-	}
-	return s, resp.StatusCode, nil
+	status, err = askOperations(ctx, c, method, rebuildPath, rebuildOperation, 30*time.Second, &s)
+	return s, status, err
 }

@@ -110,9 +110,9 @@ func sameHost(address string, h http.HandlerFunc) http.HandlerFunc {
 func (a *app) operationsHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{Registry: a.metrics}))
-	mux.HandleFunc("POST "+reloadPath, sameHost(a.c.Operations, a.serveReload))
-	mux.HandleFunc("POST "+rotatePath, sameHost(a.c.Operations, a.serveRotation))
-	mux.HandleFunc("POST "+rebuildPath, sameHost(a.c.Operations, a.rebuild.serve))
+	mux.HandleFunc("POST "+reloadPath, sameHost(a.c.Operations, forOperation(reloadOperation, a.serveReload)))
+	mux.HandleFunc("POST "+rotatePath, sameHost(a.c.Operations, forOperation(rotateOperation, a.serveRotation)))
+	mux.HandleFunc("POST "+rebuildPath, sameHost(a.c.Operations, forOperation(rebuildOperation, a.rebuild.serve)))
 	mux.HandleFunc("GET "+rebuildPath, a.rebuild.serve)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
