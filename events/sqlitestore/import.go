@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -62,11 +61,7 @@ func openImport(ctx context.Context, dir, origin string, opts ImportOptions) (_ 
 		Origin: origin, MinFree: opts.MinFree, SegmentSize: opts.SegmentSize, files: opts.files, vfs: opts.vfs, runLength: opts.runLength,
 	}}
 	s.opts.fill()
-	s.pages.New = func() any { b := aligned(streamPiece); return &b }
-	if err := os.MkdirAll(filepath.Join(dir, segmentDir), 0o700); err != nil {
-		return nil, err
-	}
-	if s.lock, err = lockDir(dir); err != nil {
+	if err := s.openFolder(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -74,15 +69,6 @@ func openImport(ctx context.Context, dir, origin string, opts ImportOptions) (_ 
 			err = errors.Join(err, s.release())
 		}
 	}()
-	if err := s.openFormat(); err != nil {
-		return nil, err
-	}
-	if err := s.openDatabase(); err != nil {
-		return nil, err
-	}
-	if err := s.create(); err != nil {
-		return nil, err
-	}
 	if s.row, err = readLog(s.db); err != nil {
 		return nil, err
 	}

@@ -152,11 +152,7 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		ended:        make(chan struct{}),
 		large:        map[events.Digest]chan struct{}{},
 	}
-	s.pages.New = func() any { b := aligned(streamPiece); return &b }
-	if err := os.MkdirAll(filepath.Join(dir, segmentDir), 0o700); err != nil {
-		return nil, err
-	}
-	if s.lock, err = lockDir(dir); err != nil {
+	if err := s.openFolder(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -164,15 +160,6 @@ func open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 			err = errors.Join(err, s.release())
 		}
 	}()
-	if err := s.openFormat(); err != nil {
-		return nil, err
-	}
-	if err := s.openDatabase(); err != nil {
-		return nil, err
-	}
-	if err := s.create(); err != nil {
-		return nil, err
-	}
 	s.readers = newReaders(opts.Readers, func() (*conn, error) {
 		return openConn(s.dbPath(), "ro", opts.vfs, "busy_timeout(10000)", "cache_size(-16384)", "query_only(on)")
 	})
@@ -211,6 +198,29 @@ func (o *Options) fill() {
 	if o.files == nil {
 		o.files = osFiles{}
 	}
+}
+
+// openFolder takes the folder, making it if there is none, and opens the database in it. On an error the folder is free again.
+func (s *Store) openFolder() (err error) {
+	s.pages.New = func() any { b := aligned(streamPiece); return &b }
+	if err := os.MkdirAll(filepath.Join(s.dir, segmentDir), 0o700); err != nil {
+		return err
+	}
+	if s.lock, err = lockDir(s.dir); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if err := s.openFormat(); err != nil {
+		return err
+	}
+	if err := s.openDatabase(); err != nil {
+		return err
+	}
+	return s.create()
 }
 
 // openDatabase opens the writer's connection.
