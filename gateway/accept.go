@@ -117,7 +117,7 @@ func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, ov
 	}
 	plan, err := h.examine(ctx)
 	if err == nil {
-		err = plan.find(ctx, n.others())
+		err = plan.find(ctx, n.others)
 	}
 	if err == nil {
 		err = h.revoked(ctx, plan)
@@ -162,7 +162,7 @@ func (h *handIn) known(ctx context.Context) (Accepted, bool, error) {
 	if !h.mayAskAgain(e) {
 		return Accepted{}, false, Refuse(CodeNotSender)
 	}
-	d, err := h.n.others().Destruction(ctx)
+	d, err := h.n.others.Destruction(ctx)
 	if err != nil {
 		return Accepted{}, false, err
 	}
@@ -330,7 +330,7 @@ func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
 		if err != nil {
 			return events.Append{}, err
 		}
-		news, out, err := p.news(ctx, h.n.others(), own)
+		news, out, err := p.news(ctx, h.n.others, own)
 		if err != nil {
 			return events.Append{}, err
 		}

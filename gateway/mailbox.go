@@ -309,7 +309,7 @@ func (n *Node) Acknowledge(ctx context.Context, c Caller, id string) (Acknowledg
 		return Acknowledged{}, Refuse(CodeForbidden)
 	}
 	stream := delivery.StreamPrefix + id
-	s, err := n.others().Delivery(ctx, stream)
+	s, err := n.others.Delivery(ctx, stream)
 	if err != nil {
 		return Acknowledged{}, err
 	}

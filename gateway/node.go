@@ -78,6 +78,7 @@ type Node struct {
 	c        Config
 	l        Limits
 	terms    *terms
+	others   Streams       // what decisions read of streams beside their own
 	destroys chan struct{} // something was decided
 	spool    *spool
 	metrics  *metrics
@@ -154,7 +155,7 @@ func New(c Config) (*Node, error) {
 	}
 	n := &Node{
 		destroys: make(chan struct{}, 1),
-		c:        c, l: l, spool: sp,
+		c:        c, l: l, spool: sp, others: storeStreams{c.Store},
 		terms: &terms{
 			origin: c.Origin, pinned: c.Pinned, before: c.Trust, trial: c.Policy.Trial, maxPackage: l.MaxPackage,
 			leftOut: func(authority events.Digest, err error) {
@@ -181,9 +182,6 @@ func (n *Node) Now() time.Time { return n.c.Now().UTC() }
 
 // Store is the node's record.
 func (n *Node) Store() events.Store { return n.c.Store }
-
-// others is what decisions read of streams beside their own.
-func (n *Node) others() Streams { return storeStreams{n.c.Store} }
 
 // Limits are the limits in force, defaults filled in.
 func (n *Node) Limits() Limits { return n.l }

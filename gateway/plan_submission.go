@@ -83,7 +83,7 @@ func (i *headerID) free(ctx context.Context, streams Streams) error {
 
 // record binds the id. Locks are always taken in this order: the document's stream, then the id's.
 func (i *headerID) record(ctx context.Context, h *handIn, actor string) error {
-	stream, c, err := i.find(ctx, h.n.others())
+	stream, c, err := i.find(ctx, h.n.others)
 	if err != nil {
 		return err
 	}
