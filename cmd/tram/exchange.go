@@ -36,7 +36,7 @@ func (c *callers) due(origin string, now time.Time) bool {
 func (a *app) newExchange() (*exchange.Exchange, error) {
 	return exchange.New(exchange.Options{
 		Log: a.store, Node: a.node, Source: a.peers, Key: a.keys.node, Chain: a.keys.chain, Identity: a.nodeIdentity, Now: time.Now,
-		Every: 5 * time.Minute, Logger: a.log,
+		Every: 5 * time.Minute, Logger: a.log, Answered: func(origin string) { a.router.Heard(origin) },
 	})
 }
 

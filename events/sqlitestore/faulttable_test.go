@@ -5,11 +5,11 @@ import (
 	"errors"
 	"maps"
 	mrand "math/rand/v2"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tram-exchange/tram/internal/faulttable"
 )
 
 // What a failed operation comes to, in the words of docs/faults.md.
@@ -23,71 +23,13 @@ const (
 	faultNothing   = "nothing"        // nobody needs to know
 )
 
-// faultRows reads a table of docs/faults.md: operation → failed, and failed but persisted; each a set of outcomes.
-func faultRows(t testing.TB, section string) map[string][2]string {
-	t.Helper()
-	b, err := os.ReadFile("../../docs/faults.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, ok := strings.Cut(string(b), "\n## "+section+"\n")
-	if !ok {
-		t.Fatalf("docs/faults.md has no section %q", section)
-	}
-	rest, _, _ = strings.Cut(rest, "\n## ")
-	rows := map[string][2]string{}
-	for _, m := range regexp.MustCompile(`(?m)^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|`).FindAllStringSubmatch(rest, -1) {
-		if m[1] != "operation" && !strings.HasPrefix(m[1], "---") {
-			rows[m[1]] = [2]string{m[2], m[3]}
-		}
-	}
-	return rows
-}
-
-// outcomes are the sets that were seen, by operation and whether it had done its work.
-type outcomes map[string]*[2]map[string]bool
-
-func (o outcomes) add(operation string, persist bool, what string) {
-	if o[operation] == nil {
-		o[operation] = &[2]map[string]bool{{}, {}}
-	}
-	i := 0
+// saw notes an outcome in the column of an operation that had done its work or not.
+func saw(f *faulttable.Table, operation string, persist bool, what string) {
+	column := 0
 	if persist {
-		i = 1
+		column = 1
 	}
-	o[operation][i][what] = true
-}
-
-// compare holds what was seen against the table: no operation that it does not name, none that never came, no other outcome.
-func (o outcomes) compare(t *testing.T, rows map[string][2]string) {
-	t.Helper()
-	for _, name := range slices.Sorted(maps.Keys(o)) {
-		row, ok := rows[name]
-		if !ok {
-			t.Errorf("docs/faults.md does not name the %s: %v", name, *o[name])
-			continue
-		}
-		for i, seen := range o[name] {
-			for what := range seen {
-				if !slices.Contains(strings.Split(row[i], ", "), what) {
-					t.Errorf("%s (persisted: %t): %s, docs/faults.md says %s", name, i == 1, what, row[i])
-				}
-			}
-		}
-	}
-	for name, row := range rows {
-		if o[name] == nil {
-			t.Errorf("docs/faults.md names the %s, which never failed here", name)
-			continue
-		}
-		for i := range row {
-			for what := range strings.SplitSeq(row[i], ", ") {
-				if !o[name][i][what] {
-					t.Logf("%s (persisted: %t): %s did not come this time", name, i == 1, what)
-				}
-			}
-		}
-	}
+	f.Saw(operation, column, what)
 }
 
 // eachOnce gives disks on which each operation that a life without faults has fails: the first of each name, the last, and one between;
@@ -152,13 +94,13 @@ func TestStoreFaultTable(t *testing.T) {
 	if what, _ := life(clean); what != faultNothing {
 		t.Fatalf("without a fault: %s", what)
 	}
-	seen := outcomes{}
+	seen := faulttable.Read(t, "The store", "failed", "persisted")
 	clean.eachOnce(t, r, func(d *faultDisk) {
 		what, acked := life(d)
 		if d.struck == "" {
 			return // another order this time, and it did not come
 		}
-		seen.add(d.struck, d.persist, what)
+		saw(seen, d.struck, d.persist, what)
 		if what == faultNotOpened && !d.durableDB() {
 			return // not even created
 		}
@@ -168,11 +110,11 @@ func TestStoreFaultTable(t *testing.T) {
 	})
 	for _, name := range []string{"allocation of a package segment", "write of a package segment"} {
 		for _, persist := range []bool{false, true} {
-			seen.add(name, persist, refusedAlone(t, name, persist))
+			saw(seen, name, persist, refusedAlone(t, name, persist))
 		}
 	}
 	t.Logf("%d operations in a life: %v", clean.ops, clean.names)
-	seen.compare(t, faultRows(t, "The store"))
+	seen.Compare(t)
 }
 
 // refusedAlone has a large package fail: its append is refused, the store goes on, and the same append succeeds.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/internal/faulttable"
 )
 
 // smallRecord is a record with everything a copy has to carry, in a few events.
@@ -71,13 +72,13 @@ func TestCopyFaultTable(t *testing.T) {
 	if what := life(clean); what != faultNothing {
 		t.Fatalf("without a fault: %s", what)
 	}
-	seen := outcomes{}
+	seen := faulttable.Read(t, "A copy", "failed", "persisted")
 	clean.eachOnce(t, r, func(d *faultDisk) {
 		what := life(d)
 		if d.struck == "" {
 			return
 		}
-		seen.add(d.struck, d.persist, what)
+		saw(seen, d.struck, d.persist, what)
 		at := fmt.Sprintf("%s number %d (done: %t)", d.struck, d.failNth, d.persist)
 		left := d.crash(t, []float64{0, 0.5, 1}[r.IntN(3)], r)
 		if _, err := OpenReader(context.Background(), left); err == nil {
@@ -93,7 +94,7 @@ func TestCopyFaultTable(t *testing.T) {
 		}
 	})
 	t.Logf("%d operations in a life: %v", clean.ops, clean.names)
-	seen.compare(t, faultRows(t, "A copy"))
+	seen.Compare(t)
 }
 
 // A copy onto a full disk says so, keeps what it had, and goes on when there is room.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/ledger/tiles"
 )
 
 const origin = "tram.example/log"
@@ -189,6 +190,20 @@ type disk struct {
 	failAt int // the step that fails, and all after it; 0: none
 	mode   failure
 	wrote  []string // names that were written, in order
+
+	names  map[string]int // how often each operation came, as docs/faults.md calls it
+	struck string         // the one that failed
+}
+
+// called is how docs/faults.md calls a file.
+func called(name string) string {
+	switch name {
+	case "checkpoint":
+		return "the checkpoint"
+	case tiles.KeyHistoryPath:
+		return "the key history"
+	}
+	return "a tile or bundle"
 }
 
 type undo struct {
@@ -213,12 +228,19 @@ func newDisk() *disk {
 var errDisk = errors.New("the disk failed")
 
 // step counts a change and says whether it is done and whether it fails.
-func (d *disk) step() (do, half bool, err error) {
+func (d *disk) step(name string) (do, half bool, err error) {
 	d.steps++
+	if d.names == nil {
+		d.names = map[string]int{}
+	}
+	d.names[name]++
 	if d.failAt == 0 || d.steps < d.failAt {
 		return true, false, nil
 	}
 	first := d.steps == d.failAt
+	if first {
+		d.struck = name
+	}
 	if first && d.mode == powerFails {
 		d.losePower()
 	}
@@ -257,7 +279,7 @@ func (d *disk) MkdirAll(name string) error {
 	if err := d.MkdirAll(path.Dir(name)); err != nil {
 		return err
 	}
-	do, _, err := d.step()
+	do, _, err := d.step("making of a folder")
 	if do {
 		d.dirs[name] = true
 		d.undo = append(d.undo, undo{path.Dir(name), func() { d.remove(name) }})
@@ -279,7 +301,7 @@ func (d *disk) remove(name string) {
 }
 
 func (d *disk) WriteFile(name string, b []byte) error {
-	do, half, err := d.step()
+	do, half, err := d.step("write of a file beside")
 	if half {
 		b = b[:len(b)/2]
 	}
@@ -290,7 +312,7 @@ func (d *disk) WriteFile(name string, b []byte) error {
 }
 
 func (d *disk) Rename(from, to string) error {
-	do, half, err := d.step()
+	do, half, err := d.step("renaming of " + called(to))
 	if do || half {
 		old, there := d.files[to]
 		d.files[to] = d.files[from]
@@ -306,7 +328,11 @@ func (d *disk) Rename(from, to string) error {
 }
 
 func (d *disk) SyncDir(name string) error {
-	do, _, err := d.step()
+	folder := "sync of a folder of tiles"
+	if name == "." {
+		folder = "sync of the folder"
+	}
+	do, _, err := d.step(folder)
 	if do {
 		d.undo = slices.DeleteFunc(d.undo, func(u undo) bool { return u.dir == name })
 	}
@@ -317,7 +343,7 @@ func (d *disk) RemoveAll(name string) error {
 	if !d.dirs[name] {
 		return nil
 	}
-	do, half, err := d.step()
+	do, half, err := d.step("removal of partial tiles")
 	if do || half {
 		d.remove(name)
 	}

@@ -31,6 +31,11 @@ type Folder struct {
 	dir  string
 	lock *os.File
 	mu   sync.Mutex
+	// unsure are the origins whose last Replace failed: what is read of them may not be on stable storage. Nobody may build on
+	// it before it is: a cosignature given for it again, and forgotten when the power goes, would let another history in.
+	unsure map[string]bool
+	// step does one operation on the folder; tests make it fail.
+	step func(name string, do func() error) error
 }
 
 // OpenFolder creates the folder if it is not there and locks it.
@@ -49,7 +54,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err := errors.Join(syncFolder(filepath.Dir(dir)), syncFolder(dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("couldn't open witness folder: %w", err), lock.Close())
 	}
-	return &Folder{dir: dir, lock: lock}, nil
+	return &Folder{dir: dir, lock: lock, unsure: map[string]bool{}, step: func(_ string, do func() error) error { return do() }}, nil
 }
 
 // Close releases the folder.
@@ -61,8 +66,31 @@ func (f *Folder) path(origin string) string {
 	return filepath.Join(f.dir, hex.EncodeToString(sum[:])+".checkpoint")
 }
 
-// Load implements Store.
+// Load implements Store. What an earlier Replace could not store for certain is stored anew first.
 func (f *Folder) Load(origin string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.load(origin)
+}
+
+func (f *Folder) load(origin string) ([]byte, error) {
+	b, err := f.read(origin)
+	if err != nil || !f.unsure[origin] {
+		return b, err
+	}
+	if b != nil { // not just a sync: after one that failed, another may say yes to what is lost
+		err = f.write(origin, b)
+	} else {
+		err = f.step("sync of the folder", func() error { return syncFolder(f.dir) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	delete(f.unsure, origin)
+	return b, nil
+}
+
+func (f *Folder) read(origin string) ([]byte, error) {
 	file, err := os.Open(f.path(origin))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -88,34 +116,45 @@ const maxStored = maxCheckpoint + 1024
 func (f *Folder) Replace(origin string, old, next []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now, err := f.Load(origin)
+	now, err := f.load(origin)
 	if err != nil {
 		return err
 	}
 	if !bytes.Equal(now, old) {
 		return ErrChanged
 	}
+	f.unsure[origin] = true
+	if err := f.write(origin, next); err != nil {
+		return err
+	}
+	delete(f.unsure, origin)
+	return nil
+}
+
+// write makes the checkpoint of an origin durable: beside, then in its place.
+func (f *Folder) write(origin string, b []byte) error {
 	path := f.path(origin)
-	if err := writeFile(path+".new", next); err != nil {
-		return fmt.Errorf("couldn't store checkpoint of %q: %w", origin, err)
+	err := f.writeFile(path+".new", b)
+	if err == nil {
+		err = f.step("renaming of the checkpoint", func() error { return os.Rename(path+".new", path) })
 	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("couldn't store checkpoint of %q: %w", origin, err)
+	if err == nil {
+		err = f.step("sync of the folder", func() error { return syncFolder(f.dir) })
 	}
-	if err := syncFolder(f.dir); err != nil {
+	if err != nil {
 		return fmt.Errorf("couldn't store checkpoint of %q: %w", origin, err)
 	}
 	return nil
 }
 
-func writeFile(path string, b []byte) error {
+func (f *Folder) writeFile(path string, b []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(b)
+	err = f.step("write of a checkpoint beside", func() error { _, err := file.Write(b); return err })
 	if err == nil {
-		err = file.Sync()
+		err = f.step("sync of a checkpoint beside", file.Sync)
 	}
 	return errors.Join(err, file.Close())
 }

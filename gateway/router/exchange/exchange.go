@@ -64,6 +64,8 @@ type Options struct {
 	Now      func() time.Time
 	Every    time.Duration // how often peers are asked; 0 = 10 min
 	Logger   *slog.Logger
+	// Answered is told of every peer that has answered: what waits for it need wait no longer. Nil: nobody.
+	Answered func(origin string)
 }
 
 // Exchange publishes and learns. Its methods may be called concurrently.

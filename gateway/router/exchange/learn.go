@@ -26,15 +26,16 @@ func (x *Exchange) Step(ctx context.Context) (recorded int, err error) {
 	return recorded, err
 }
 
-// Run does a Step at once and then at every interval, until ctx ends. While a peer does not answer it asks more often.
+// Run does a Step at once and then at every interval, until ctx ends. While a peer does not answer it asks more often: a node that starts
+// before its peer must not wait for the next interval, as what it hands over, and takes, hangs on what it has read of the other's directory.
 func (x *Exchange) Run(ctx context.Context) error {
 	soon := retryFirst
 	for {
 		wait := x.o.Every
 		if _, err := x.Step(ctx); err != nil && ctx.Err() == nil {
-			x.o.Logger.Warn("directory of a peer not read", "error", err)
 			wait = min(soon, x.o.Every)
-			soon = min(2*soon, x.o.Every)
+			soon = min(2*soon, retryLongest)
+			x.o.Logger.Warn("directory of a peer not read", "error", err, "retry", wait)
 		} else {
 			soon = retryFirst
 		}
@@ -42,6 +43,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 		select {
 		case <-t.C:
 		case <-x.poked:
+			soon = retryFirst // somebody was heard of: who asks while he listens not yet, asks again soon
 		case <-ctx.Done():
 			t.Stop()
 			return nil
@@ -50,8 +52,10 @@ func (x *Exchange) Run(ctx context.Context) error {
 	}
 }
 
-// retryFirst is the first wait after a peer did not answer; it doubles.
-const retryFirst = 5 * time.Second
+const (
+	retryFirst   = time.Second // wait after a peer did not answer; it doubles
+	retryLongest = time.Minute
+)
 
 // Poke makes Run ask now: a peer has brought something of a sender that this node does not know yet.
 func (x *Exchange) Poke() {
@@ -77,6 +81,9 @@ func (x *Exchange) StepPeer(ctx context.Context, origin string) (recorded int, e
 			return recorded, fmt.Errorf("couldn't read the directory of %s: %w", origin, err)
 		}
 		if b == nil {
+			if x.o.Answered != nil {
+				x.o.Answered(origin)
+			}
 			return recorded, nil
 		}
 		if id == "" || id == after {
