@@ -129,6 +129,9 @@ func Executed(d *destruction.Decision, target int, c destruction.Covered) destru
 	}
 }
 
+// LookForDestruction has RunDestruction look again: something was decided, perhaps at another node of the same log.
+func (n *Node) LookForDestruction() { n.wakeDestruction() }
+
 // wakeDestruction tells RunDestruction that something was decided.
 func (n *Node) wakeDestruction() {
 	select {

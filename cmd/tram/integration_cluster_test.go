@@ -150,6 +150,22 @@ func TestMoveToACluster(t *testing.T) {
 		t.Errorf("the same package is at %d on another node, it was at %d", again.position, first.position)
 	}
 	toldOfACluster(t, second, first)
+	// The database is away: a quick answer with a number instead of none, and nothing needs to be started again.
+	server.Stop()
+	until(t, "6015", func() bool {
+		_, err := second.one(t.Context(), 0, []byte("báo cáo"))
+		return err != nil && strings.Contains(err.Error(), "6015")
+	})
+	server, err = server.Restart()
+	must(t, err)
+	t.Cleanup(server.Stop)
+	until(t, "the database to be back", func() bool {
+		g, err := second.one(t.Context(), 0, []byte("báo cáo"))
+		if err == nil {
+			all = append(all, g)
+		}
+		return err == nil
+	})
 	// Killed in office: the other one takes over and nothing is lost.
 	must(t, s.kill())
 	for i := range 4 {
