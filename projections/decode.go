@@ -18,6 +18,7 @@ import (
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/events/timestamp"
 	"github.com/tram-exchange/tram/events/validation"
+	"github.com/tram-exchange/tram/events/witnessing"
 )
 
 // decoded is an event with all the work done that needs no other event. It is made by several goroutines at once.
@@ -78,7 +79,7 @@ func decode(e events.Event) (decoded, error) {
 	case refusal.NameRecorded:
 		d.data = new(refusal.Recorded)
 	case policy.NameSet, submission.NameIDBound, timestamp.NameStamped, validation.NameKept,
-		logbook.NameBegun, logbook.NameKeyRotated, logbook.NameKeyBound:
+		logbook.NameBegun, logbook.NameKeyRotated, logbook.NameKeyBound, witnessing.NameContradiction:
 		return d, nil // counted, no more
 	default:
 		if kind == directory.Stream {

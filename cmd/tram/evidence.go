@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -34,6 +35,15 @@ func (a *app) evidenceMaker() *evidence.Maker {
 		Believe: func() (*signing.Trust, revocation.Source) { return a.recordedTrust(), a.revocation }}
 	o.LogKey, _ = a.keys.verifierKey(a.c.Origin)
 	o.Keys = logKeys(a.store)
+	if a.witnesses != nil {
+		o.Cosigned = func() []byte {
+			b, err := cosignedCheckpoint(a.c, a.logVerifiers())
+			if err != nil {
+				a.log.Warn("couldn't use the published checkpoint for evidence", "error", err)
+			}
+			return b
+		}
+	}
 	return evidence.NewMaker(o, evidenceAtOnce, evidenceWait)
 }
 
@@ -55,7 +65,7 @@ func evidenceCommand() *cobra.Command {
 		Use:   "evidence DOCUMENT",
 		Short: "Hồ sơ chứng cứ của một văn bản / everything that proves one document, in one file",
 		Long: `Makes an evidence container (ASiC-E, signed by the node): the package as it was received, the statements about it with receipts,
-what the signatures were judged by, and time-stamps. "tram evidence check" judges it on a machine that never heard of the node.
+what the signatures were judged by, time-stamps, and what witnesses have cosigned. "tram evidence check" judges it on a machine that never heard of the node.
 
 DOCUMENT is the document's key (64 hex digits, tram send prints it), its number (112/BC-UBND) or its DocumentId; of several with one number
 the keys are listed. With -c it may also be a package's SHA-256 or its file.
@@ -171,6 +181,15 @@ func makeEvidence(ctx context.Context, config, doc string, stamp, offline bool, 
 	if err != nil {
 		return 0, err
 	}
+	keys, err := loadKeys(c)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, keys.close()) }()
+	cosigned, err := cosignedCheckpoint(c, ownVerifiers(c, keys, slog.Default())) // before the record, which then is not shorter
+	if err != nil {
+		slog.Warn("couldn't use the published checkpoint", "error", err)
+	}
 	record, err := c.openRecord(ctx)
 	if err != nil {
 		return 0, err
@@ -180,11 +199,6 @@ func makeEvidence(ctx context.Context, config, doc string, stamp, offline bool, 
 	if err != nil {
 		return 0, err
 	}
-	keys, err := loadKeys(c)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, keys.close()) }()
 	source, err := answers(c, offline)
 	if err != nil {
 		return 0, err
@@ -197,6 +211,7 @@ func makeEvidence(ctx context.Context, config, doc string, stamp, offline bool, 
 		Believe: func() (*signing.Trust, revocation.Source) { return trust, source }}
 	o.LogKey, _ = keys.verifierKey(c.Origin)
 	o.Keys = logKeys(record)
+	o.Cosigned = func() []byte { return cosigned }
 	if stamp {
 		if len(c.Timestamp.Services) == 0 {
 			return 0, errors.New("couldn't stamp the container: the configuration names no time-stamp authority")

@@ -17,7 +17,7 @@ import (
 
 func evidenceCheckCommand() *cobra.Command {
 	var o checkOptions
-	var key string
+	var key, witnesses string
 	var nodeTime bool
 	cmd := &cobra.Command{
 		Use:   "check FILE",
@@ -28,7 +28,10 @@ named. Ends with 0 only for TOTAL-PASSED. docs/evidence.md says what each answer
 
 --trust is the folder of authorities (of signers, time-stamps and nodes) with their CRLs, as for "tram check". --key is the log's verifier
 key or the node's certificate, from a source of your own; without it the node's certificate must lead to an authority in the folder
-and name the log's host.`,
+and name the log's host.
+
+--witness-policy (C2SP tlog-policy) says whose cosignatures you believe and how many you want: what is recorded then is "witnessed (k of n)" if so many
+have cosigned a head that holds it, else only "sealed", and the answer INDETERMINATE.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			vo, done, err := o.judgeOptions()
@@ -43,6 +46,11 @@ and name the log's host.`,
 					return err
 				}
 				eo.Key = &k
+			}
+			if witnesses != "" {
+				if eo.Witnesses, err = readWitnessPolicy(witnesses); err != nil {
+					return err
+				}
 			}
 			src, err := signing.OpenFile(args[0])
 			if err != nil {
@@ -73,6 +81,7 @@ and name the log's host.`,
 	fs.StringVar(&o.policyFile, "policy", "", "policy file (see tram check --print-policy)")
 	fs.BoolVar(&o.online, "online", false, "ask the OCSP responders and CRLs that certificates name (default: only what is at hand)")
 	fs.BoolVar(&o.private, "private-network", false, "with --online: let certificates name places at private addresses")
+	fs.StringVar(&witnesses, "witness-policy", "", "file with the witnesses you believe (C2SP tlog-policy)")
 	fs.BoolVar(&nodeTime, "node-time", false, "believe the node's clock, too: the time in a proved statement counts like a time-stamp")
 	fs.BoolVar(&o.json, "json", false, "print one JSON object")
 	return cmd
@@ -88,10 +97,16 @@ func printEvidence(p palette, file string, r *evidence.Report) {
 		p.line("  ", "lập lúc / made", local(*r.Made))
 	}
 	p.line("  ", "xét lúc / judged at", local(r.At))
+	if r.Standing != "" {
+		p.line("  ", "niêm phong / standing", standingText(r.Standing, r.Witnesses))
+	}
 	for _, pr := range r.Proofs {
 		text := fmt.Sprintf("%s, vị trí / position %d, giờ của trạm / node time %s", pr.Name, pr.Position, local(pr.NodeTime))
 		if pr.Proved != nil {
 			text += fmt.Sprintf("; chứng minh có trước / proved by %s", local(pr.Proved.Time))
+		}
+		if pr.Witnesses != nil {
+			text += "; " + standingText(pr.Standing, pr.Witnesses)
 		}
 		p.line("  ", "sự kiện / statement", text)
 	}
@@ -114,6 +129,26 @@ func printEvidence(p palette, file string, r *evidence.Report) {
 		p.line("  ", "dựa vào / rests on", "chưa có gì: hãy cho biết tin ai, bằng --trust hoặc --key / nothing: say whom you trust, by --trust or --key")
 	}
 	printFindings(p, r.Findings)
+}
+
+// standingText says sealed, or witnessed (k of n) and by whom.
+func standingText(standing string, w *evidence.Witnesses) string {
+	if w == nil {
+		return "sealed: trạm đã niêm phong, chưa xét bên chứng kiến / by the node; witnesses were not looked at (--witness-policy)"
+	}
+	k := len(w.Cosignatures)
+	text := fmt.Sprintf("sealed: mới có %d trên %d chữ ký chứng kiến, cần %d / %d of %d cosignatures, %d needed", k, w.Of, w.Needed, k, w.Of, w.Needed)
+	if standing == evidence.StandingWitnessed {
+		text = fmt.Sprintf("witnessed (%d of %d): %d bên chứng kiến đã ký, cần %d / witnesses have cosigned, %d needed", k, w.Of, k, w.Needed, w.Needed)
+	}
+	for i, c := range w.Cosignatures {
+		sep := ", "
+		if i == 0 {
+			sep = ": "
+		}
+		text += sep + printable(c.Name) + " " + local(c.Time)
+	}
+	return text
 }
 
 // foldParts is how many parts of one finding are named to people.

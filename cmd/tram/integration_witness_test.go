@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +23,10 @@ import (
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/events/witnessing"
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/gateway/evidence"
+	"github.com/tram-exchange/tram/gateway/httpapi"
 	"github.com/tram-exchange/tram/schemas"
+	"github.com/tram-exchange/tram/signing/asice"
 )
 
 // pair is two nodes that witness each other: the province's publication waits for the other's cosignature.
@@ -32,6 +37,12 @@ type pair struct {
 }
 
 func newPair(t *testing.T) *pair {
+	t.Helper()
+	return newPairOf(t, true, func(*pair) {})
+}
+
+// newPairOf can leave the province without witnesses, so that nobody stops it. The nodes learn of what is enrolled when they meet.
+func newPairOf(t *testing.T, witnessed bool, enrol func(*pair)) *pair {
 	t.Helper()
 	exe, err := exec.LookPath("tram")
 	must(t, err)
@@ -60,10 +71,14 @@ func newPair(t *testing.T) *pair {
 		})
 	}
 	must(t, errors.Join(p.province.trustPeer(p.vpcp), p.vpcp.trustPeer(p.province)))
-	must(t, errors.Join(p.province.witnessedBy(ctx, p.vpcp, true), p.vpcp.witnessedBy(ctx, p.province, false)))
+	if witnessed {
+		must(t, p.province.witnessedBy(ctx, p.vpcp, true))
+	}
+	must(t, p.vpcp.witnessedBy(ctx, p.province, false))
 	for _, n := range []*demoNode{p.vpcp, p.province} {
 		begin(t, n)
 	}
+	enrol(p)
 	must(t, errors.Join(p.province.meet(ctx, p.vpcp, "G22"), p.vpcp.meet(ctx, p.province, "H02")))
 	key, err := cosignerKey(ctx, p.vpcp.config)
 	must(t, err)
@@ -235,6 +250,132 @@ func (p *pair) receipts(t *testing.T) {
 	if w := answer.Witnesses; answer.Standing != standingWitnessed || w == nil || len(w.Cosignatures) != 1 || w.Cosignatures[0].Name != "vpcp" || w.Cosignatures[0].Time.IsZero() {
 		t.Errorf("after: %+v", answer)
 	}
+
+	// The whole record, under the same policy, and under one of strangers.
+	proved := func(policy string) (int, verifyAnswer) {
+		t.Helper()
+		return verifyJSON(t, p.province.dir(), "--key", p.province.keyFile(), "--policy", policy)
+	}
+	if code, a := proved(policy); code != 0 || !a.OK || a.Published == nil || !a.Published.Satisfied || len(a.Published.Cosigned) != 1 {
+		t.Errorf("verified under the policy: %d, %+v, %+v", code, a.Error, a.Published)
+	}
+	stranger, err := cosignerKey(t.Context(), p.province.config)
+	must(t, err)
+	strangers := filepath.Join(dir, "strangers")
+	must(t, os.WriteFile(strangers, []byte("log "+p.province.vkey+"\nwitness stranger "+stranger+"\nquorum stranger\n"), 0o600))
+	if code, a := proved(strangers); code != 1 || a.Error == nil || a.Error.Kind != "cosignatures" {
+		t.Errorf("verified under a policy of strangers: %d, %+v", code, a.Error)
+	}
+}
+
+// evidenceIsWitnessed: the container that a node makes leads to the head that its witness stands behind, from the folder and over the API.
+func (p *pair) evidenceIsWitnessed(t *testing.T, s *sent) {
+	t.Helper()
+	key, err := cosignerKey(t.Context(), p.province.config)
+	must(t, err)
+	dir := t.TempDir()
+	policy, trust := filepath.Join(dir, "policy"), filepath.Join(p.vpcp.dir(), "trust")
+	must(t, os.WriteFile(policy, []byte("log "+p.vpcp.vkey+"\nwitness tinh "+key+"\nquorum tinh\n"), 0o600))
+	until(t, "a cosigned head over the letter", func() bool {
+		h, b := p.head(t, p.vpcp)
+		return h.Size > s.reply.Position && bytes.Contains(b, []byte("— tram.bacgiang.example/log/witness "))
+	})
+	fromFolder, fromAPI := filepath.Join(dir, "folder.asice"), filepath.Join(dir, "api.asice")
+	var out bytes.Buffer
+	if code := run([]string{"evidence", s.reply.Document, "-c", p.vpcp.config.file, "--offline", "-o", fromFolder}, strings.NewReader(""), &out, &out); code != 0 {
+		t.Fatalf("tram evidence: %s", &out)
+	}
+	resp, err := s.from.api.do(t.Context(), http.MethodGet, "/v1/documents/"+s.reply.Document+"/evidence", nil, nil, 0, "", asice.MediaType)
+	must(t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	must(t, err)
+	must(t, os.WriteFile(fromAPI, b, 0o600))
+	for _, file := range []string{fromFolder, fromAPI} {
+		out.Reset()
+		_ = run([]string{"evidence", "check", file, "--trust", trust, "--key", p.vpcp.keyFile(), "--witness-policy", policy}, strings.NewReader(""), &out, &out)
+		if !strings.Contains(out.String(), "witnessed (1 of 1)") || !strings.Contains(out.String(), ": tinh ") || strings.Contains(out.String(), "✗") {
+			t.Errorf("%s:\n%s", filepath.Base(file), &out)
+		}
+		out.Reset()
+		_ = run([]string{"evidence", "check", file, "--trust", trust, "--key", p.vpcp.keyFile(), "--witness-policy", policy, "--json"}, strings.NewReader(""), &out, &out)
+		var r evidence.Report
+		must(t, json.Unmarshal(out.Bytes(), &r))
+		if w := r.Witnesses; r.Standing != evidence.StandingWitnessed || w == nil || len(w.Cosignatures) != 1 || len(r.Proofs) == 0 || r.Proofs[0].Standing != evidence.StandingWitnessed {
+			t.Errorf("%s: %s %+v", filepath.Base(file), r.Standing, r.Proofs)
+		}
+	}
+}
+
+// TestPeerReceiptContradicts: a node shows another history to its witness than to those whose packages it takes. The receipt that it gives
+// for a package convicts it.
+func TestPeerReceiptContradicts(t *testing.T) {
+	tally := &tally{}
+	centre, unit := newOffice("G22", "Văn phòng Chính phủ", 0, tally), newOffice("H02.01", "Văn phòng UBND tỉnh", 1, tally)
+	p := newPairOf(t, false, func(p *pair) {
+		must(t, errors.Join(enrolOffices(t.Context(), p.vpcp, "cơ quan", centre), enrolOffices(t.Context(), p.province, "đơn vị", unit)))
+	})
+	until(t, "the other node's agency", func() bool {
+		return centre.api.call(t.Context(), http.MethodGet, "/v1/directory/"+unit.code, nil, nil, nil) == nil
+	})
+	first, err := centre.send(t.Context(), letter{kind: "Công văn", subject: "Thư thứ nhất", to: []*office{unit}})
+	must(t, err)
+	_, err = unit.take(t.Context(), 1)
+	must(t, err)
+	p.evidenceIsWitnessed(t, first)
+
+	must(t, p.province.stop())
+	secret, prove := fork(t, p.province, p.province.data())
+	key, err := cosignerKey(t.Context(), p.vpcp.config)
+	must(t, err)
+	vpcp, err := witness.ParseKey(key)
+	must(t, err)
+	policy, err := witness.NewPolicy(1, witness.Peer{Name: "vpcp", Key: vpcp, URL: p.vpcp.url() + strings.TrimSuffix(witnessPrefix, "/")})
+	must(t, err)
+	roots := x509.NewCertPool()
+	roots.AddCert(p.vpcp.ca.Certificate)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	_, err = witness.NewClient(policy, witness.ClientOptions{HTTP: client}).Gather(t.Context(), secret, prove)
+	must(t, err)
+
+	begin(t, p.province)
+	for range 2 { // the receipts are under larger heads than the secret one
+		_, err = p.grow(t, p.province)
+		must(t, err)
+	}
+	_, err = centre.send(t.Context(), letter{kind: "Công văn", subject: "Thư thứ hai", to: []*office{unit}})
+	must(t, err)
+	until(t, "the proof in the other's record", func() bool {
+		return strings.Contains(health(t, p.vpcp), "bad  contradiction tram.bacgiang.example/log")
+	})
+	// The node that found it goes on, its views as well.
+	third, err := centre.send(t.Context(), letter{kind: "Công văn", subject: "Thư thứ ba", to: []*office{unit}})
+	must(t, err)
+	_, err = centre.until(t.Context(), third, "a page", func(a httpapi.DocumentAnswer) bool { return true })
+	must(t, err)
+	must(t, p.vpcp.stop())
+	alarms := p.recorded(t, p.vpcp)
+	text := func(checkpoint string) string { text, _, _ := strings.Cut(checkpoint, "\n\n"); return text }
+	if len(alarms) != 1 || alarms[0].Source != witnessing.SourceReceipt || text(alarms[0].First) != text(string(secret)) {
+		t.Errorf("recorded %+v", alarms)
+	}
+}
+
+// recorded are the contradictions in the record of a stopped node, which is verified.
+func (p *pair) recorded(t *testing.T, n *demoNode) (found []witnessing.Alarm) {
+	t.Helper()
+	v, err := runVerification(t.Context(), verifyOptions{dir: n.data(), keyFile: n.keyFile(), each: func(e events.Event) {
+		if e.Statement.Name == witnessing.NameContradiction {
+			a, err := witnessing.Decode(e)
+			must(t, err)
+			found = append(found, a)
+		}
+	}}, func(string, int64, int64) {})
+	must(t, err)
+	if !v.OK {
+		t.Errorf("verified %v", v.Error)
+	}
+	return found
 }
 
 // fork goes on with a copy of a node's record on its own, and gives a signed head with the files under it.
@@ -305,18 +446,7 @@ func TestSplitView(t *testing.T) {
 		return strings.Contains(health(t, p.vpcp), "bad  contradiction tram.bacgiang.example/log")
 	})
 	must(t, p.vpcp.stop())
-	var found []witnessing.Alarm
-	v, err := runVerification(t.Context(), verifyOptions{dir: p.vpcp.data(), keyFile: p.vpcp.keyFile(), each: func(e events.Event) {
-		if e.Statement.Name == witnessing.NameContradiction {
-			a, err := witnessing.Decode(e)
-			if err != nil {
-				t.Error(err)
-			}
-			found = append(found, a)
-		}
-	}}, func(string, int64, int64) {})
-	must(t, err)
-	if !v.OK || len(found) == 0 || found[0].Log != p.province.config.Origin {
-		t.Errorf("verified %v, found %+v", v.Error, found)
+	if found := p.recorded(t, p.vpcp); len(found) == 0 || found[0].Log != p.province.config.Origin {
+		t.Errorf("found %+v", found)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +17,9 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/tram-exchange/tram/adapters/portal"
+	"github.com/tram-exchange/tram/events/ledger"
 	"github.com/tram-exchange/tram/events/ledger/tiles"
+	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/events/logbook"
 	"github.com/tram-exchange/tram/events/sqlitestore"
 	"github.com/tram-exchange/tram/signing"
@@ -58,30 +62,60 @@ func makeWitnessKey(o initOptions) error {
 }
 
 // logVerifiers are the keys of this node's own log: those at hand, and all that its record names. Before the record is open (the gate
-// at the start is asked then) that is read from its file, and from the published history of the keys where a cluster keeps the record.
-func (a *app) logVerifiers() (out []note.Verifier) {
-	add := func(more []note.Verifier, err error) {
-		if err != nil {
-			a.log.Warn("couldn't find all keys of the log", "error", err)
-		}
-		for _, v := range more {
-			if !slices.ContainsFunc(out, func(o note.Verifier) bool { return o.Name() == v.Name() && o.KeyHash() == v.KeyHash() }) {
-				out = append(out, v)
-			}
-		}
+// at the start is asked then) that is read from its files.
+func (a *app) logVerifiers() []note.Verifier {
+	if a.store == nil {
+		return ownVerifiers(a.c, a.keys, a.log)
 	}
-	add(a.keys.heldVerifiers(a.c.Origin))
-	if a.store != nil {
-		add(a.keys.logVerifiers(a.c.Origin, a.store))
-		return out
+	recorded, err := a.keys.logVerifiers(a.c.Origin, a.store)
+	return withHeld(a.c, a.keys, a.log, recorded, err)
+}
+
+// ownVerifiers are the keys of a node's log by its files: the record, or the published history of the keys where a cluster keeps the record.
+func ownVerifiers(c *Config, keys *nodeKeys, log *slog.Logger) []note.Verifier {
+	data := c.path(c.Data)
+	if there, err := exists(filepath.Join(data, "format")); err == nil && !there {
+		published, err := publishedVerifiers(c.base, data, c.Origin)
+		return withHeld(c, keys, log, published, err)
 	}
-	data := a.c.path(a.c.Data)
-	if there, err := exists(filepath.Join(data, "format")); err != nil || there {
-		add(recordVerifiers(data))
-	} else {
-		add(publishedVerifiers(a.c.base, data, a.c.Origin))
+	recorded, err := recordVerifiers(data)
+	return withHeld(c, keys, log, recorded, err)
+}
+
+// withHeld adds the keys at hand: a record that was put back need not name them.
+func withHeld(c *Config, keys *nodeKeys, log *slog.Logger, out []note.Verifier, err error) []note.Verifier {
+	held, bad := keys.heldVerifiers(c.Origin)
+	if err = errors.Join(err, bad); err != nil {
+		log.Warn("couldn't find all keys of the log", "error", err)
+	}
+	for _, v := range held {
+		if !slices.ContainsFunc(out, func(o note.Verifier) bool { return o.Name() == v.Name() && o.KeyHash() == v.KeyHash() }) {
+			out = append(out, v)
+		}
 	}
 	return out
+}
+
+// cosignedCheckpoint is the published checkpoint, if witnesses of the configuration have cosigned it; nil if not.
+func cosignedCheckpoint(c *Config, own []note.Verifier) ([]byte, error) {
+	policy, err := c.witnessPolicy()
+	if policy == nil || err != nil {
+		return nil, err
+	}
+	b, err := tiles.ReadCheckpoint(tiles.OSFiles(filepath.Join(c.path(c.Data), logFolder)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read published checkpoint: %w", err)
+	}
+	if _, _, err := ledger.OpenCheckpoint(b, c.Origin, own...); err != nil {
+		return nil, err
+	}
+	if v, err := witness.Witnessed(b, policy); err != nil || len(v.Cosignatures) == 0 {
+		return nil, err
+	}
+	return b, nil
 }
 
 // recordVerifiers are all keys that the record in a data folder names; none while no key has followed another.

@@ -101,13 +101,20 @@ func (w *watch) compareByPublished(ctx context.Context, d doubt, known []byte, f
 	return nil
 }
 
-// contradicts records two signed heads that cannot both be true.
+// contradicts records two signed heads that cannot both be true. If the log goes on from the second, that is compared with what follows, so that each
+// further head of the same history is not one more event.
 func (w *watch) contradicts(ctx context.Context, d doubt, first, second []byte, c *tiles.Contradiction) error {
 	head, err := ledger.ReadCheckpoint(second)
 	if err != nil {
 		return err
 	}
-	return w.keep(ctx, witnessing.Contradiction{Log: d.origin, Source: d.source, First: string(first), Second: string(second), Root: rootOf(c, head), Proof: c.Proof})
+	if err := w.keep(ctx, witnessing.Contradiction{Log: d.origin, Source: d.source, First: string(first), Second: string(second), Root: rootOf(c, head), Proof: c.Proof}); err != nil {
+		return err
+	}
+	if head == c.Newer {
+		w.fits(head, second)
+	}
+	return nil
 }
 
 // rootOf is the root that the event names: of equal sizes the second's, else that of the smaller size under the larger head.

@@ -300,7 +300,7 @@ func (w *watch) run(ctx context.Context) error {
 	for {
 		wait, wake := doubtPause, (chan struct{})(nil)
 		if !w.step(ctx) {
-			wait, wake = doubtRetry, w.wake
+			wait, wake = w.untilDue(), w.wake
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -343,10 +343,25 @@ func (w *watch) again(d doubt, err error) {
 	if d.tries >= doubtTries {
 		return
 	}
-	d.due = w.now().Add(doubtRetry)
+	pause := doubtRetry
+	if errors.Is(err, errUnpublished) && d.tries < 6 { // 2, 4 … 32 seconds
+		pause = time.Second << d.tries
+	}
+	d.due = w.now().Add(pause)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.doubts = append(w.doubts, d)
+}
+
+// untilDue is how long there is nothing to compare again.
+func (w *watch) untilDue() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wait := doubtRetry
+	for _, d := range w.doubts {
+		wait = min(wait, d.due.Sub(w.now()))
+	}
+	return max(wait, 0)
 }
 
 func (w *watch) due() (doubt, bool) {

@@ -180,9 +180,10 @@ func TestWatchCompares(t *testing.T) {
 		w := watchOf(t, main.vkey)
 		w.shown = show
 		must(t, w.receive(five))
-		must(t, w.receive(seven))
-		one(t, w, witnessing.SourceReceipt, five, seven)
-		must(t, w.receive(seven))
+		for _, b := range [][]byte{seven, seven, six, nine} {
+			must(t, w.receive(b))
+		}
+		w.poll(t.Context())
 		one(t, w, witnessing.SourceReceipt, five, seven)
 	})
 	t.Run("receipt of a shorter history", func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/asice"
 	"github.com/tram-exchange/tram/signing/revocation"
@@ -33,7 +34,9 @@ type CheckOptions struct {
 	// NodeTime believes the node's clock: the time in a proved statement counts as proof that the package existed by then. Else
 	// only time-stamps do.
 	NodeTime bool
-	Limits   asice.Limits
+	// Witnesses are whom the reader believes to see one history of the log; nil: cosignatures are not looked at. Its quorum must not be none.
+	Witnesses *witness.Policy
+	Limits    asice.Limits
 }
 
 // Finding is one check with its result.
@@ -54,6 +57,9 @@ type Proof struct {
 	Package  *events.Digest `json:"package,omitempty"`
 	// Proved is the earliest time at which it is proved to have stood in the log, by a time-stamp that is believed; null: none.
 	Proved *ProvedTime `json:"proved"`
+	// Standing is sealed or witnessed; "" if it is not proved that the log holds it.
+	Standing  string     `json:"standing"`
+	Witnesses *Witnesses `json:"witnesses,omitempty"` // with a policy
 }
 
 // Report is what was found. Its JSON form is the answer of `tram evidence check --json`.
@@ -66,6 +72,9 @@ type Report struct {
 	At         time.Time          `json:"at"`
 	Made       *time.Time         `json:"made,omitempty"`
 	Proofs     []Proof            `json:"proofs"`
+	// Standing of the document: that of its statement with the fewest witnesses; "" if one is not proved.
+	Standing  string     `json:"standing"`
+	Witnesses *Witnesses `json:"witnesses,omitempty"` // of that statement, with a policy
 	// Packages are the verdicts on the signatures of the packages, by digest.
 	Packages map[string]*verdict.Verdict `json:"packages"`
 	// Container is the verdict on the node's signature over the container; null if it could not be judged.
@@ -85,6 +94,7 @@ type checker struct {
 	c   *asice.Container
 	m   Manifest
 
+	listed  map[string]bool          // in the manifest
 	sums    map[string]events.Digest // of the data objects that could be read
 	offline *revocation.Offline
 	source  revocation.Source
@@ -108,6 +118,7 @@ func Check(ctx context.Context, src signing.Source, o CheckOptions) (*Report, er
 	if err := k.run(src); err != nil {
 		return nil, err
 	}
+	k.r.overall()
 	k.conclude()
 	return k.r, nil
 }
@@ -195,6 +206,14 @@ func (k *checker) read(name string, limit int64) ([]byte, bool) {
 	return b, true
 }
 
+// named reads an entry that the manifest names beside its list of files.
+func (k *checker) named(name string, limit int64) ([]byte, bool) {
+	if _, there := k.c.Entry(name); !there && !k.listed[name] { // else it was told by files
+		k.fail(name, idMissing, ManifestName+" names it")
+	}
+	return k.read(name, limit)
+}
+
 // manifest reads evidence.json, without which nothing else can be compared.
 func (k *checker) manifest() bool {
 	b, ok := k.read(ManifestName, maxManifest)
@@ -220,6 +239,7 @@ func (k *checker) manifest() bool {
 // files compares what is there with what the manifest lists, in its order.
 func (k *checker) files() {
 	listed := map[string]bool{ManifestName: true}
+	k.listed = listed
 	var order []string
 	for _, f := range k.m.Files {
 		if listed[f.Name] {

@@ -43,6 +43,7 @@ func (k *checker) statements() error {
 				k.warn(row.Receipt, idNoTime, "")
 			}
 		}
+		k.standing(&row, p, believed, &proof)
 		if s.Package != nil {
 			proof.Package = &s.Package.SHA256
 			if err := k.pkg(&row, p, believed, proof.Proved, i == 0); err != nil {

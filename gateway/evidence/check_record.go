@@ -28,10 +28,10 @@ type proved struct {
 
 // prove compares statement and receipt with each other and proves the receipt. It says what is wrong by itself.
 func (k *checker) prove(position uint64, statement, receipt string) (*proved, bool) {
-	text, ok1 := k.read(statement, maxSmall)
-	file, ok2 := k.read(receipt, maxSmall)
+	text, ok1 := k.named(statement, maxSmall)
+	file, ok2 := k.named(receipt, maxSmall)
 	if !ok1 || !ok2 {
-		return nil, false // told by files
+		return nil, false
 	}
 	s, err := events.DecodeStatement(text)
 	if err != nil {
@@ -156,9 +156,9 @@ func (k *checker) statementsOfStamps() {
 
 // token verifies that a token is the one recorded, and over the recorded checkpoint.
 func (k *checker) token(st *stamp) error {
-	raw, ok := k.read(st.row.Token, maxTokenFile)
+	raw, ok := k.named(st.row.Token, maxTokenFile)
 	if !ok {
-		return nil // told by files
+		return nil
 	}
 	if got := k.sums[st.row.Token]; got != st.data.Token {
 		return fmt.Errorf("SHA-256 is %s, the statement says %s", got, st.data.Token)

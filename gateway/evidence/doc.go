@@ -8,6 +8,7 @@
 //	packages/<sha256>.xml         each package that a statement names, byte for byte
 //	statements/<position>.json    each statement of the document's stream, byte for byte
 //	receipts/<position>.tlog-proof  proof that the log holds the statement: see package ledger
+//	witnessed/<position>.tlog-proof the same under a head that witnesses have cosigned, where the first leads to a stamped one
 //	evidence/<sha256>.json        how the package was judged: chains, and what a peer sent along
 //	revocation/<sha256>.der       answers of authorities (CRL, OCSP) that the judgement rests on
 //	timestamps/<position>.tst     RFC 3161 tokens over checkpoints of receipts
@@ -18,6 +19,9 @@
 // A receipt leads to a head that a time-stamp authority has seen, if there is one by then: its checkpoint is the very
 // octets that the token is over, so the token's time is a time at which the statement existed. The statements of those stamps
 // are here too, each under a later stamp, up to the newest: as long as a later one can be believed, so can the first.
+//
+// A receipt without a stamp leads to the published checkpoint that witnesses of the log have cosigned, if that is large enough: who knows their keys
+// needs the log's word no longer that it shows everybody one history. A stamped statement has a second receipt for that.
 //
 // # What is believed
 //
@@ -47,6 +51,7 @@ const (
 	packageDir    = "packages/"
 	statementDir  = "statements/"
 	receiptDir    = "receipts/"
+	witnessedDir  = "witnessed/"
 	evidenceDir   = "evidence/"
 	revocationDir = "revocation/"
 	timestampDir  = "timestamps/"
@@ -68,10 +73,17 @@ type Manifest struct {
 	Made       time.Time        `json:"made"`
 	Head       uint64           `json:"head"`               // size of the log when it was made
 	Proved     *ProvedTime      `json:"proved,omitempty"`   // first time-stamp over the first statement
+	Cosigned   *CosignedHead    `json:"cosigned,omitempty"` // head under which witnesses stand; its receipts are StatementEntry.Witnessed
 	Statements []StatementEntry `json:"statements"`         // of the document's stream, in order of version
 	Withheld   []uint64         `json:"withheld,omitempty"` // versions that the reader may not see
 	Timestamps []StampEntry     `json:"timestamps"`         // in order of position
 	Files      []FileEntry      `json:"files"`              // every data object but this one, in the order of the container
+}
+
+// CosignedHead is a published head with the names on its cosignatures.
+type CosignedHead struct {
+	Size      uint64   `json:"size"`
+	Witnesses []string `json:"witnesses"`
 }
 
 // ProvedTime is a time at which something is proved to have existed.
@@ -87,8 +99,9 @@ type StatementEntry struct {
 	Version    uint64         `json:"version"`
 	Name       string         `json:"name"`
 	Time       time.Time      `json:"time"`
-	Statement  string         `json:"statement"` // entry
-	Receipt    string         `json:"receipt"`   // entry
+	Statement  string         `json:"statement"`           // entry
+	Receipt    string         `json:"receipt"`             // entry
+	Witnessed  string         `json:"witnessed,omitempty"` // entry of the receipt under the cosigned head: the same, or a second one
 	Package    *events.Digest `json:"package,omitempty"`
 	Absent     string         `json:"absent,omitempty"`   // why the package is not here: "destroyed" or "withheld"
 	Evidence   string         `json:"evidence,omitempty"` // entry

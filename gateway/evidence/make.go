@@ -46,8 +46,11 @@ type Options struct {
 	// certificates of signers, time-stamps and node then goes into the container, beside what was known when they were judged;
 	// nobody can be asked when it is checked. nil: nothing is added.
 	Believe func() (*signing.Trust, revocation.Source)
-	Now     func() time.Time
-	Rand    io.Reader // nil: crypto/rand
+	// Cosigned gives the published checkpoint that witnesses have cosigned, with their lines verified; nil: there is none. Receipts
+	// lead to it where they can. nil: the log has no witnesses.
+	Cosigned func() []byte
+	Now      func() time.Time
+	Rand     io.Reader // nil: crypto/rand
 
 	// Include says whether the reader may see an event of the document; nil: all of them.
 	Include func(events.Event) bool
@@ -93,6 +96,8 @@ type maker struct {
 	used   map[int]bool            // stamps whose event goes into the container
 	facts  document.Facts
 	asked  []asked // whose revocation is asked about
+
+	cosigned *events.Head // that witnesses stand behind; nil: none
 }
 
 // Make gathers the evidence for the document with this key (the hex part of its stream). Every package is read and compared
@@ -108,18 +113,25 @@ func Make(ctx context.Context, key string, o Options) (*File, error) {
 	m.b = asice.NewBuilder(m.at)
 	m.pkgs = &packages{ctx: context.WithoutCancel(ctx), record: o.Record} // written with a context of its own
 	m.file = &File{b: m.b, closers: []io.Closer{m.pkgs}}
+	var cosigned []byte
+	if o.Cosigned != nil {
+		cosigned = o.Cosigned() // before the head, which then is not smaller
+	}
 	head := o.Record.Head()
 	m.m = Manifest{Format: Format, Origin: head.Origin, Document: key, Made: m.at, Head: head.Size,
 		Statements: []StatementEntry{}, Timestamps: []StampEntry{}, Files: []FileEntry{}}
-	if err := m.gather(ctx, key); err != nil {
+	if err := m.gather(ctx, key, cosigned); err != nil {
 		return nil, errors.Join(err, m.file.Close())
 	}
 	m.file.Size = m.b.Size()
 	return m.file, nil
 }
 
-func (m *maker) gather(ctx context.Context, key string) error {
+func (m *maker) gather(ctx context.Context, key string, cosigned []byte) error {
 	if err := m.readStamps(ctx); err != nil {
+		return err
+	}
+	if err := m.findCosigned(ctx, cosigned); err != nil {
 		return err
 	}
 	var list []events.Event
@@ -217,6 +229,9 @@ func (m *maker) statement(ctx context.Context, e events.Event) error {
 	if err := m.receipt(ctx, e, row.Receipt, first); err != nil {
 		return err
 	}
+	if err := m.witnessed(ctx, e, &row, first); err != nil {
+		return err
+	}
 	if first >= 0 {
 		row.Stamp = &m.stamps[first].Position
 		for _, i := range timestamp.Chain(m.next, first) {
@@ -248,21 +263,33 @@ func (m *maker) statement(ctx context.Context, e events.Event) error {
 	return nil
 }
 
-// receipt adds the proof of an event in the head of a stamp, or in the latest one.
+// receipt adds the proof of an event in the head of a stamp; without one, in that which witnesses have cosigned, or in the latest.
 func (m *maker) receipt(ctx context.Context, e events.Event, name string, stamp int) error {
+	switch {
+	case stamp >= 0:
+		st := &m.stamps[stamp]
+		return m.receiptUnder(ctx, e, name, &events.Head{Size: st.Size, Root: st.Root, Checkpoint: []byte(st.Checkpoint)})
+	case m.cosigned != nil && e.Position < m.cosigned.Size:
+		return m.receiptUnder(ctx, e, name, m.cosigned)
+	}
+	return m.receiptUnder(ctx, e, name, nil)
+}
+
+// receiptUnder adds the proof of an event in a head with this checkpoint; nil: in the latest one.
+func (m *maker) receiptUnder(ctx context.Context, e events.Event, name string, under *events.Head) error {
 	size := uint64(0)
-	if stamp >= 0 {
-		size = m.stamps[stamp].Size
+	if under != nil {
+		size = under.Size
 	}
 	proof, head, err := m.o.Record.Proof(ctx, e.Position, size)
 	if err != nil {
 		return fmt.Errorf("couldn't prove it: %w", err)
 	}
-	if stamp >= 0 {
-		if head.Root != m.stamps[stamp].Root {
-			return fmt.Errorf("couldn't prove it: root of size %d is %s, it was stamped as %s", size, head.Root, m.stamps[stamp].Root)
+	if under != nil {
+		if head.Root != under.Root {
+			return fmt.Errorf("couldn't prove it: root of size %d is %s, it was signed as %s", size, head.Root, under.Root)
 		}
-		head.Checkpoint = []byte(m.stamps[stamp].Checkpoint)
+		head.Checkpoint = under.Checkpoint
 	}
 	b, err := ledger.NewReceipt(events.Sealed{Events: []events.Event{e}, Head: head, Proofs: [][]events.Digest{proof}}, 0, m.o.Chain)
 	if err != nil {

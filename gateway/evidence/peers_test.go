@@ -75,6 +75,37 @@ func TestDSSValidatesTheContainer(t *testing.T) {
 	}
 }
 
+// A container of a witnessed log is one to EU DSS, too, and the script of the documentation proves its receipts under either head.
+func TestCosignedContainerJudged(t *testing.T) {
+	w, dir := newWorld(t), t.TempDir()
+	b := w.container(w.cosigned(w.circle("known"), 2))
+	m, _ := w.material(dir)
+	opinion, err := judges.DSS(t).Validate(put(t, dir, "witnessed.asice", b), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !opinion.Passed() || len(opinion.Signatures) != 1 {
+		t.Errorf("DSS: %s", opinion)
+	}
+	script, err := filepath.Abs("../../docs/receipt-check.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, p := range unpack(t, b) {
+		if !strings.HasSuffix(p.name, ".tlog-proof") {
+			continue
+		}
+		n++
+		if out, err := exec.Command("python3", script, put(t, dir, p.name, p.content), w.vkey).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", p.name, err, out)
+		}
+	}
+	if n != 4 {
+		t.Errorf("%d receipts, expected two of the letter, one of the second package and one of the stamp", n)
+	}
+}
+
 // We open and validate what DSS makes.
 func TestContainersOfDSS(t *testing.T) {
 	w, dir := newWorld(t), t.TempDir()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/events/ledger"
+	"github.com/tram-exchange/tram/events/ledger/witness"
 	"github.com/tram-exchange/tram/gateway/evidence"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/asice"
@@ -22,7 +23,10 @@ import (
 
 var update = flag.Bool("update", false, "make the containers of testdata/evidence anew (new keys, new signatures)")
 
-const vectorDir = "../../testdata/evidence"
+const (
+	vectorDir    = "../../testdata/evidence"
+	witnessedDir = vectorDir + "/witnessed"
+)
 
 // vectorTime is when the vectors are judged: an hour after the last of them was made.
 var vectorTime = time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
@@ -31,12 +35,27 @@ var vectorTime = time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
 func TestVectors(t *testing.T) {
 	if *update {
 		makeVectors(t)
+		makeWitnessedVectors(t)
 	}
-	trust, err := signing.LoadTrust(filepath.Join(vectorDir, "trust"), true)
+	runVectors(t, vectorDir, nil)
+	text, err := os.ReadFile(filepath.Join(witnessedDir, "policy"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyText, err := os.ReadFile(filepath.Join(vectorDir, "log.vkey"))
+	policy, err := witness.ParsePolicy(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runVectors(t, witnessedDir, policy)
+}
+
+// runVectors runs the cases of a folder; with a policy each also says what stands behind the document.
+func runVectors(t *testing.T, dir string, policy *witness.Policy) {
+	trust, err := signing.LoadTrust(filepath.Join(dir, "trust"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyText, err := os.ReadFile(filepath.Join(dir, "log.vkey"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,9 +63,13 @@ func TestVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases, err := os.ReadFile(filepath.Join(vectorDir, "cases.txt"))
+	cases, err := os.ReadFile(filepath.Join(dir, "cases.txt"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	columns := 4
+	if policy != nil {
+		columns = 5
 	}
 	seen := map[string]bool{}
 	for _, line := range strings.Split(strings.TrimSpace(string(cases)), "\n") {
@@ -54,35 +77,70 @@ func TestVectors(t *testing.T) {
 			continue
 		}
 		f := strings.Fields(line)
-		if len(f) != 4 {
-			t.Fatalf("case %q: expected file, indication, check and part", line)
+		if len(f) != columns {
+			t.Fatalf("case %q: expected file, indication, check, part and, of witnesses, standing", line)
 		}
 		seen[f[0]] = true
 		t.Run(f[0], func(t *testing.T) {
-			src, err := signing.OpenFile(filepath.Join(vectorDir, f[0]))
+			src, err := signing.OpenFile(filepath.Join(dir, f[0]))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer src.Close()
-			r, err := evidence.Check(t.Context(), src, evidence.CheckOptions{Trust: trust, Key: &key, At: vectorTime})
+			r, err := evidence.Check(t.Context(), src, evidence.CheckOptions{Trust: trust, Key: &key, At: vectorTime, Witnesses: policy})
 			if err != nil {
 				t.Fatal(err)
 			}
 			found := f[2] == "-" || slices.ContainsFunc(r.Findings, func(g evidence.Finding) bool {
 				return g.ID == f[2] && (g.Part == f[3] || f[3] == "-") && g.Result != verdict.Passed
 			})
-			if string(r.Indication) != f[1] || !found {
-				t.Errorf("expected %s: %s", line, written(r))
+			if string(r.Indication) != f[1] || !found || policy != nil && r.Standing != f[4] {
+				t.Errorf("expected %s, got %s: %s", line, r.Standing, written(r))
 			}
 		})
 	}
-	files, err := filepath.Glob(filepath.Join(vectorDir, "*.asice"))
+	files, err := filepath.Glob(filepath.Join(dir, "*.asice"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
 		if !seen[filepath.Base(file)] {
 			t.Errorf("%s is in no case", file)
+		}
+	}
+}
+
+// makeWitnessedVectors makes those about cosignatures.
+func makeWitnessedVectors(t *testing.T) {
+	w := newWorld(t)
+	w.now = vectorTime.Add(-5 * time.Hour)
+	known := w.circle("vectors")
+	enough := w.container(w.cosigned(known, 2))
+	var cases bytes.Buffer
+	fmt.Fprintf(&cases, "# file, indication, check that is not passed (-: none), part (-: the container), standing by the policy\n")
+	put := func(file string, b []byte, line string) {
+		if err := os.WriteFile(filepath.Join(witnessedDir, file), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&cases, "%s %s\n", file, line)
+	}
+	if err := os.MkdirAll(filepath.Join(witnessedDir, "trust"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put("witnessed.asice", enough, "TOTAL-PASSED - - witnessed")
+	p := unpack(t, enough)
+	f := p.find(t, "witnessed/", 0)
+	falseCosignature(t, f, "w1.example")
+	put("cosignature-changed-by-node.asice", w.resign(p), "TOTAL-FAILED cosignature "+f.name+" sealed")
+	o := w.options()
+	few := w.cosign(w.circle("vectors"), 1)
+	o.Cosigned = func() []byte { return few }
+	put("one-of-three.asice", w.container(o), "INDETERMINATE witnesses - sealed")
+	put("not-cosigned.asice", w.container(w.options()), "INDETERMINATE witnesses - sealed")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.ca.Certificate.Raw})
+	for file, b := range map[string][]byte{"cases.txt": cases.Bytes(), "trust/ca.pem": ca, "log.vkey": []byte(w.vkey + "\n"), "policy": []byte(known.text())} {
+		if err := os.WriteFile(filepath.Join(witnessedDir, file), b, 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -28,6 +28,9 @@ const (
 	idSignatures = "package-signatures"
 	idEvidence   = "stored-evidence"
 	idRevocation = "revocation-answer"
+
+	idWitnesses   = "witnesses"
+	idCosignature = "cosignature"
 )
 
 // words are the sentences of a check: when it is passed, and when it is not.
@@ -61,6 +64,10 @@ var sentences = map[string]words{
 		"Chữ ký trên gói tin không có giá trị hoặc chưa chứng minh được.", "The signatures of the package do not hold or are not proved."},
 	idEvidence: {"Dữ liệu xác thực đúng là dữ liệu mà sự kiện nêu.", "The stored evidence is the one that the statement names.",
 		"Dữ liệu xác thực không khớp với gói tin.", "The stored evidence does not fit the package."},
+	idWitnesses: {"Đủ bên chứng kiến theo chính sách đã ký đầu nhật ký của sự kiện này.", "Enough witnesses of the policy have cosigned the head that holds this statement.",
+		"Chưa đủ bên chứng kiến theo chính sách ký đầu nhật ký của sự kiện này.", "Too few witnesses of the policy have cosigned the head that holds this statement."},
+	idCosignature: {"", "", "Chữ ký chứng kiến trên đầu nhật ký của sự kiện này không đúng theo chính sách.",
+		"The signature lines under the head of this statement do not hold by the witness policy."},
 	idRevocation: {"", "", "Trả lời về thu hồi chứng thư không đọc được.", "An answer about revocation cannot be read."},
 }
 
