@@ -72,10 +72,7 @@ func writeGenesis(c *Config, at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("couldn't make genesis change: %w", err)
 	}
-	return writeWhole(filepath.Join(c.base, genesisFile), func(w io.Writer) error {
-		_, err := w.Write(change)
-		return err
-	})
+	return writeBytes(filepath.Join(c.base, genesisFile), change)
 }
 
 // adminIdentity is the first administrator of the configuration: the configured key of purpose administrator that has this
@@ -182,10 +179,7 @@ members are in docs/operations.md), signs them as one change with the administra
 			if err != nil {
 				return err
 			}
-			return writeWhole(out, func(w io.Writer) error {
-				_, err := w.Write(signed)
-				return err
-			})
+			return writeBytes(out, signed)
 		},
 	}
 	change.Flags().StringVarP(&config, "config", "c", "tram.yaml", "the node's configuration")

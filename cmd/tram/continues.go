@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -108,7 +107,7 @@ func (o *initOptions) keepLost() error {
 		return fmt.Errorf("couldn't make folder: %w", err)
 	}
 	for name, b := range map[string][]byte{lostCheckpointFile: checkpoint, lostKeyFile: text} {
-		if err := writeWhole(filepath.Join(o.dir, name), func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
+		if err := writeBytes(filepath.Join(o.dir, name), b); err != nil {
 			return err
 		}
 	}

@@ -140,10 +140,7 @@ Nothing can take a destruction back. Every agency of this node that keeps a docu
 			if err != nil {
 				return err
 			}
-			return writeWhole(out, func(w io.Writer) error {
-				_, err := w.Write(signed)
-				return err
-			})
+			return writeBytes(out, signed)
 		},
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "tram.yaml", "the node's configuration")

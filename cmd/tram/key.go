@@ -428,7 +428,7 @@ func keyCSRCommand() *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(b)
 				return err
 			}
-			return writeWhole(out, func(w io.Writer) error { _, err := w.Write(b); return err })
+			return writeBytes(out, b)
 		}}
 	fs := cmd.Flags()
 	fs.StringVar(&r.CommonName, "cn", "", "name of the agency, person or node (required)")

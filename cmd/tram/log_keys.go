@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,7 +43,7 @@ beside the key that you know, or as --key if you trust the file itself.`,
 				text = way.Encode()
 			}
 			if output != "-" {
-				return writeWhole(output, func(w io.Writer) error { _, err := w.Write(text); return err })
+				return writeBytes(output, text)
 			}
 			_, err = cmd.OutOrStdout().Write(text)
 			return err

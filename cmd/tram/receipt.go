@@ -254,7 +254,7 @@ written has been checked. If the log has been rewritten since, the two heads are
 				_, err = cmd.OutOrStdout().Write(fresh)
 				return err
 			}
-			if err := writeWhole(output, func(w io.Writer) error { _, err := w.Write(fresh); return err }); err != nil {
+			if err := writeBytes(output, fresh); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: đầu nhật ký / head %d\n", output, answer.Size)

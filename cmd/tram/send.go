@@ -208,10 +208,7 @@ func (c *client) acknowledge(ctx context.Context, entry, file string) error {
 	if err := c.call(ctx, http.MethodPost, "/v1/mailbox/"+url.PathEscape(entry)+"/ack", nil, nil, &answer); err != nil {
 		return err
 	}
-	return writeWhole(file, func(w io.Writer) error {
-		_, err := io.WriteString(w, answer.Receipt)
-		return err
-	})
+	return writeBytes(file, []byte(answer.Receipt))
 }
 
 // download saves a package; the file appears only when it is whole.

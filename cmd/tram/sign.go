@@ -102,6 +102,14 @@ func writeWhole(file string, write func(io.Writer) error) error {
 	return nil
 }
 
+// writeBytes is writeWhole for what is in memory.
+func writeBytes(file string, b []byte) error {
+	return writeWhole(file, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
 // signBytes signs a small package in memory.
 func signBytes(ctx context.Context, doc []byte, id identity) ([]byte, error) {
 	if err := ctx.Err(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -108,7 +107,7 @@ func trialCommand() *cobra.Command {
 				return err
 			}
 			file := filepath.Join(out, "change.xml")
-			if err := writeWhole(file, func(w io.Writer) error { _, err := w.Write(change); return err }); err != nil {
+			if err := writeBytes(file, change); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %s\n", code, name, out)

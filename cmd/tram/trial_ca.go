@@ -104,7 +104,7 @@ func (t trialRecords) revoke(c *x509.Certificate, at time.Time, reason int) erro
 	if err != nil {
 		return fmt.Errorf("couldn't write what was revoked: %w", err)
 	}
-	return writeWhole(t.file, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
+	return writeBytes(t.file, append(b, '\n'))
 }
 
 // entries are the records as a CRL lists them.
@@ -209,7 +209,7 @@ func (o *trialOffice) stamps() (*tsp.Authority, error) {
 		}
 		certs = certs[:1]
 		block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certs[0].Raw})
-		if err := writeWhole(base+".crt", func(w io.Writer) error { _, err := w.Write(block); return err }); err != nil {
+		if err := writeBytes(base+".crt", block); err != nil {
 			return nil, err
 		}
 	}
@@ -319,7 +319,7 @@ func trialCRLCommand() *cobra.Command {
 				out = filepath.Join(o.trust, "trial-ca.crl")
 			}
 			block := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
-			if err := writeWhole(out, func(w io.Writer) error { _, err := w.Write(block); return err }); err != nil {
+			if err := writeBytes(out, block); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), out)

@@ -121,7 +121,7 @@ func (v *verifications) one(ctx context.Context, id string) {
 	var page []byte
 	if err == nil {
 		if page, err = v.report(answer); err == nil {
-			err = writeWhole(filepath.Join(v.dir, id+".html"), func(f io.Writer) error { _, err := f.Write(page); return err })
+			err = writeBytes(filepath.Join(v.dir, id+".html"), page)
 		}
 	}
 	run := v.change(id, func(r *portal.Verification) {
@@ -163,7 +163,7 @@ func (v *verifications) change(id string, f func(*portal.Verification)) portal.V
 func (v *verifications) write(run portal.Verification) error {
 	b, err := json.MarshalIndent(run, "", "  ")
 	if err == nil {
-		err = writeWhole(filepath.Join(v.dir, run.ID+".json"), func(f io.Writer) error { _, err := f.Write(b); return err })
+		err = writeBytes(filepath.Join(v.dir, run.ID+".json"), b)
 	}
 	if err != nil {
 		return fmt.Errorf("couldn't write verification: %w", err)

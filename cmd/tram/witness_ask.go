@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -227,7 +226,7 @@ func (w *logWitnesses) keep(a *logAlarm) error {
 	w.log.Error("the log is accused and has stopped", "kind", a.Kind, "witness", a.Witness, "size", a.Size, "here", a.Here, "proved", a.Proved)
 	b, err := json.MarshalIndent(a, "", "  ")
 	if err == nil {
-		err = writeWhole(w.alarm, func(f io.Writer) error { _, err := f.Write(append(b, '\n')); return err })
+		err = writeBytes(w.alarm, append(b, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("couldn't keep alarm: %w", err)
