@@ -57,21 +57,35 @@ func (m *meanings) cells(columns []string, row []any, texts ...string) {
 	}
 }
 
-// meanDoc reads a row of doc. A body that reads well but was not written so (another length of a number, something after
-// the end) is none.
+// packed is the part of a row that is one value of its own spelling.
+type packed interface {
+	readBody(b []byte) error
+	body(b []byte) []byte
+}
+
+// readWritten reads a body. One that reads well but was not written so (another length of a number, something after the end)
+// is none.
+func readWritten(d packed, cell any) error {
+	b, ok := cell.([]byte)
+	if !ok {
+		return fmt.Errorf("body is %s", describe(cell))
+	}
+	if err := d.readBody(b); err != nil {
+		return err
+	}
+	if !bytes.Equal(d.body(nil), b) {
+		return fmt.Errorf("%s, which nobody writes", describe(b))
+	}
+	return nil
+}
+
+// meanDoc reads a row of doc.
 func meanDoc(row []any, texts []string) ([]meaning, error) {
 	m := &meanings{texts: texts}
 	m.cells([]string{"id", "k", "key", "org", "state", "business", "date", "number", "type"}, row, "org")
-	body, ok := row[9].([]byte)
-	if !ok {
-		return nil, fmt.Errorf("body is %s", describe(row[9]))
-	}
 	d := &docState{}
-	if err := d.readBody(body); err != nil {
+	if err := readWritten(d, row[9]); err != nil {
 		return nil, err
-	}
-	if !bytes.Equal(d.body(nil), body) {
-		return nil, fmt.Errorf("%s, which nobody writes", describe(body))
 	}
 	m.number("body.received", d.received)
 	m.number("body.at", fromMicros(d.at))
@@ -101,16 +115,9 @@ func meanDoc(row []any, texts []string) ([]meaning, error) {
 func meanDelivery(row []any, texts []string) ([]meaning, error) {
 	m := &meanings{texts: texts}
 	m.cells([]string{"id", "k", "key", "doc", "org", "sender", "kind", "state", "marks", "peer"}, row, "org", "sender", "peer")
-	body, ok := row[10].([]byte)
-	if !ok {
-		return nil, fmt.Errorf("body is %s", describe(row[10]))
-	}
 	d := &deliveryState{}
-	if err := d.readBody(body); err != nil {
+	if err := readWritten(d, row[10]); err != nil {
 		return nil, err
-	}
-	if !bytes.Equal(d.body(nil), body) {
-		return nil, fmt.Errorf("%s, which nobody writes", describe(body))
 	}
 	m.hex("body.package", d.pkg)
 	m.number("body.size", d.size)
@@ -259,35 +266,22 @@ func (c *comparer) search(ctx context.Context, want *sql.Conn) (*Difference, err
 			}
 		}
 	}
-	got, err := openRows(ctx, c.got, wordsQuery, 2)
+	both, err := openPair(ctx, c.got, want, wordsQuery, 2)
 	if err != nil {
 		return nil, err
 	}
-	defer got.close()
-	wanted, err := openRows(ctx, want, wordsQuery, 2)
-	if err != nil {
-		return nil, err
-	}
-	defer wanted.close()
+	defer both.close()
 	t := &compared{table: "words", keys: 1, columns: []string{"word", "documents"}, event: -1}
 	for {
-		okGot, err := got.next()
-		if err != nil {
+		if more, err := both.next(); err != nil || !more {
 			return nil, err
 		}
-		okWant, err := wanted.next()
-		if err != nil {
-			return nil, err
-		}
-		if !okGot && !okWant {
-			return nil, nil
-		}
-		diff := c.row(t, got.row, okGot, wanted.row, okWant)
+		diff := c.row(t, both.got.row, both.okGot, both.want.row, both.okWant)
 		if diff == nil {
 			continue
 		}
 		if diff.Column != "" {
-			diff.Got, diff.Want, diff.Position = firstOfLists(got.row[1], wanted.row[1])
+			diff.Got, diff.Want, diff.Position = firstOfLists(both.got.row[1], both.want.row[1])
 		}
 		return diff, nil
 	}

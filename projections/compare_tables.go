@@ -122,29 +122,16 @@ func (c *comparer) alike() {
 
 // table walks both lists in step.
 func (c *comparer) table(ctx context.Context, want *sql.Conn, t *compared) (*Difference, error) {
-	got, err := openRows(ctx, c.got, t.query, len(t.columns))
+	both, err := openPair(ctx, c.got, want, t.query, len(t.columns))
 	if err != nil {
 		return nil, err
 	}
-	defer got.close()
-	wanted, err := openRows(ctx, want, t.query, len(t.columns))
-	if err != nil {
-		return nil, err
-	}
-	defer wanted.close()
+	defer both.close()
 	for {
-		okGot, err := got.next()
-		if err != nil {
+		if more, err := both.next(); err != nil || !more {
 			return nil, err
 		}
-		okWant, err := wanted.next()
-		if err != nil {
-			return nil, err
-		}
-		if !okGot && !okWant {
-			return nil, nil
-		}
-		if diff := c.row(t, got.row, okGot, wanted.row, okWant); diff != nil {
+		if diff := c.row(t, both.got.row, both.okGot, both.want.row, both.okWant); diff != nil {
 			return diff, nil
 		}
 		c.alike()
@@ -260,6 +247,41 @@ func (r *rowsOf) next() (bool, error) {
 }
 
 func (r *rowsOf) close() { _ = r.rows.Close() }
+
+// pair walks the answers of two databases to one question in step.
+type pair struct {
+	got, want     *rowsOf
+	okGot, okWant bool // there is such a row
+}
+
+func openPair(ctx context.Context, got, want *sql.Conn, query string, columns int) (*pair, error) {
+	p := &pair{}
+	var err error
+	if p.got, err = openRows(ctx, got, query, columns); err != nil {
+		return nil, err
+	}
+	if p.want, err = openRows(ctx, want, query, columns); err != nil {
+		p.got.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// next is false when both are at their end.
+func (p *pair) next() (more bool, err error) {
+	if p.okGot, err = p.got.next(); err != nil {
+		return false, err
+	}
+	if p.okWant, err = p.want.next(); err != nil {
+		return false, err
+	}
+	return p.okGot || p.okWant, nil
+}
+
+func (p *pair) close() {
+	p.want.close()
+	p.got.close()
+}
 
 // compareValues is SQLite's own order: NULL, numbers, text, blobs.
 func compareValues(a, b any) int {
