@@ -58,19 +58,10 @@ func (b *brake) release() {
 
 // TestSequencersInAnyOrder lets two or three nodes hand in and sequence while they are paused at any step, lose answers and take over from
 // each other in any order. However that goes: one log, no size with two roots, everything that was answered is in it where the answer
-// says, and of appends to one version exactly one.
+// says, and of appends to one version exactly one. How the nodes' goroutines interleave between the steps is not drawn: a failure need not come
+// again with its seed, but what it says is wrong is.
 func TestSequencersInAnyOrder(t *testing.T) {
-	checks := 40
-	if testing.Short() {
-		checks = 10
-	}
-	done := 0
-	rapid.Check(t, func(r *rapid.T) {
-		if done++; done > checks { // each has servers and nodes of its own
-			return
-		}
-		anyOrder(t, r)
-	})
+	rapid.Check(t, func(r *rapid.T) { anyOrder(t, r) })
 }
 
 func anyOrder(t *testing.T, r *rapid.T) {
