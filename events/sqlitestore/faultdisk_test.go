@@ -8,10 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"unsafe"
 
-	"modernc.org/libc"
-	sqlite3 "modernc.org/sqlite/lib"
+	"github.com/tram-exchange/tram/internal/faultvfs"
 )
 
 // faultDisk stands between the store and its files, the database included. It keeps two pictures of every file: what
@@ -239,162 +237,21 @@ func (f *faultFile) Truncate(size int64) error {
 
 func (f *faultFile) Sync() error { return f.d.sync(f.path, false) }
 
-// SQLite's side: a VFS that is the ordinary one, with four methods of its files replaced. The driver can register
-// only read-only file systems of its own, so this works on the C structures: sqlite3_vfs begins {int, int, int, next,
-// name, data, xOpen, ...}, a file begins with the pointer to its methods {int, xClose, xRead, xWrite, xTruncate,
-// xSync, ...}. Slots hold Go functions.
+// SQLite's side.
 
-const (
-	vfsSize, vfsName, vfsOpen, vfsDelete                 = 168, 24, 40, 48
-	ioSize, ioClose, ioWrite, ioTruncate, ioSync uintptr = 152, 8, 24, 32, 40
-)
+func (d *faultDisk) Write(path string, b []byte, at int64) error { return d.write(path, b, at) }
+func (d *faultDisk) Truncate(path string, size int64) error      { return d.truncate(path, size) }
 
-type (
-	deleteFunc   = func(*libc.TLS, uintptr, uintptr, int32) int32
-	openFunc     = func(*libc.TLS, uintptr, uintptr, uintptr, int32, uintptr) int32
-	closeFunc    = func(*libc.TLS, uintptr) int32
-	writeFunc    = func(*libc.TLS, uintptr, uintptr, int32, int64) int32
-	truncateFunc = func(*libc.TLS, uintptr, int64) int32
-	syncFunc     = func(*libc.TLS, uintptr, int32) int32
-)
-
-func slot[F any](base, offset uintptr) *F { return (*F)(pointer(base + offset)) }
-
-// pointer is for memory of C, which does not move and is not collected.
-func pointer(p uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&p)) }
-
-// openFile is a file of SQLite's that is looked after.
-type openFile struct {
-	path     string
-	original uintptr // methods
+// Delete takes a deletion for durable at once: SQLite asks for that where it matters.
+func (d *faultDisk) Delete(path string) error {
+	return d.do(named("deletion", path), func() { delete(d.files, path) })
 }
 
-var faultVFS struct {
-	once     sync.Once
-	mu       sync.Mutex
-	original uintptr // sqlite3_vfs
-	files    map[uintptr]openFile
-	disks    map[string]*faultDisk // by folder
-	// Kept here, so that the collector does not take what only C memory points to.
-	open     openFunc
-	delete   deleteFunc
-	close    closeFunc
-	write    writeFunc
-	truncate truncateFunc
-	sync     syncFunc
-}
+// Sync makes the name durable too: SQLite itself syncs the folder of a new log with the log's first sync.
+func (d *faultDisk) Sync(path string) error { return d.sync(path, true) }
 
 // useFaultVFS gives the name of the VFS; files in the disk's folder are the disk's.
 func useFaultVFS(t testing.TB, d *faultDisk) string {
-	v := &faultVFS
-	v.once.Do(func() {
-		v.files, v.disks = map[uintptr]openFile{}, map[string]*faultDisk{}
-		v.open, v.delete, v.close, v.write, v.truncate, v.sync = faultOpen, faultDelete, faultClose, faultWrite, faultTruncate, faultSync
-		tls := libc.NewTLS()
-		v.original = sqlite3.Xsqlite3_vfs_find(tls, 0)
-		mine := libc.Xmalloc(tls, vfsSize)
-		libc.Xmemcpy(tls, mine, v.original, vfsSize)
-		name, err := libc.CString("fault")
-		if err != nil {
-			t.Fatal(err)
-		}
-		*slot[uintptr](mine, vfsName) = name
-		*slot[openFunc](mine, vfsOpen) = v.open
-		*slot[deleteFunc](mine, vfsDelete) = v.delete
-		if rc := sqlite3.Xsqlite3_vfs_register(tls, mine, 0); rc != 0 {
-			t.Fatalf("couldn't register VFS: %d", rc)
-		}
-	})
-	v.mu.Lock()
-	v.disks[d.dir] = d
-	v.mu.Unlock()
-	t.Cleanup(func() {
-		v.mu.Lock()
-		delete(v.disks, d.dir)
-		v.mu.Unlock()
-	})
-	return "fault"
-}
-
-func faultOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintptr) int32 {
-	v := &faultVFS
-	rc := (*slot[openFunc](v.original, vfsOpen))(tls, vfs, name, file, flags, out)
-	methods := *slot[uintptr](file, 0)
-	if rc != 0 || name == 0 || methods == 0 {
-		return rc
-	}
-	mine := libc.Xmalloc(tls, libc.Tsize_t(ioSize))
-	libc.Xmemcpy(tls, mine, methods, libc.Tsize_t(ioSize))
-	*slot[closeFunc](mine, ioClose) = v.close
-	*slot[writeFunc](mine, ioWrite) = v.write
-	*slot[truncateFunc](mine, ioTruncate) = v.truncate
-	*slot[syncFunc](mine, ioSync) = v.sync
-	*slot[uintptr](file, 0) = mine
-	v.mu.Lock()
-	v.files[file] = openFile{libc.GoString(name), methods}
-	v.mu.Unlock()
-	return rc
-}
-
-// faultFileOf finds what is known of a file, and its disk if it has one.
-func faultFileOf(file uintptr) (openFile, *faultDisk) {
-	v := &faultVFS
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	f := v.files[file]
-	return f, v.disks[filepath.Dir(f.path)]
-}
-
-func faultClose(tls *libc.TLS, file uintptr) int32 {
-	f, _ := faultFileOf(file)
-	v := &faultVFS
-	v.mu.Lock()
-	delete(v.files, file)
-	v.mu.Unlock()
-	mine := *slot[uintptr](file, 0)
-	*slot[uintptr](file, 0) = f.original
-	libc.Xfree(tls, mine)
-	return (*slot[closeFunc](f.original, ioClose))(tls, file)
-}
-
-const ioErrWrite, ioErrSync, ioErrDelete = 10 | 3<<8, 10 | 4<<8, 10 | 10<<8 // SQLITE_IOERR_WRITE, _FSYNC, _DELETE
-
-// faultDelete takes a deletion for durable at once: SQLite asks for that where it matters.
-func faultDelete(tls *libc.TLS, vfs, name uintptr, syncDir int32) int32 {
-	path := libc.GoString(name)
-	faultVFS.mu.Lock()
-	d := faultVFS.disks[filepath.Dir(path)]
-	faultVFS.mu.Unlock()
-	if d != nil && d.do(named("deletion", path), func() { delete(d.files, path) }) != nil {
-		return ioErrDelete
-	}
-	return (*slot[deleteFunc](faultVFS.original, vfsDelete))(tls, vfs, name, syncDir)
-}
-
-func faultWrite(tls *libc.TLS, file, data uintptr, n int32, at int64) int32 {
-	f, d := faultFileOf(file)
-	if d != nil && d.write(f.path, unsafe.Slice((*byte)(pointer(data)), n), at) != nil {
-		return ioErrWrite
-	}
-	return (*slot[writeFunc](f.original, ioWrite))(tls, file, data, n, at)
-}
-
-func faultTruncate(tls *libc.TLS, file uintptr, size int64) int32 {
-	f, d := faultFileOf(file)
-	if d != nil && d.truncate(f.path, size) != nil {
-		return ioErrWrite
-	}
-	return (*slot[truncateFunc](f.original, ioTruncate))(tls, file, size)
-}
-
-// SQLite itself syncs the folder of a new log with the log's first sync.
-func faultSync(tls *libc.TLS, file uintptr, flags int32) int32 {
-	f, d := faultFileOf(file)
-	if d != nil {
-		if d.sync(f.path, true) != nil {
-			return ioErrSync
-		}
-		return 0 // the disk below is memory: a real sync would prove nothing more
-	}
-	return (*slot[syncFunc](f.original, ioSync))(tls, file, flags)
+	faultvfs.Use(t, d.dir, d)
+	return faultvfs.Name
 }
