@@ -34,6 +34,7 @@ var auditMessages = map[string]message{
 	"proofs.running.note":   {"Có thể rời trang này; kết quả sẽ ở đây.", "You may leave this page; the result will be here."},
 	"proofs.refresh":        {"Xem lại", "Look again"},
 	"proofs.so.far":         {"đã chạy {span}", "{span} so far"},
+	"proofs.moment":         {"dưới 1 giây", "less than a second"},
 	"proofs.stage.begin":    {"Đang bắt đầu", "Beginning"},
 	"proofs.stage.read":     {"Đọc lại sổ và các gói", "Reading record and packages"},
 	"proofs.stage.judge":    {"Kiểm lại chữ ký và quy tắc", "Judging signatures and rules again"},

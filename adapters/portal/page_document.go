@@ -135,6 +135,8 @@ func documentTitle(w words, r view.RegisterRow) string {
 	number, _ := cut(r.Number, 80)
 	kind, _ := cut(r.TypeName, 80)
 	switch {
+	case r.Destroyed != "":
+		return w.say("doc.destroyed")
 	case number == "":
 		return w.say("doc.unnumbered")
 	case kind == "":

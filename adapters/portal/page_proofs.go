@@ -81,6 +81,9 @@ func (p *Portal) verificationLine(v *visit, run Verification, now time.Time) ver
 		end = now
 	}
 	line.Took = v.words.span(end.Sub(run.Started))
+	if end.Sub(run.Started) < time.Second { // reports say whole seconds
+		line.Took = v.words.say("proofs.moment")
+	}
 	if run.Running() && run.Total > 0 {
 		line.Percent = int(100 * min(run.Done, run.Total) / run.Total)
 	}

@@ -170,7 +170,8 @@ func TestDownloads(t *testing.T) {
 	if a := v.get(base + "/attachments/0"); a.StatusCode != 404 {
 		t.Errorf("attachment of a destroyed document: %s", a.Status)
 	}
-	if a := v.get(base); a.StatusCode != 200 || !strings.Contains(a.body, "12/QĐ-TTLT") || strings.Contains(a.body, "/attachments/") {
+	if a := v.get(base); a.StatusCode != 200 || !strings.Contains(a.body, "12/QĐ-TTLT") || !strings.Contains(a.body, "Văn bản đã huỷ nội dung") ||
+		strings.Contains(a.body, "Chưa rõ số") || strings.Contains(a.body, "/attachments/") {
 		t.Errorf("page of a destroyed document: %s", a.Status)
 	}
 }

@@ -215,7 +215,11 @@ func (l *life) print(w io.Writer) {
 	} else {
 		fmt.Fprintln(w, "SAI / NOT GOOD")
 	}
-	fmt.Fprintf(w, "  %s  %s\n  %s\n  %s\n", l.Document, printable(l.Number), printable(l.Subject), l.Origin)
+	for _, line := range []string{strings.TrimSpace(l.Document + "  " + printable(l.Number)), printable(l.Subject), l.Origin} {
+		if line != "" {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
 	for _, n := range l.NotChecked {
 		fmt.Fprintf(w, "  chưa kiểm / not checked: %s\n", n)
 	}

@@ -18,7 +18,7 @@ var ErrQuery = errors.New("question cannot be read")
 
 // DestroyedByUnrecorded stands for the decision under which words were destroyed when no event names it as far as the views have read: as of an
 // earlier day, when the decision came later; else a loss, which tram verify names.
-const DestroyedByUnrecorded = "quyết định không có trong nhật ký đến lúc này (no decision in the log so far: it came later, or is missing)"
+const DestroyedByUnrecorded = "quyết định ghi sau lúc này, hoặc không có (decided later than this, or not at all)"
 
 // Reader is who asks. Orgs are organisation identities (not codes).
 type Reader struct {
