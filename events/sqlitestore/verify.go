@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -48,7 +49,8 @@ type VerifyOptions struct {
 	// Destroyed says of what else than the record's own decisions cover that it was lawfully destroyed. nil: nothing was.
 	Destroyed func(e events.Event) bool
 
-	vfs string
+	vfs    string
+	memory int // bytes for what is kept of packages and evidence; 0: verifyMemory
 }
 
 // VerifyReport says what was found. The record is good if Problem is nil; Unproved then says what that leaves open.
@@ -126,7 +128,8 @@ func (p *Problem) in(file string, offset int64) *Problem { p.File, p.Offset = fi
 // An error means that the verification could not be done (e.g. ctx ended), not that something is wrong: that is
 // VerifyReport.Problem.
 //
-// Memory: about 60 bytes for each package and for each distinct evidence, and one statement at a time.
+// Memory: 64 MiB for what is kept of packages and evidence, whatever the size of the record (more goes to a temporary file, 65 bytes for each
+// package), what decisions destroy, and a few batches of events.
 func Verify(ctx context.Context, dir string, opts VerifyOptions, progress func(done, total int64)) (VerifyReport, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return VerifyReport{}, fmt.Errorf("couldn't verify %s: %w", dir, err)
@@ -134,7 +137,10 @@ func Verify(ctx context.Context, dir string, opts VerifyOptions, progress func(d
 	if opts.Workers == 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)
 	}
-	v := &verifier{ctx: ctx, dir: dir, opts: opts, meter: meter{report: progress}, evidence: map[events.Digest]uint64{}}
+	memory := cmp.Or(opts.memory, verifyMemory)
+	v := &verifier{ctx: ctx, dir: dir, opts: opts, meter: meter{report: progress}, places: newPlacedSorter(memory * 3 / 4), evidence: newNamedEvidence(memory / 4)}
+	defer v.places.close()
+	defer v.evidence.close()
 	_, err := rand.Read(v.key[:])
 	if err == nil {
 		err = v.run()
@@ -195,11 +201,11 @@ type verifier struct {
 
 	db       *conn
 	row      logRow
-	signed   ledger.Head              // the stored checkpoint, if any
-	older    ledger.Head              // the one given
-	earlier  ledger.Head              // what an earlier verification came to
-	evidence map[events.Digest]uint64 // the position of the first event that names it
-	records  []record
+	signed   ledger.Head // the stored checkpoint, if any
+	older    ledger.Head // the one given
+	earlier  ledger.Head // what an earlier verification came to
+	evidence *namedEvidence
+	places   *sorter[placed]
 	dbBytes  int64 // of the meter, spread over the events
 
 	streams, packages setSum // what the indexes must hold, from the events
@@ -210,7 +216,7 @@ type verifier struct {
 	gone      map[events.Digest]destruction.Mark // packages that a decision covers
 }
 
-// record is where an event says that its package lies.
+// record is a package where it lies.
 type record struct {
 	at       place
 	length   int64

@@ -1,8 +1,11 @@
 package sqlitestore
 
 import (
+	"bytes"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"time"
 
@@ -98,8 +101,8 @@ func (w *eventWalk) row(c []driver.Value) error {
 	}
 	w.time = st.Time
 	if st.Evidence != nil {
-		if _, named := w.evidence[*st.Evidence]; !named {
-			w.evidence[*st.Evidence] = position
+		if err := w.evidence.note(*st.Evidence, position); err != nil {
+			return err
 		}
 	}
 	if err := w.place(e, at, c[3] != nil || c[4] != nil); err != nil {
@@ -176,8 +179,7 @@ func (w *eventWalk) place(e events.Event, at *place, stored bool) error {
 		return problem("package", "its place is segment %d offset %d, the segments end at %d offset %d", at.segment, at.offset, w.verifier.row.end.segment, w.verifier.row.end.offset).
 			at(e.Position).of(p.SHA256)
 	}
-	w.records = append(w.records, record{at: *at, length: p.Length, position: e.Position, sum: p.SHA256, mark: mark})
-	return nil
+	return w.places.add(placed{at: *at, length: p.Length, position: e.Position, sum: p.SHA256, covered: mark != nil})
 }
 
 // markText names a step of destruction: positions can be looked up, the words of a decision are facts.
@@ -399,45 +401,57 @@ func (v *verifier) eachIndexed(f func(*events.Event) error) error {
 	return problem("index", "an index has entries twice, or others than the events give")
 }
 
-// evidenceRows hashes every piece of evidence and compares with what the statements name.
+// evidenceRows hashes every piece of evidence and compares with what the statements name, both in order of their digests.
 func (v *verifier) evidenceRows() error {
+	next, stop := iter.Pull2(v.evidence.first())
+	defer stop()
+	missing := naming{position: math.MaxUint64}
+	want, err, some := next()
+	// upTo leaves want at the first that is not before b.
+	upTo := func(b []byte) error {
+		for ; some; want, err, some = next() {
+			if err != nil {
+				return errors.Join(errHook, err)
+			}
+			if b != nil && bytes.Compare(want.sum[:], b) >= 0 {
+				return nil
+			}
+			if want.position < missing.position {
+				missing = want
+			}
+		}
+		return nil
+	}
 	var c [2]driver.Value
-	err := v.db.query(c[:], func() error {
+	bad := v.db.query(c[:], func() error {
 		b, _ := c[0].([]byte)
-		bytes, _ := c[1].([]byte)
-		got := events.Sum(bytes)
-		if string(b) != string(got[:]) {
+		stored, _ := c[1].([]byte)
+		if b == nil {
+			b = []byte{}
+		}
+		if err := upTo(b); err != nil {
+			return err
+		}
+		isNamed := some && string(want.sum[:]) == string(b)
+		switch got := events.Sum(stored); {
+		case string(b) != string(got[:]):
 			p := problem("evidence", "stored as %x, its bytes hash to %s", b, got)
-			if first, named := v.evidenceAt(b); named {
-				return p.at(first)
+			if isNamed {
+				p.at(want.position)
 			}
 			return p
-		}
-		if _, named := v.evidence[got]; !named {
+		case !isNamed:
 			return problem("evidence", "%s is stored, no statement names it", got)
 		}
-		delete(v.evidence, got)
+		want, err, some = next()
 		v.report.Evidence++
 		return v.ctx.Err()
-	}, `SELECT sha256, bytes FROM evidence`)
-	if err != nil || len(v.evidence) == 0 {
-		return err
+	}, `SELECT sha256, bytes FROM evidence ORDER BY sha256`)
+	if bad == nil {
+		bad = upTo(nil)
 	}
-	var missing events.Digest
-	first := uint64(math.MaxUint64)
-	for d, position := range v.evidence {
-		if position < first {
-			missing, first = d, position
-		}
+	if bad != nil || missing.position == math.MaxUint64 {
+		return bad
 	}
-	return problem("evidence", "%s is missing", missing).at(first)
-}
-
-// evidenceAt is the position of the first event that names a piece of evidence.
-func (v *verifier) evidenceAt(sum []byte) (first uint64, named bool) {
-	if len(sum) != len(events.Digest{}) {
-		return 0, false
-	}
-	first, named = v.evidence[events.Digest(sum)]
-	return first, named
+	return problem("evidence", "%s is missing", missing.sum).at(missing.position)
 }

@@ -1,7 +1,6 @@
 package sqlitestore
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -9,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/tram-exchange/tram/events"
@@ -21,10 +20,11 @@ import (
 // segments reads every segment from its first byte to its last, hashes the records that events refer to and reports
 // what else is there.
 func (v *verifier) segments() error {
-	slices.SortFunc(v.records, func(a, b record) int {
-		return cmp.Or(cmp.Compare(a.at.segment, b.at.segment), cmp.Compare(a.at.offset, b.at.offset), cmp.Compare(a.position, b.position))
-	})
-	if err := v.distinct(); err != nil {
+	places, err := v.distinct()
+	if places != nil {
+		defer places.close()
+	}
+	if err != nil {
 		return err
 	}
 	known := map[string]bool{}
@@ -59,14 +59,11 @@ func (v *verifier) segments() error {
 		})
 	}
 	go func() {
-		rest := v.records
 		for n := int64(1); n <= v.row.end.segment; n++ {
-			k, _ := slices.BinarySearchFunc(rest, n+1, func(r record, n int64) int { return cmp.Compare(r.at.segment, n) })
-			w := &segmentWalk{dir: v.dir, number: n, records: rest[:k], end: -1, gone: v.gone}
+			w := &segmentWalk{dir: v.dir, number: n, records: places.of(n, v.gone), end: -1, gone: v.gone}
 			if n == v.row.end.segment {
 				w.end = v.row.end.offset
 			}
-			rest = rest[k:]
 			walks = append(walks, w)
 			jobs <- w
 		}
@@ -77,63 +74,34 @@ func (v *verifier) segments() error {
 	for n := range progress {
 		v.meter.add(n)
 	}
+	var kept uint64           // that a decision covers, and that are still there: nobody has carried it out yet
 	for _, w := range walks { // the first bad thing in order of segments, whoever was fastest
 		if w.err != nil && !errors.Is(w.err, context.Canceled) {
 			return w.err
 		}
 		v.report.Unreferenced = append(v.report.Unreferenced, w.unreferenced...)
-		v.report.Packages += uint64(len(w.records) - w.destroyed)
+		v.report.Packages += w.read - w.destroyed
+		kept += w.kept
 		v.report.PackageBytes += w.bytes
 	}
-	v.report.PackagesGone = uint64(len(v.gone)) - uint64(v.kept())
+	v.report.PackagesGone = uint64(len(v.gone)) - kept
 	return v.ctx.Err()
-}
-
-// kept is how many packages that a decision covers are still there: nobody has carried it out yet.
-func (v *verifier) kept() (n int) {
-	for _, r := range v.records {
-		if r.mark != nil && !r.wiped {
-			n++
-		}
-	}
-	return n
-}
-
-// distinct drops the further events of a package already seen; records must not overlap otherwise.
-func (v *verifier) distinct() error {
-	out := v.records[:0]
-	for _, r := range v.records {
-		if len(out) > 0 {
-			last := out[len(out)-1]
-			if last.at == r.at && last.sum == r.sum && last.length == r.length {
-				if last.mark == nil || r.mark != nil && r.mark.Executed {
-					out[len(out)-1].mark = r.mark
-				}
-				continue
-			}
-			if last.at.segment == r.at.segment && last.at.offset+recordSize(last.length) > r.at.offset {
-				return problem("package", "its place overlaps that of package %s of event %d", last.sum, last.position).
-					at(r.position).of(r.sum).in(segmentDir+"/"+segmentName(r.at.segment), r.at.offset)
-			}
-		}
-		out = append(out, r)
-	}
-	v.records = out
-	return nil
 }
 
 // segmentWalk reads one segment.
 type segmentWalk struct {
 	dir     string
 	number  int64
-	records []record
+	records iter.Seq2[record, error]
 	end     int64 // first free byte of the last segment; -1: not the last
 
 	gone map[events.Digest]destruction.Mark
 
 	f            *os.File
 	name         string
-	destroyed    int // records whose bytes are gone
+	read         uint64 // records
+	destroyed    uint64 // those whose bytes are gone
+	kept         uint64 // those that are to be destroyed and are still there
 	tombs        []tomb
 	buf          []byte
 	bytes        int64
@@ -163,16 +131,18 @@ func (w *segmentWalk) run(ctx context.Context, progress chan<- int64) error {
 		return w.problem(fmt.Sprintf("file has %d bytes, %d were written", info.Size(), w.end), info.Size())
 	}
 	at := int64(0)
-	for i := range w.records {
-		r := &w.records[i]
-		if err := ctx.Err(); err != nil {
+	for r, err := range w.records {
+		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 		if err := w.gap(ctx, at, r.at.offset); err != nil {
 			return err
 		}
-		if err := w.record(r); err != nil {
+		if err := w.record(&r); err != nil {
 			return err
+		}
+		if w.read++; r.mark != nil && !r.wiped {
+			w.kept++
 		}
 		at = r.at.offset + recordSize(r.length)
 		if !r.wiped {
@@ -192,8 +162,11 @@ func (w *segmentWalk) run(ctx context.Context, progress chan<- int64) error {
 
 func (w *segmentWalk) problem(reason string, offset int64) *Problem {
 	p := problem("segment", "%s", reason).in(w.name, offset)
-	if len(w.records) > 0 {
-		p.at(w.records[0].position)
+	for r, err := range w.records {
+		if err == nil {
+			p.at(r.position)
+		}
+		break
 	}
 	return p
 }
