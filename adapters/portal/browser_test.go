@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +99,8 @@ func (b *tab) press(selector string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
 	defer cancel()
+	// To the middle of the window: on a telephone the navigation covers its lower edge, and would be pressed instead.
+	eval[bool](b, `(document.querySelector(`+strconv.Quote(selector)+`)?.scrollIntoView({block: 'center'}), true)`)
 	if _, err := chromedp.RunResponse(ctx, chromedp.Click(selector)); err != nil {
 		b.t.Fatalf("%s: couldn't press %s: %v", b.name, selector, err)
 	}
