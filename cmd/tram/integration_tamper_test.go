@@ -108,6 +108,17 @@ func TestTamper(t *testing.T) {
 		at     int64  // position that must be named; -1: any or none
 	}{
 		{"statement", flipBlob("events", "statement", "position = ?", first), "event tree position version", first},
+		{"statement that still reads as one, in the last tile", func(t *testing.T, dir string) {
+			db, err := sql.Open("sqlite", filepath.Join(dir, "events.db"))
+			must(t, err)
+			defer db.Close()
+			var b []byte
+			must(t, db.QueryRowContext(t.Context(), "SELECT statement FROM events WHERE position = ?", first).Scan(&b))
+			digit := &b[len(b)-len(`"}`)-1] // of the nonce
+			*digit = map[bool]byte{true: '1', false: '0'}[*digit == '0']
+			_, err = db.ExecContext(t.Context(), "UPDATE events SET statement = ? WHERE position = ?", b, first)
+			must(t, err)
+		}, "head checkpoint", first},
 		{"facts", flipBlob("events", "facts", "position = ?", first), "facts", first},
 		{"salt", flipBlob("events", "salt", "position = ?", first), "facts", first},
 		{"place of a package", change("UPDATE events SET offset = offset + 64 WHERE position = ?", first), "package segment event", first},

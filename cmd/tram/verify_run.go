@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -156,7 +157,10 @@ func (v *verification) readInputs(now time.Time) error {
 // record proves the record itself.
 func (v *verification) record(ctx context.Context) error {
 	a := v.answer
-	opts := sqlitestore.VerifyOptions{Problems: v.o.problems, Workers: v.o.workers, Key: v.key}
+	opts := sqlitestore.VerifyOptions{Problems: v.o.problems, Workers: v.o.workers, Key: v.key,
+		Entries: func(from uint64) []events.Digest {
+			return tiles.PublishedEntries(os.DirFS(filepath.Join(v.dir, logFolder)), from)
+		}}
 	var err error
 	if v.o.checkpointFile != "" {
 		if opts.Checkpoint, err = readCheckpointFile(v.o.checkpointFile); err != nil {

@@ -49,6 +49,10 @@ type VerifyOptions struct {
 	// Destroyed says of what else than the record's own decisions cover that it was lawfully destroyed. nil: nothing was.
 	Destroyed func(e events.Event) bool
 
+	// Entries are entries from a position on, as they were published (a multiple of 256; nil: not known). They are not believed, and
+	// only asked when a root is wrong and the record itself can't tell where: in its last, unfinished tile.
+	Entries func(from uint64) []events.Digest
+
 	vfs    string
 	memory int // bytes for what is kept of packages and evidence; 0: verifyMemory
 }

@@ -15,8 +15,43 @@ import (
 	"github.com/tram-exchange/tram/events/logbook"
 )
 
-// eventRows reads every event once: statement, facts, place; and grows the tree over them.
+// eventRows reads every event once: statement, facts, place; and grows the tree over them. A root that is wrong is led to the event
+// where the published entries differ, if they do.
 func (v *verifier) eventRows() error {
+	err := v.readEvents()
+	var p *Problem
+	if errors.As(err, &p) && p.Position == nil && v.opts.Entries != nil {
+		return v.locate(p)
+	}
+	return err
+}
+
+// locate compares the events of the unfinished tile with what was published of them.
+func (v *verifier) locate(p *Problem) error {
+	from := v.row.size &^ 255
+	if v.signed.Size > 0 {
+		from = min(from, v.signed.Size&^255)
+	}
+	known := v.opts.Entries(from)
+	var c [2]driver.Value
+	next := from
+	err := v.db.query(c[:], func() error {
+		statement, _ := c[1].([]byte)
+		if i := next - from; p.Position == nil && c[0] == int64(next) && i < uint64(len(known)) && ledger.Entry(statement) != known[i] {
+			p.at(next)
+			p.Reason = fmt.Sprintf("%s; the published log has entry %s at position %d, the statement there gives %s", p.Reason, known[i], next, ledger.Entry(statement))
+		}
+		next++
+		return nil
+	}, `SELECT position, statement FROM events WHERE position >= ? ORDER BY position LIMIT 256`, int64(from))
+	if err != nil {
+		return err
+	}
+	return p
+}
+
+// readEvents is the one pass over them.
+func (v *verifier) readEvents() error {
 	tree := new(ledger.Tree)
 	w := &eventWalk{verifier: v, tree: tree, time: time.UnixMicro(0).UTC()}
 	v.tail = map[string]uint64{}

@@ -118,3 +118,25 @@ func readPublished(files fs.FS, name string, limit int) ([]byte, error) {
 }
 
 var _ Record = events.Store(nil)
+
+// PublishedEntries are the entries from a position on (a multiple of Width) to the end of their bundle or of what the checkpoint
+// covers; nil if there are none, or they can't be read. Nothing of them is proved: they tell where to look.
+func PublishedEntries(files fs.FS, from uint64) []events.Digest {
+	b, err := fs.ReadFile(files, CheckpointPath)
+	if err != nil {
+		return nil
+	}
+	h, err := ledger.ReadCheckpoint(b)
+	if err != nil || h.Size <= from {
+		return nil
+	}
+	t := Tile{Level: Entries, Number: from / Width, Width: int(min(h.Size-from, Width))}
+	if b, err = fs.ReadFile(files, t.Path()); err != nil || len(b) != t.size() {
+		return nil
+	}
+	entries, err := ParseBundle(b)
+	if err != nil {
+		return nil
+	}
+	return entries
+}
