@@ -257,27 +257,8 @@ func (k *nodeKeys) logVerifiers(origin string, store events.Store) ([]note.Verif
 	return chain.Verifiers(), nil
 }
 
-// logVerifiers are the verifiers of the key that was given, or of that in the node's folder, and of all that followed it in
-// the record there; none if there is neither.
-func logVerifiers(dir, keyArg string) (out []note.Verifier, err error) {
-	given, err := givenLogKey(dir, keyArg)
-	if err != nil || given == nil {
-		return nil, err
-	}
-	if data, err := dataFolder(dir); err == nil {
-		r, err := sqlitestore.OpenReader(context.Background(), data)
-		if err == nil {
-			out, _, err = recordedKeys(context.Background(), r, given)
-			return out, errors.Join(err, r.Close())
-		}
-		if !errors.Is(err, sqlitestore.ErrNoHead) {
-			return nil, err
-		}
-	}
-	return given.Verifiers("")
-}
-
-// openRecordVerifiers is logVerifiers with a record that is open already.
+// openRecordVerifiers are the verifiers of the key that was given, or of that in the node's folder, and of all that followed it in
+// the record, which is open already; none if there is neither.
 func openRecordVerifiers(ctx context.Context, record savedRecord, dir, keyArg string) ([]note.Verifier, error) {
 	given, err := givenLogKey(dir, keyArg)
 	if err != nil || given == nil {

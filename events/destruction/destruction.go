@@ -63,8 +63,6 @@ func (t Target) String() string {
 	return "document " + t.Document
 }
 
-func (t Target) same(o Target) bool { return t.String() == o.String() }
-
 func (t Target) check() error {
 	n := 0
 	for _, given := range []bool{t.Document != "", t.Package != nil, t.Event != nil} {
