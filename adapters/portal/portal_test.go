@@ -143,7 +143,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		"GET /proofs":                                            {signIn, gone, gone, ok, ok, ok, moved},
 		"POST /proofs/verify":                                    {signIn, gone, gone, moved, gone, moved, moved},
 		"GET /proofs/checkpoint":                                 {signIn, gone, gone, ok, ok, ok, moved},
-		"GET /proofs/reports/{id}":                               {signIn, gone, gone, ok, ok, ok, moved},
+		"GET /proofs/reports/{id}":                               {signIn, gone, gone, ok, gone, ok, moved},
 		"GET /proofs/reports/none":                               {signIn, gone, gone, gone, gone, gone, moved},
 		"GET /not-taken":                                         {signIn, ok, ok, gone, gone, gone, moved},
 		"GET /documents/{key}":                                   {signIn, ok, ok, ok, gone, gone, moved},

@@ -116,8 +116,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			}
 			acks = append(acks, a)
 			if n == killAfter/2 && round%4 == 1 { // another process has it open and goes on
-				if r := verify(t, dir, VerifyOptions{}); r.Problem != nil || r.Size == 0 {
-					t.Errorf("while it runs: size %d, %v", r.Size, r.Problem)
+				if r, err := Verify(t.Context(), dir, VerifyOptions{}, nil); err != nil || r.Problem != nil || r.Size == 0 {
+					t.Errorf("while it runs: size %d, %v, %v", r.Size, r.Problem, err)
 				}
 			}
 			if n == killAfter {
