@@ -272,25 +272,28 @@ func (r *remoteRecord) proveFiles(ctx context.Context, checkpoint []byte, head l
 
 // page proves one page of events: their statements are the entries that were published, and what they name.
 func (r *remoteRecord) page(ctx context.Context, from, to uint64) error {
-	page, err := r.fetch(ctx, from, to-from)
-	if err != nil {
-		return err
-	}
-	r.claimedSize = page.Size
-	if uint64(len(page.Events)) != to-from || page.From != from {
-		return remoteProblem("position", from, "the node gives %d events from %d, %d are published from %d", len(page.Events), page.From, to-from, from)
-	}
 	bundle, err := r.bundle(from, to)
 	if err != nil {
 		return err
 	}
-	for i, got := range page.Events {
-		e, err := r.shown(from+uint64(i), got, bundle[i])
-		if err == nil {
-			err = r.copy.add(e)
-		}
+	for next := from; next < to; { // the node ends a page early if it holds much
+		page, err := r.fetch(ctx, next, to-next)
 		if err != nil {
 			return err
+		}
+		r.claimedSize = page.Size
+		if n := uint64(len(page.Events)); n == 0 || n > to-next || page.From != next {
+			return remoteProblem("position", next, "the node gives %d events from %d, %d are published from %d", n, page.From, to-next, next)
+		}
+		for _, got := range page.Events {
+			e, err := r.shown(next, got, bundle[next-from])
+			if err == nil {
+				err = r.copy.add(e)
+			}
+			if err != nil {
+				return err
+			}
+			next++
 		}
 	}
 	r.tree.Append(bundle)

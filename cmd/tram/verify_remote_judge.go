@@ -78,10 +78,13 @@ const newestPages = 64
 // newerDecisions are decisions to destroy that the node claims after the head that it has published: what they cover may be gone
 // already.
 func (r *remoteRecord) newerDecisions(ctx context.Context, s destruction.State) (*destruction.Index, error) {
-	for from := r.answer.Size; from < min(r.claimedSize, r.answer.Size+newestPages*tiles.Width); from += tiles.Width {
+	for from := r.answer.Size; from < min(r.claimedSize, r.answer.Size+newestPages*tiles.Width); {
 		page, err := r.fetch(ctx, from, tiles.Width)
 		if err != nil {
 			return nil, err
+		}
+		if len(page.Events) == 0 {
+			break
 		}
 		for i, got := range page.Events {
 			e := events.Event{Position: from + uint64(i), Bytes: got.Statement}
@@ -98,6 +101,7 @@ func (r *remoteRecord) newerDecisions(ctx context.Context, s destruction.State) 
 				return nil, remoteProblem("event", e.Position, "%w", err)
 			}
 		}
+		from += uint64(len(page.Events))
 	}
 	return s.Index(), nil
 }

@@ -33,6 +33,7 @@ type Config struct {
 	BodyGrace        time.Duration // time before the minimum rate counts; 10 s
 	BodyRate         int64         // least bytes per second of a body, on average after the grace; 8 KiB
 	WriteRate        int64         // least bytes per second at which an answer must be taken; 8 KiB
+	AuditBytes       int           // of statements and facts, after which a page for an auditor ends; 16 MiB
 
 	// ForwardedFrom says whether the direct caller is a proxy that may name the caller's address in X-Forwarded-For.
 	// nil: nobody may.
@@ -69,6 +70,7 @@ func New(c Config, reg prometheus.Registerer) (*API, error) {
 	def(&c.BodyGrace, 10*time.Second)
 	def(&c.BodyRate, 8<<10)
 	def(&c.WriteRate, 8<<10)
+	def(&c.AuditBytes, 16<<20)
 	a := &API{c: c, node: c.Node, log: c.Log}
 	a.clients = httprate.NewRateLimiter(c.ClientPerMinute, time.Minute)
 	a.addresses = httprate.NewRateLimiter(c.AddressPerMinute, time.Minute)

@@ -19,7 +19,7 @@ type AuditPage struct {
 	Origin string       `json:"origin"`
 	Size   uint64       `json:"size" doc:"Events in the log now."`
 	From   uint64       `json:"from"`
-	Events []AuditEvent `json:"events" doc:"One for each position from there on, without a gap."`
+	Events []AuditEvent `json:"events" doc:"One for each position from there on, without a gap; at least one if there is any. A page ends after 16 MiB, too: ask again from the next position."`
 }
 
 // AuditEvent is one event.
@@ -56,8 +56,10 @@ func (a *API) getAuditEvents(w http.ResponseWriter, r *Request) error {
 	}
 	page := AuditPage{Origin: a.node.Origin(), Size: a.node.Store().Head().Size, From: from, Events: []AuditEvent{}}
 	var list []events.Event
+	bytes := 0
 	err = a.node.Store().All(ctx, from, func(e events.Event) error {
-		if list = append(list, e); len(list) == int(limit) {
+		bytes += len(e.Bytes) + len(e.Facts)
+		if list = append(list, e); len(list) == int(limit) || bytes >= a.c.AuditBytes {
 			return errPageFull
 		}
 		return nil

@@ -98,3 +98,39 @@ func TestAuditByRights(t *testing.T) {
 		}
 	}
 }
+
+// TestAuditPagesAreBounded: a page ends after so many bytes, with one event at least, and the pages together are the log.
+func TestAuditPagesAreBounded(t *testing.T) {
+	for _, bytes := range []int{1, 3000} {
+		w := newWorld(t, func(o *worldOptions) { o.api.AuditBytes = bytes })
+		from := w.clock.Now()
+		if _, err := w.change(schemas.GrantReading{ID: "all", Reader: schemas.Holder{Kind: schemas.HolderAuditor, ID: "all"},
+			From: from.Add(-time.Hour), To: from.AddDate(1, 0, 0)}, w.newClient("audit", schemas.Holder{Kind: schemas.HolderAuditor, ID: "all"})); err != nil {
+			t.Fatal(err)
+		}
+		next, pages := uint64(0), 0
+		for size := uint64(1); next < size; pages++ {
+			var page httpapi.AuditPage
+			w.call("audit", http.MethodGet, fmt.Sprintf("/v1/audit/events?from=%d", next), nil).into(t, &page)
+			if size = page.Size; len(page.Events) == 0 || page.From != next || bytes == 1 && len(page.Events) != 1 {
+				t.Fatalf("from %d: %d events from %d", next, len(page.Events), page.From)
+			}
+			held := 0
+			for i, e := range page.Events {
+				if i < len(page.Events)-1 {
+					held += len(e.Statement) + len(e.Facts)
+				}
+				if stored, err := w.store.Event(t.Context(), next); err != nil || string(stored.Bytes) != string(e.Statement) {
+					t.Fatalf("event %d is another (%v)", next, err)
+				}
+				next++
+			}
+			if held >= bytes {
+				t.Errorf("a page holds %d bytes before its last event, expected less than %d", held, bytes)
+			}
+		}
+		if pages < 2 {
+			t.Errorf("%d pages", pages)
+		}
+	}
+}
