@@ -162,7 +162,8 @@ func (r *Router) Step(ctx context.Context) (Progress, error) {
 			p.Next = at
 		}
 	}
-	return p, r.keep(ctx, false)
+	r.keepNow(ctx)
+	return p, nil
 }
 
 // Run follows the log and serves the queues until ctx ends (then it returns nil) or following fails for good. A full
@@ -183,7 +184,7 @@ func (r *Router) Run(ctx context.Context) error {
 			err = r.sweep(ctx)
 		}
 		if err == nil {
-			err = r.keep(ctx, false)
+			r.keepNow(ctx)
 		}
 		if ctx.Err() != nil {
 			return r.keep(context.WithoutCancel(ctx), true)
@@ -339,6 +340,13 @@ func (r *Router) load(ctx context.Context) error {
 	r.cursor, r.last, r.sweepAt, r.loaded = p.Cursor, p.Last, p.Sweep, true
 	r.mu.Unlock()
 	return nil
+}
+
+// keepNow saves the positions if it is time. That it fails, on a full disk say, costs time at the next start and must not end the router.
+func (r *Router) keepNow(ctx context.Context) {
+	if err := r.keep(ctx, false); err != nil {
+		r.o.Logger.Warn("the router's positions are not kept", "error", err)
+	}
 }
 
 // keep saves the positions, if it is time or must be.

@@ -91,6 +91,7 @@ type node struct {
 	locks    sync.Mutex
 	window   int
 	parallel int
+	fault    func(name string) (done, fails bool) // of recording an event of this name; nil: none
 }
 
 func newWorld(t fataler, dir string, names ...string) *world {
@@ -312,8 +313,33 @@ func (n *node) Record(ctx context.Context, s gateway.Step) (events.Sealed, bool,
 	if !n.up() {
 		return events.Sealed{}, false, events.ErrClosed
 	}
-	return record(ctx, n.store, s)
+	n.mu.Lock()
+	fault := n.fault
+	n.mu.Unlock()
+	if fault == nil {
+		return record(ctx, n.store, s)
+	}
+	lost, decide := false, s.Decide
+	s.Decide = func(past []events.Event) ([]events.New, error) {
+		news, err := decide(past)
+		if err != nil || len(news) == 0 {
+			return news, err
+		}
+		done, fails := fault(news[0].Name)
+		if fails && !done {
+			return nil, errInjected
+		}
+		lost = fails
+		return news, nil
+	}
+	sealed, fresh, err := record(ctx, n.store, s)
+	if lost && err == nil {
+		return events.Sealed{}, false, errInjected
+	}
+	return sealed, fresh, err
 }
+
+var errInjected = errors.New("injected fault")
 
 func record(ctx context.Context, store events.Store, s gateway.Step) (events.Sealed, bool, error) {
 	for {
