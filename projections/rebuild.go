@@ -137,6 +137,7 @@ func (v *Views) swap(ctx context.Context) error {
 	}
 	v.mu.Lock()
 	oldWriter, oldDB := v.w, v.db
+	oldDB.door.close()
 	err := finishSwap(v.path)
 	if err == nil {
 		// After an error from here on the old database goes on serving without a name; the next start finds the new one.

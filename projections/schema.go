@@ -3,10 +3,12 @@ package projections
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -89,9 +91,57 @@ const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=
 // checkpoints.
 type database struct {
 	path  string
+	door  door
 	write *sql.DB
 	read  *sql.DB
 	check *sql.DB // checkpoints
+}
+
+// door opens the connections of one database file. SQLite finds WAL and shared memory by the file's name: a connection that
+// opens while the name passes to another file would hold the one's pages with the other's WAL, and spoil both.
+type door struct {
+	mu   sync.RWMutex
+	shut bool
+}
+
+// errMoved: the name is another file's by now.
+var errMoved = errors.New("views.db was replaced")
+
+// close waits for connections that are being opened, and lets no other be. Those that are open go on.
+func (d *door) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shut = true
+}
+
+// pool is a database/sql pool whose connections come through the door.
+func (d *door) pool(dsn string) (*sql.DB, error) {
+	known, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	driver := known.Driver()
+	if err := known.Close(); err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(&throughDoor{door: d, driver: driver, dsn: dsn}), nil
+}
+
+type throughDoor struct {
+	door   *door
+	driver driver.Driver
+	dsn    string
+}
+
+func (c *throughDoor) Driver() driver.Driver { return c.driver }
+
+func (c *throughDoor) Connect(context.Context) (driver.Conn, error) {
+	c.door.mu.RLock()
+	defer c.door.mu.RUnlock()
+	if c.door.shut {
+		return nil, errMoved
+	}
+	return c.driver.Open(c.dsn)
 }
 
 // openDatabase opens the file, making it anew if there is none, if it has another schema version, if it is damaged, or if power
@@ -125,7 +175,7 @@ func tryOpen(ctx context.Context, path string, readers int) (_ *database, err er
 			db.close()
 		}
 	}()
-	if db.write, err = sql.Open("sqlite", "file:"+path+pragmas+"&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(0)&_txlock=immediate"); err != nil {
+	if db.write, err = db.door.pool("file:" + path + pragmas + "&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(0)&_txlock=immediate"); err != nil {
 		return nil, fmt.Errorf("couldn't open %s: %w", path, err)
 	}
 	db.write.SetMaxOpenConns(1)
@@ -145,10 +195,10 @@ func tryOpen(ctx context.Context, path string, readers int) (_ *database, err er
 	if version != schemaVersion {
 		return nil, fmt.Errorf("couldn't use %s: version %d, expected %d: %w", path, version, schemaVersion, errOtherSchema)
 	}
-	if db.read, err = sql.Open("sqlite", "file:"+path+pragmas+"&_pragma=cache_size(-16384)&_pragma=query_only(1)"); err != nil {
+	if db.read, err = db.door.pool("file:" + path + pragmas + "&_pragma=cache_size(-16384)&_pragma=query_only(1)"); err != nil {
 		return nil, fmt.Errorf("couldn't open %s for reading: %w", path, err)
 	}
-	if db.check, err = sql.Open("sqlite", "file:"+path+pragmas+"&_pragma=cache_size(-512)"); err != nil {
+	if db.check, err = db.door.pool("file:" + path + pragmas + "&_pragma=cache_size(-512)"); err != nil {
 		return nil, fmt.Errorf("couldn't open %s for checkpoints: %w", path, err)
 	}
 	db.check.SetMaxOpenConns(1)

@@ -246,13 +246,19 @@ func (v *Views) rebuild(ctx context.Context, reason string) error {
 	defer v.mu.Unlock()
 	v.awaitCheckpoint()
 	v.opt.Logger.Warn("views are rebuilt from the log", "reason", reason, "position", v.position)
-	if err := v.closeDatabase(); err != nil {
-		v.opt.Logger.Warn("couldn't close views.db before rebuilding", "error", err)
-	}
+	// The old connections close last: the last one to close clears away the WAL of its file, but not once the name is gone.
+	oldWriter, oldDB := v.w, v.db
+	oldDB.door.close()
 	if err := removeDatabase(v.path); err != nil {
 		return err
 	}
-	return v.open(ctx)
+	if err := v.open(ctx); err != nil {
+		return err
+	}
+	if err := errors.Join(oldWriter.close(), oldDB.close()); err != nil {
+		v.opt.Logger.Warn("couldn't close the old views.db", "error", err)
+	}
+	return nil
 }
 
 // Position is the number of events read.
