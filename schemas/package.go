@@ -61,6 +61,7 @@ const (
 	KindDirectoryChange Kind = "tram.directory-change"
 	KindSubmission      Kind = "tram.submission"
 	KindDestruction     Kind = "tram.destruction"
+	KindDossierAction   Kind = "tram.dossier-action"
 )
 
 // IsEdXML reports whether the package is of the edXML family.
@@ -78,6 +79,7 @@ type Package struct {
 	Change      *DirectoryChange
 	Submission  *Submission
 	Destruction *Destruction
+	Action      *DossierAction
 
 	// Header is the header of a Trạm package, nil for edXML.
 	Header *Header
