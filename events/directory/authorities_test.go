@@ -93,7 +93,7 @@ func TestAuthorityOfAnotherDigest(t *testing.T) {
 }
 
 // Every way in which a certificate ends and comes back, looked at from every day.
-func TestStanding(t *testing.T) {
+func TestCertificateStanding(t *testing.T) {
 	revoke := func(days int) Operation { return RevokeCertificate{SHA256: dig("seal 05"), From: at(days)} }
 	suspend := func(days int) Operation {
 		return RevokeCertificate{SHA256: dig("seal 05"), From: at(days), Suspend: true}

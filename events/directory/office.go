@@ -24,9 +24,9 @@ type Office struct {
 	Units       []Unit
 	Persons     []Person
 	Delegations []Delegation
-	Registers   []Register // in order of setting: the first is the default
-	Series      []Series   // in order of setting: the first that fits is the default
-	Chains      []Chain    // in order of setting: the first that fits is the default
+	Registers   []Register // in order of setting; which fits says RegisterFor
+	Series      []Series   // in order of setting; which fits says SeriesFor
+	Chains      []Chain    // in order of setting; which fits says ChainFor
 	FilePlan    []FilePlanEntry
 	Retentions  []Retention
 	Deadlines   []DeadlineRule
@@ -38,6 +38,7 @@ type Office struct {
 type Unit struct {
 	ID     string // 1..64 of [a-z0-9-]
 	Name   string
+	Short  string // abbreviation in notations ("VX"), "" none
 	Parent string // id, "" the agency itself
 	Closed bool
 }
@@ -71,23 +72,29 @@ type Delegation struct {
 
 // Register of arrivals (sổ văn bản đến). Numbers run from 1 each year.
 type Register struct {
-	ID    string   `json:"id"`
-	Types []string `json:"types,omitempty"` // kinds of documents meant for it, none: all
+	ID     string   `json:"id"`
+	Name   string   `json:"-"`               // from facts
+	Types  []string `json:"types,omitempty"` // kinds of documents meant for it, none: all
+	Closed bool     `json:"closed,omitempty"`
 }
 
 // Series numbers outgoing documents from 1 each year (NĐ 30/2020 Điều 15).
 type Series struct {
 	ID       string   `json:"id"`
+	Name     string   `json:"-"`                // from facts
 	Types    []string `json:"types,omitempty"`  // kinds, names as in schemas.DocumentTypes; none: all
 	Copies   bool     `json:"copies,omitempty"` // numbers copies (sao y, sao lục, trích sao)
-	Notation string   `json:"notation"`         // "{type}-UBND": {type} is the abbreviation of the kind
+	Notation string   `json:"notation"`         // "{type}-UBND": {type} is the abbreviation of the kind, {unit} that of the author's unit
+	Closed   bool     `json:"closed,omitempty"`
 }
 
 // Chain of approval.
 type Chain struct {
-	ID    string   `json:"id"`
-	Types []string `json:"types,omitempty"` // kinds, none: all
-	Steps []Step   `json:"steps"`           // 1..20; exactly the last signs
+	ID     string   `json:"id"`
+	Name   string   `json:"-"`               // from facts
+	Types  []string `json:"types,omitempty"` // kinds, none: all
+	Steps  []Step   `json:"steps"`           // 1..20; exactly the last signs
+	Closed bool     `json:"closed,omitempty"`
 }
 
 // Step of a chain.
@@ -109,6 +116,7 @@ type FilePlanEntry struct {
 // Retention period (thời hạn bảo quản).
 type Retention struct {
 	ID    string `json:"id"`
+	Name  string `json:"-"`     // from facts
 	Years int    `json:"years"` // 0: permanent (vĩnh viễn)
 }
 

@@ -109,7 +109,7 @@ func (c *Certificate) ValidAt(at time.Time, purpose Purpose) bool {
 
 // StandingAt says whether the directory had suspended or revoked the certificate at the time. A suspension counts from its first
 // moment to its last, also after it was lifted.
-func (c *Certificate) StandingAt(at time.Time) Standing {
+func (c *Certificate) StandingAt(at time.Time) CertificateStanding {
 	if c.Revoked && !at.Before(c.RevokedFrom) {
 		if c.Suspended {
 			return StandingSuspended

@@ -84,12 +84,12 @@ type Period struct {
 	From, Until time.Time
 }
 
-// Standing is what the directory says of an enrolled certificate at a time.
-type Standing int
+// CertificateStanding is what the directory says of an enrolled certificate at a time.
+type CertificateStanding int
 
 // Standings.
 const (
-	StandingGood Standing = iota
+	StandingGood CertificateStanding = iota
 	StandingSuspended
 	StandingRevoked
 )
@@ -136,6 +136,7 @@ type State struct {
 	limits    pmap.Map[int64]
 	changes   pmap.Map[accepted] // by change id
 	admins    []events.Digest    // certificates ever enrolled for an administrator
+	offices   pmap.Map[*Office]  // by identity
 
 	authorities   pmap.Map[*TrustedAuthority] // by digest
 	authorityList []events.Digest             // in order of adding
