@@ -10,14 +10,14 @@ import (
 )
 
 // openPast gives views as of a time. The caller has made sure that whoever asks may ask: nobody else's question has anything built.
-func (n *Node) openPast(ctx context.Context, at time.Time) (view.PastViews, view.Moment, error) {
+func (n *Node) openPast(ctx context.Context, c Caller, at time.Time) (view.PastViews, view.Moment, error) {
 	if n.c.Past == nil {
 		return nil, view.Moment{}, Refuse(CodeParameter).At("as_of").Because(errors.New("this node keeps no past views"))
 	}
 	m, err := n.c.Past.Resolve(ctx, at)
 	if err == nil {
 		var v view.PastViews
-		if v, err = n.c.Past.Open(ctx, m); err == nil {
+		if v, err = n.c.Past.Open(ctx, m, "client:"+c.Client); err == nil {
 			return v, m, nil
 		}
 	}
@@ -41,7 +41,7 @@ func (n *Node) DocumentAsOf(ctx context.Context, c Caller, key string, at time.T
 	if _, err := n.Document(ctx, c, key); err != nil {
 		return view.Document{}, view.Moment{}, err
 	}
-	v, m, err := n.openPast(ctx, at)
+	v, m, err := n.openPast(ctx, c, at)
 	if err != nil {
 		return view.Document{}, m, err
 	}
@@ -61,7 +61,7 @@ func (n *Node) RegisterAsOf(ctx context.Context, c Caller, q view.RegisterQuery,
 	if _, err := n.Register(ctx, c, today); err != nil {
 		return view.Page[view.RegisterRow]{}, view.Moment{}, err
 	}
-	v, m, err := n.openPast(ctx, at)
+	v, m, err := n.openPast(ctx, c, at)
 	if err != nil {
 		return view.Page[view.RegisterRow]{}, m, err
 	}

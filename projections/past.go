@@ -31,6 +31,7 @@ type PastOptions struct {
 	MaxBytes int64         // what they may take together; 0: 4 GiB
 	Builds   int           // made at the same time; 0: 1
 	Waiting  int           // that may wait for their turn; 0: 8
+	PerAsker int           // made or waiting that one asker was the first to ask for; 0: 2
 	Wait     time.Duration // how long Open waits before it says BuildingError; 0: 2 s, negative: not at all
 	Abandon  time.Duration // after which one that nobody has asked for again is given up; 0: 5 min
 }
@@ -64,6 +65,7 @@ var _ view.Past = (*Past)(nil)
 // moment is one database.
 type moment struct {
 	size  uint64 // position as of which it stands
+	asker string // who asked first
 	done  chan struct{}
 	views *Views // nil until done
 	err   error
@@ -92,6 +94,9 @@ func OpenPast(dir string, log PastLog, live *Views, opt PastOptions) (*Past, err
 	}
 	if opt.Waiting <= 0 {
 		opt.Waiting = 8
+	}
+	if opt.PerAsker <= 0 {
+		opt.PerAsker = 2
 	}
 	if opt.Wait == 0 {
 		opt.Wait = 2 * time.Second
@@ -182,11 +187,11 @@ func ResolveTime(ctx context.Context, log PastLog, at time.Time) (view.Moment, e
 }
 
 // Open implements view.Past.
-func (p *Past) Open(ctx context.Context, m view.Moment) (view.PastViews, error) {
+func (p *Past) Open(ctx context.Context, m view.Moment, asker string) (view.PastViews, error) {
 	if size := p.log.Head().Size; m.Position > size {
 		return nil, fmt.Errorf("couldn't open views as of position %d: the log has %d events: %w", m.Position, size, view.ErrQuery)
 	}
-	one, err := p.ask(m.Position)
+	one, err := p.ask(m.Position, asker)
 	if err != nil {
 		return nil, err
 	}
@@ -226,8 +231,8 @@ func (p *Past) use(one *moment) {
 	one.used = p.uses
 }
 
-// ask finds the database of a position or has it made.
-func (p *Past) ask(size uint64) (*moment, error) {
+// ask finds the database of a position or has it made, for as long as one asker does not take the places of all.
+func (p *Past) ask(size uint64, asker string) (*moment, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -241,16 +246,19 @@ func (p *Past) ask(size uint64) (*moment, error) {
 		one.asked.Store(p.opt.Now().UnixNano())
 		return one, nil
 	}
-	waiting := 0
+	waiting, own := 0, 0
 	for _, other := range p.moments {
 		if other.views == nil && other.err == nil {
 			waiting++
+			if other.asker == asker {
+				own++
+			}
 		}
 	}
-	if waiting >= p.opt.Builds+p.opt.Waiting {
+	if waiting >= p.opt.Builds+p.opt.Waiting || asker != "" && own >= p.opt.PerAsker {
 		return nil, view.ErrPastBusy
 	}
-	one = &moment{size: size, done: make(chan struct{})}
+	one = &moment{size: size, asker: asker, done: make(chan struct{})}
 	one.asked.Store(p.opt.Now().UnixNano())
 	p.use(one)
 	var ctx context.Context

@@ -28,7 +28,7 @@ func BenchmarkPast(b *testing.B) {
 			size uint64
 		}{{"first-s", size / 10 * 9}, {"further-s", size}, {"again-s", size}} {
 			start := time.Now()
-			v, err := p.Open(b.Context(), view.Moment{Position: at.size})
+			v, err := p.Open(b.Context(), view.Moment{Position: at.size}, "")
 			if err != nil {
 				b.Fatal(err)
 			}

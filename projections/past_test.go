@@ -47,7 +47,7 @@ func openPast(t *testing.T, dir string, log PastLog, live *Views, opt PastOption
 
 func pastAt(t *testing.T, p *Past, position uint64) view.PastViews {
 	t.Helper()
-	v, err := p.Open(t.Context(), view.Moment{Position: position})
+	v, err := p.Open(t.Context(), view.Moment{Position: position}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestPastForgetsBesideQuestions(t *testing.T) {
 	slow := &stubbornLog{testLog: s.testLog, reading: make(chan struct{}), gate: make(chan struct{})}
 	p := openPast(t, dir, slow, live, PastOptions{Builds: 2, Wait: -1})
 	ask := func(n uint64) error {
-		_, err := p.Open(t.Context(), view.Moment{Position: n})
+		_, err := p.Open(t.Context(), view.Moment{Position: n}, "")
 		return err
 	}
 	if err := ask(size - 5); !errors.As(err, new(*view.BuildingError)) {
@@ -339,6 +339,37 @@ func TestPastKept(t *testing.T) {
 	}
 }
 
+// TestPastPerAsker: one asker cannot take the places of all; what others asked for first is open to everybody.
+func TestPastPerAsker(t *testing.T) {
+	s := newScenario(t)
+	gate := make(chan struct{})
+	p := openPast(t, t.TempDir(), &countedLog{testLog: s.testLog, gate: gate}, nil, PastOptions{Wait: -1})
+	for _, c := range []struct {
+		asker    string
+		position uint64
+		busy     bool
+	}{
+		{"a", 40, false}, {"a", 41, false}, {"a", 42, true}, {"b", 43, false}, {"a", 43, false}, {"a", 40, false}, {"b", 42, false}, {"b", 44, true},
+		{"", 44, false}, {"", 45, false}, {"", 46, false},
+	} {
+		_, err := p.Open(t.Context(), view.Moment{Position: c.position}, c.asker)
+		if busy := errors.Is(err, view.ErrPastBusy); busy != c.busy || !busy && !errors.As(err, new(*view.BuildingError)) {
+			t.Errorf("%q asks for %d: %v, expected busy %v", c.asker, c.position, err, c.busy)
+		}
+	}
+	close(gate)
+	for { // both of a are made: there is room again
+		_, err := p.Open(t.Context(), view.Moment{Position: 47}, "a")
+		if errors.As(err, new(*view.BuildingError)) {
+			return
+		}
+		if !errors.Is(err, view.ErrPastBusy) {
+			t.Fatalf("asked again: %v", err)
+		}
+		runtime.Gosched()
+	}
+}
+
 // TestPastWhileMade: who asks is told how far it is; cancelling a request stops nothing, nobody asking does; too many are refused.
 func TestPastWhileMade(t *testing.T) {
 	s := newScenario(t)
@@ -350,18 +381,18 @@ func TestPastWhileMade(t *testing.T) {
 	now := func() time.Time { mu.Lock(); defer mu.Unlock(); return clock }
 	p := openPast(t, dir, log, nil, PastOptions{Options: Options{Now: now, CatchUpBatch: 5, LiveBatch: 5}, Wait: -1, Waiting: 1})
 	var building *view.BuildingError
-	if _, err := p.Open(t.Context(), view.Moment{Position: 40}); !errors.As(err, &building) || building.Size != 40 {
+	if _, err := p.Open(t.Context(), view.Moment{Position: 40}, ""); !errors.As(err, &building) || building.Size != 40 {
 		t.Fatalf("%v, expected that it is being made", err)
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := p.Open(cancelled, view.Moment{Position: 41}); !errors.As(err, &building) {
+	if _, err := p.Open(cancelled, view.Moment{Position: 41}, ""); !errors.As(err, &building) {
 		t.Errorf("second: %v", err)
 	}
-	if _, err := p.Open(t.Context(), view.Moment{Position: 42}); !errors.Is(err, view.ErrPastBusy) {
+	if _, err := p.Open(t.Context(), view.Moment{Position: 42}, ""); !errors.Is(err, view.ErrPastBusy) {
 		t.Errorf("third: %v", err)
 	}
-	if _, err := p.Open(t.Context(), view.Moment{Position: 1000}); !errors.Is(err, view.ErrQuery) {
+	if _, err := p.Open(t.Context(), view.Moment{Position: 1000}, ""); !errors.Is(err, view.ErrQuery) {
 		t.Errorf("beyond the end: %v", err)
 	}
 	done := func(n uint64) *moment { p.mu.Lock(); defer p.mu.Unlock(); return p.moments[n] }
@@ -369,7 +400,7 @@ func TestPastWhileMade(t *testing.T) {
 	mu.Lock()
 	clock = clock.Add(time.Hour)
 	mu.Unlock()
-	if _, err := p.Open(t.Context(), view.Moment{Position: 40}); !errors.As(err, &building) { // asked for again: 41 is not
+	if _, err := p.Open(t.Context(), view.Moment{Position: 40}, ""); !errors.As(err, &building) { // asked for again: 41 is not
 		t.Errorf("again: %v", err)
 	}
 	close(gate)
@@ -378,7 +409,6 @@ func TestPastWhileMade(t *testing.T) {
 	if first.err != nil || !errors.Is(second.err, context.Canceled) {
 		t.Errorf("%v, %v, expected the second to be given up", first.err, second.err)
 	}
-	closePast(t, pastAt(t, p, 40))
 }
 
 // TestPastFails: a failing log or a full disk is said, and the next question tries again.
@@ -386,18 +416,17 @@ func TestPastFails(t *testing.T) {
 	s := newScenario(t)
 	p := openPast(t, t.TempDir(), s, nil, PastOptions{})
 	s.failAt = 20
-	if _, err := p.Open(t.Context(), view.Moment{Position: 40}); !errors.Is(err, errTestRead) {
+	if _, err := p.Open(t.Context(), view.Moment{Position: 40}, ""); !errors.Is(err, errTestRead) {
 		t.Errorf("log fails: %v", err)
 	}
 	s.failAt = 0
 	p.opt.MinFree = 1 << 60
-	if _, err := p.Open(t.Context(), view.Moment{Position: 40}); !errors.Is(err, view.ErrPastRoom) {
+	if _, err := p.Open(t.Context(), view.Moment{Position: 40}, ""); !errors.Is(err, view.ErrPastRoom) {
 		t.Errorf("no room: %v", err)
 	}
 	p.opt.MinFree, p.opt.MaxBytes = 0, 1
-	if _, err := p.Open(t.Context(), view.Moment{Position: 40}); !errors.Is(err, ErrNoRoom) {
+	if _, err := p.Open(t.Context(), view.Moment{Position: 40}, ""); !errors.Is(err, ErrNoRoom) {
 		t.Errorf("over the limit: %v", err)
 	}
 	p.opt.MaxBytes = 1 << 30
-	closePast(t, pastAt(t, p, 40))
 }

@@ -72,7 +72,7 @@ func (p *Portal) viewsAt(v *visit, c *pastControl) (views Views, done func(), er
 	if c.Moment, err = p.cfg.Past.Resolve(v.ctx(), c.Moment.At); err != nil {
 		return nil, nil, err
 	}
-	past, err := p.cfg.Past.Open(v.ctx(), c.Moment)
+	past, err := p.cfg.Past.Open(v.ctx(), c.Moment, "account:"+v.account.ID)
 	if err != nil {
 		return nil, nil, err
 	}

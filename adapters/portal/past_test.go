@@ -42,7 +42,7 @@ func (p *fakePast) Resolve(_ context.Context, at time.Time) (view.Moment, error)
 	return m, nil
 }
 
-func (p *fakePast) Open(_ context.Context, m view.Moment) (view.PastViews, error) {
+func (p *fakePast) Open(_ context.Context, m view.Moment, _ string) (view.PastViews, error) {
 	p.opened++
 	if p.err != nil {
 		return nil, p.err

@@ -184,7 +184,7 @@ func replayPast(ctx context.Context, open func(context.Context) (savedRecord, er
 	if o.directory || o.policy {
 		bar.finish()
 	} else {
-		v, err := past.Open(ctx, m)
+		v, err := past.Open(ctx, m, "")
 		bar.finish()
 		if err != nil {
 			return err

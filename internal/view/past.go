@@ -18,9 +18,9 @@ type Moment struct {
 type Past interface {
 	// Resolve finds the place of a time. ErrQuery for one that lies in the future: nobody knows yet what it holds.
 	Resolve(ctx context.Context, at time.Time) (Moment, error)
-	// Open gives views as of the moment; the caller closes them. *BuildingError if they are still being made: ask again
-	// later. ErrPastBusy if too many are.
-	Open(ctx context.Context, m Moment) (PastViews, error)
+	// Open gives views as of the moment to an asker (a client or account; "": the node itself); the caller closes them. *BuildingError
+	// if they are still being made: ask again later. ErrPastBusy if too many are, or too many of this asker.
+	Open(ctx context.Context, m Moment, asker string) (PastViews, error)
 }
 
 // PastViews answer as of a moment. Who may read is judged today: whoever may not read a document or register now gets
