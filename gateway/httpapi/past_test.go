@@ -19,7 +19,9 @@ type stuckPast struct{ err error }
 func (s stuckPast) Resolve(_ context.Context, at time.Time) (view.Moment, error) {
 	return view.Moment{At: at}, nil
 }
-func (s stuckPast) Open(context.Context, view.Moment, string) (view.PastViews, error) { return nil, s.err }
+func (s stuckPast) Open(context.Context, view.Moment, string) (view.PastViews, error) {
+	return nil, s.err
+}
 
 // TestAsOf: registers and documents answer as they stood; who may ask is judged today.
 func TestAsOf(t *testing.T) {
