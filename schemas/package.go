@@ -4,7 +4,7 @@
 //
 // There are two families. edXML (QCVN 102:2016/BTTTT, one namespace, see NamespaceEdXML) carries documents
 // and status messages between agencies. Trạm packages (NamespaceTram) carry what edXML has no form for: changes of the
-// directory, and submissions, which bring somebody else's file in unaltered. Both are read by one strict streaming
+// directory, submissions, which bring somebody else's file in unaltered, and the acts of an agency's work. Both are read by one strict streaming
 // reader that is driven by the published XSD itself (see Files), so that schema and reader cannot drift apart.
 //
 // Reading goes in four stages, each with refusals of its own (see Stage): strict XML, schema, rules, attachments.
@@ -68,7 +68,7 @@ const (
 func (k Kind) IsEdXML() bool { return k == KindDocument || k == KindStatus }
 
 // Package is a parsed package: well formed, valid against the published schema, within the rules. It says
-// nothing about signatures. Exactly one of Document, Status, Change, Submission and Destruction is set, by Kind.
+// nothing about signatures. Exactly one of Document, Status, Change, Submission, Destruction and Action is set, by Kind.
 // A Package is not changed after Parse and may be read concurrently.
 type Package struct {
 	Received
@@ -84,7 +84,7 @@ type Package struct {
 	// Header is the header of a Trạm package, nil for edXML.
 	Header *Header
 
-	// Attachments of a document, in the order of the manifest; those outside the manifest after them.
+	// Attachments of a document, in the order of the manifest; those outside the manifest after them. Of an action, its Files.
 	Attachments []Attachment
 
 	// Signatures are the places of ds:Signature elements that stand in the header, from '<' to after '>'.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/tram-exchange/tram/internal/xmlstream"
 )
@@ -16,7 +17,7 @@ import (
 const (
 	xsiNamespace = "http://www.w3.org/2001/XMLSchema-instance"
 
-	maxLeaf       = 32 << 10 // bytes of one text field that the reader keeps; longer ones are refused
+	maxLeaf       = 32 << 10 // bytes of one text field that the reader keeps, unless its type allows more; longer ones are refused
 	maxTotalText  = 16 << 20 // bytes of all text fields of one package
 	maxExtensions = 64
 	maxExtension  = 256 // bytes kept of the text of an extension element
@@ -481,7 +482,11 @@ func (r *reader) leaf(n *node) {
 	if r.overflow {
 		// A type with a facet cannot have so much text; where the schema sets no bound, ours is a rule.
 		if n.text.max >= 0 || n.text.pattern != nil || n.text.enum != nil {
-			r.failSchema(SchemaValue, r.path(), -1, "", "text of more than %d bytes", maxLeaf)
+			code := SchemaValue
+			if n.text.max >= 0 {
+				code = FieldTooLong
+			}
+			r.failSchema(code, r.path(), -1, "", "text of more than %d bytes", n.text.room())
 		} else if n.bind.set != nil {
 			r.fail(StageRules, &Problem{Code: FieldTooLong, Path: r.path(), Offset: -1, Detail: fmt.Sprintf("text of more than %d bytes", maxLeaf)})
 		}
@@ -489,6 +494,10 @@ func (r *reader) leaf(n *node) {
 	}
 	raw, ok := n.text.check(r.text)
 	if !ok {
+		if c := utf8.RuneCount(raw); n.text.max >= 0 && c > n.text.max {
+			r.failSchema(FieldTooLong, r.path(), -1, "", "field has %d characters, limit is %d", c, n.text.max)
+			return
+		}
 		v := string(raw)
 		code := SchemaValue
 		if n.path == "/Package/Header/Message/Kind" {
@@ -533,7 +542,7 @@ func (r *reader) chars(t *xmlstream.Token) {
 			r.content.add(t)
 			return
 		}
-		if len(r.text)+len(t.Text) > maxLeaf {
+		if len(r.text)+len(t.Text) > f.n.text.room() {
 			r.overflow = true
 			return
 		}

@@ -129,6 +129,9 @@ func (r *reader) files() error {
 	if r.kind == KindSubmission {
 		return r.submittedFile()
 	}
+	if r.kind == KindDossierAction {
+		return r.actionFiles()
+	}
 	return nil
 }
 

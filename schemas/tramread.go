@@ -37,6 +37,10 @@ type tramDraft struct {
 
 	destroy  Destruction
 	decision Decision
+
+	action   DossierAction
+	act      any        // a pointer to the act that is read
+	contents []*encoded // of action.Files
 }
 
 const (
@@ -107,7 +111,8 @@ func tramBindings() map[string]binding {
 	p := packagePath
 	f.text(p+"/PackageId", func(t *tramDraft) *string { return &t.header.ID })
 	f[p+"/Kind"] = binding{set: func(r *reader, v string) {
-		r.tram.header.Kind = map[string]Kind{"DirectoryChange": KindDirectoryChange, "Submission": KindSubmission, "Destruction": KindDestruction}[v]
+		r.tram.header.Kind = map[string]Kind{"DirectoryChange": KindDirectoryChange, "Submission": KindSubmission, "Destruction": KindDestruction,
+			"DossierAction": KindDossierAction}[v]
 	}}
 	f.text(p+"/From", func(t *tramDraft) *string { return &t.header.From })
 	f[p+"/To"] = binding{many: true, set: func(r *reader, v string) { r.tram.header.To = append(r.tram.header.To, v) }}
@@ -130,6 +135,7 @@ func tramBindings() map[string]binding {
 	f.authorities()
 	f.submission()
 	f.destruction()
+	f.action()
 	return f
 }
 
@@ -317,6 +323,8 @@ func (r *reader) finishTram() {
 		body = KindDirectoryChange
 	case t.destroy.Targets != nil:
 		body = KindDestruction
+	case t.action.Act != nil:
+		body = KindDossierAction
 	}
 	if h.Kind != body {
 		r.problem(HeaderMismatch, packagePath+"/Kind", string(h.Kind), "the body is a %s", body)
@@ -339,6 +347,10 @@ func (r *reader) finishTram() {
 	}
 	if body == KindDestruction {
 		r.finishDestruction()
+		return
+	}
+	if body == KindDossierAction {
+		r.finishAction()
 		return
 	}
 	s := t.sub

@@ -80,6 +80,9 @@ type textType struct {
 	min, max int // characters; max < 0: open
 }
 
+// room is how many bytes of such a text are read: enough for its characters, also where each is written as a reference.
+func (t *textType) room() int { return max(maxLeaf, 10*t.max) }
+
 // check reports whether the text is of the type. It returns the text with white space as the type has it, in v's memory.
 func (t *textType) check(v []byte) ([]byte, bool) {
 	if t.collapse {

@@ -277,7 +277,7 @@ func (p *Policy) validate() error {
 var levels = []string{"any", "B-B", "B-T", "B-LT", "B-LTA"}
 
 // kinds are what a policy can ask a level of: those of package schemas, which a test compares, and all others together.
-var kinds = []string{"default", "edxml.document", "edxml.status", "tram.directory-change", "tram.submission", "tram.destruction"}
+var kinds = []string{"default", "edxml.document", "edxml.status", "tram.directory-change", "tram.submission", "tram.destruction", "tram.dossier-action"}
 
 // levelRank orders levels; -1 is none.
 func levelRank(l string) int { return slices.Index(levels, l) }
