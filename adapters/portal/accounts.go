@@ -19,8 +19,10 @@ import (
 type Role string
 
 // Roles. Clerk and viewer read their own agency; an auditor reads what a recorded right covers; the operator sees
-// the node's health and no document.
+// the node's health and no document. Staff is a person of an agency's office: what he may do follows from his duties in the
+// directory.
 const (
+	RoleStaff    Role = "staff"
 	RoleClerk    Role = "clerk"
 	RoleViewer   Role = "viewer"
 	RoleAuditor  Role = "auditor"
@@ -34,6 +36,7 @@ type Account struct {
 	DisplayName string
 	Org         string // organisation identity; empty for an operator or auditor
 	Role        Role
+	Person      string // who a staff account is in the office of Org: id in the directory
 	Right       string // an auditor's recorded reading right
 	Language    string // "vi" or "en"
 	Disabled    bool
@@ -48,6 +51,7 @@ type NewAccount struct {
 	DisplayName string
 	Org         string
 	Role        Role
+	Person      string // of a staff account, 1..64 of a-z 0-9 -
 	Right       string
 	Language    string // "" = vi
 	Password    string
@@ -59,6 +63,8 @@ var (
 	ErrNoAccount = errors.New("no such account")
 	// ErrTaken: the user name is in use.
 	ErrTaken = errors.New("couldn't create account: the user name is taken")
+	// ErrPersonTaken: the person has an account. Two ways in would be two people in one name.
+	ErrPersonTaken = errors.New("the person has another account")
 )
 
 // AccountsConfig opens portal.db.
@@ -82,9 +88,15 @@ type Accounts struct {
 	tidy tidyCounter
 }
 
-const accountsVersion = 1
+const accountsVersion = 2
 
-const accountsSchema = `
+// accountsSchema leads from each format of portal.db to the next. What was added stands last in its table.
+var accountsSchema = [accountsVersion]string{accountsSchema1, `
+ALTER TABLE accounts ADD COLUMN person TEXT NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX accounts_person ON accounts(org, person) WHERE person <> '';
+`}
+
+const accountsSchema1 = `
 CREATE TABLE accounts (
   id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE, display TEXT NOT NULL, org TEXT NOT NULL, role TEXT NOT NULL,
   reading_right TEXT NOT NULL, language TEXT NOT NULL, hash TEXT NOT NULL, disabled INTEGER NOT NULL,
@@ -155,14 +167,15 @@ func (a *Accounts) migrate(ctx context.Context) error {
 		if err := tx.QueryRow("PRAGMA user_version").Scan(&v); err != nil {
 			return err
 		}
-		switch v {
-		case accountsVersion:
-			return nil
-		case 0:
-			_, err := tx.Exec(accountsSchema + fmt.Sprintf("PRAGMA user_version=%d;", accountsVersion))
-			return err
+		if v < 0 || v > accountsVersion {
+			return fmt.Errorf("format %d is not known here (this program writes %d): use the newer program", v, accountsVersion)
 		}
-		return fmt.Errorf("format %d is not known here (this program writes %d): use the newer program", v, accountsVersion)
+		for ; v < accountsVersion; v++ {
+			if _, err := tx.Exec(accountsSchema[v] + fmt.Sprintf("PRAGMA user_version=%d;", v+1)); err != nil {
+				return fmt.Errorf("couldn't go on from format %d: %w", v, err)
+			}
+		}
+		return nil
 	})
 }
 
@@ -195,10 +208,17 @@ func checkUsername(name string) error {
 	return nil
 }
 
-// CreateAccount makes an account. ErrTaken, ErrWeakPassword, or an error that names the field.
+func checkPerson(person string) error {
+	if len(person) < 1 || len(person) > 64 || strings.Trim(person, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return fmt.Errorf("person %q: an id in the office has 1 to 64 signs of a-z 0-9 -", person)
+	}
+	return nil
+}
+
+// CreateAccount makes an account. ErrTaken, ErrPersonTaken, ErrWeakPassword, or an error that names the field.
 func (a *Accounts) CreateAccount(ctx context.Context, n NewAccount) (Account, error) {
 	acc := Account{Username: normalUsername(n.Username), DisplayName: strings.TrimSpace(n.DisplayName), Org: n.Org, Role: n.Role,
-		Right: n.Right, Language: n.Language, MustChange: n.MustChange, Created: a.cfg.Now()}
+		Person: n.Person, Right: n.Right, Language: n.Language, MustChange: n.MustChange, Created: a.cfg.Now()}
 	if err := checkUsername(acc.Username); err != nil {
 		return Account{}, err
 	}
@@ -212,6 +232,13 @@ func (a *Accounts) CreateAccount(ctx context.Context, n NewAccount) (Account, er
 		return Account{}, fmt.Errorf("couldn't create account: language %q, allowed are vi and en", n.Language)
 	}
 	switch acc.Role {
+	case RoleStaff:
+		if acc.Org == "" {
+			return Account{}, errors.New("couldn't create account: staff needs an organisation")
+		}
+		if err := checkPerson(acc.Person); err != nil {
+			return Account{}, fmt.Errorf("couldn't create account: %w", err)
+		}
 	case RoleClerk, RoleViewer:
 		if acc.Org == "" {
 			return Account{}, fmt.Errorf("couldn't create account: a %s needs an organisation", acc.Role)
@@ -222,7 +249,10 @@ func (a *Accounts) CreateAccount(ctx context.Context, n NewAccount) (Account, er
 		}
 	case RoleOperator:
 	default:
-		return Account{}, fmt.Errorf("couldn't create account: role %q, allowed are clerk, viewer, auditor and operator", n.Role)
+		return Account{}, fmt.Errorf("couldn't create account: role %q, allowed are staff, clerk, viewer, auditor and operator", n.Role)
+	}
+	if acc.Role != RoleStaff && acc.Person != "" {
+		return Account{}, fmt.Errorf("couldn't create account: a %s is no person of an office", acc.Role)
 	}
 	if err := checkPassword(acc.Username, n.Password); err != nil {
 		return Account{}, err
@@ -234,15 +264,58 @@ func (a *Accounts) CreateAccount(ctx context.Context, n NewAccount) (Account, er
 	if acc.ID, err = a.newID("tk"); err != nil {
 		return Account{}, err
 	}
-	res, err := a.db.ExecContext(ctx, `INSERT INTO accounts VALUES(?,?,?,?,?,?,?,?,0,?,?,0) ON CONFLICT(username) DO NOTHING`,
-		acc.ID, acc.Username, acc.DisplayName, acc.Org, string(acc.Role), acc.Right, acc.Language, hash, acc.MustChange, millis(acc.Created))
+	res, err := a.db.ExecContext(ctx, `INSERT INTO accounts VALUES(?,?,?,?,?,?,?,?,0,?,?,0,?) ON CONFLICT DO NOTHING`,
+		acc.ID, acc.Username, acc.DisplayName, acc.Org, string(acc.Role), acc.Right, acc.Language, hash, acc.MustChange, millis(acc.Created), acc.Person)
 	if err != nil {
 		return Account{}, fmt.Errorf("couldn't create account: %w", err)
 	}
-	if rows, err := res.RowsAffected(); err != nil || rows == 0 {
+	rows, err := res.RowsAffected()
+	if err != nil {
+		return Account{}, fmt.Errorf("couldn't create account: %w", err)
+	}
+	if rows == 0 {
+		if _, err := a.Account(ctx, acc.Username); errors.Is(err, ErrNoAccount) {
+			return Account{}, fmt.Errorf("couldn't create account: %w", ErrPersonTaken)
+		}
 		return Account{}, ErrTaken
 	}
 	return acc, nil
+}
+
+// SetPerson makes the account of an agency that of a person of its office, and ends its sessions: what it may do is other now.
+func (a *Accounts) SetPerson(ctx context.Context, username, person string) error {
+	if err := checkPerson(person); err != nil {
+		return fmt.Errorf("couldn't set person: %w", err)
+	}
+	err := a.tx(ctx, func(tx *sql.Tx) error {
+		var id, org, other string
+		err := tx.QueryRow(`SELECT id, org FROM accounts WHERE username=?`, normalUsername(username)).Scan(&id, &org)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNoAccount
+		}
+		if err != nil {
+			return err
+		}
+		if org == "" {
+			return errors.New("the account belongs to no organisation")
+		}
+		err = tx.QueryRow(`SELECT username FROM accounts WHERE org=? AND person=? AND id<>?`, org, person, id).Scan(&other)
+		if err == nil {
+			return ErrPersonTaken
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if _, err := tx.Exec(`UPDATE accounts SET role=?, person=?, reading_right='' WHERE id=?`, string(RoleStaff), person, id); err != nil {
+			return err
+		}
+		_, err = tx.Exec(`DELETE FROM sessions WHERE account=?`, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't set person: %w", err)
+	}
+	return nil
 }
 
 // SetPassword gives an account a new password, ends all its sessions, forgets its known devices and its lock-out.
@@ -309,13 +382,13 @@ func (a *Accounts) Unlock(ctx context.Context, username string) error {
 	return err
 }
 
-const accountColumns = `id, username, display, org, role, reading_right, language, disabled, must_change, created, signed_in`
+const accountColumns = `id, username, display, org, role, reading_right, language, disabled, must_change, created, signed_in, person`
 
 func scanAccount(scan func(...any) error, more ...any) (Account, error) {
 	var a Account
 	var created, signedIn int64
 	err := scan(append([]any{&a.ID, &a.Username, &a.DisplayName, &a.Org, &a.Role, &a.Right, &a.Language, &a.Disabled,
-		&a.MustChange, &created, &signedIn}, more...)...)
+		&a.MustChange, &created, &signedIn, &a.Person}, more...)...)
 	a.Created, a.SignedIn = fromMillis(created), fromMillis(signedIn)
 	return a, err
 }

@@ -195,7 +195,7 @@ func (a *Accounts) session(ctx context.Context, token string) (Account, Session,
 	var s Session
 	var created, seen, ends int64
 	hash := tokenHash(token)
-	acc, err := scanAccount(a.db.QueryRowContext(ctx, `SELECT a.id, username, display, org, role, reading_right, language, disabled, must_change, a.created, signed_in,
+	acc, err := scanAccount(a.db.QueryRowContext(ctx, `SELECT a.id, username, display, org, role, reading_right, language, disabled, must_change, a.created, signed_in, person,
 		s.id, s.created, s.seen, s.ends, s.address, s.agent FROM sessions s JOIN accounts a ON a.id=s.account WHERE s.hash=?`, hash).Scan,
 		&s.ID, &created, &seen, &ends, &s.Address, &s.Agent)
 	if errors.Is(err, sql.ErrNoRows) {

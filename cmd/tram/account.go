@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
@@ -45,6 +46,9 @@ func accountCommand() *cobra.Command {
 			}
 			n := add
 			n.Username, n.Role, n.Password, n.MustChange = args[0], portal.Role(role), password, true
+			if n.Person != "" && !cmd.Flags().Changed("role") {
+				n.Role = portal.RoleStaff
+			}
 			acc, err := a.CreateAccount(cmd.Context(), n)
 			if err != nil {
 				return err
@@ -59,7 +63,8 @@ func accountCommand() *cobra.Command {
 	fs := addCmd.Flags()
 	fs.StringVar(&add.Org, "org", "", "organisation identity, e.g. H02.02 (not for an operator)")
 	fs.StringVar(&add.DisplayName, "name", "", "the person's name")
-	fs.StringVar(&role, "role", string(portal.RoleClerk), "clerk, viewer, auditor or operator")
+	fs.StringVar(&role, "role", string(portal.RoleClerk), "staff, clerk, viewer, auditor or operator; with --person it is staff")
+	fs.StringVar(&add.Person, "person", "", "who it is in the agency's office: id in the directory, e.g. nv-012")
 	fs.StringVar(&add.Right, "right", "", "recorded reading right of an auditor")
 	fs.StringVar(&add.Language, "language", "vi", "vi or en")
 
@@ -70,13 +75,13 @@ func accountCommand() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "USERNAME\tROLE\tORG\tNAME\tSTATE")
+			fmt.Fprintln(w, "USERNAME\tROLE\tORG\tPERSON\tNAME\tSTATE")
 			for _, acc := range all {
 				state := "active"
 				if acc.Disabled {
 					state = "disabled"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", acc.Username, acc.Role, acc.Org, acc.DisplayName, state)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", acc.Username, acc.Role, acc.Org, cmp.Or(acc.Person, "-"), acc.DisplayName, state)
 			}
 			return w.Flush()
 		})}
@@ -94,6 +99,10 @@ func accountCommand() *cobra.Command {
 			}
 			return nil
 		})}
+	person := &cobra.Command{Use: "person USERNAME PERSON", Short: "Say who an account is in its agency's office (id in the directory): it becomes staff; ends all sessions", Args: cobra.ExactArgs(2),
+		RunE: with(func(cmd *cobra.Command, args []string, a *portal.Accounts) error {
+			return a.SetPerson(cmd.Context(), args[0], args[1])
+		})}
 	var enable bool
 	disable := &cobra.Command{Use: "disable USERNAME", Short: "Disable an account (or enable it again)", Args: cobra.ExactArgs(1),
 		RunE: with(func(cmd *cobra.Command, args []string, a *portal.Accounts) error {
@@ -104,7 +113,7 @@ func accountCommand() *cobra.Command {
 		RunE: with(func(cmd *cobra.Command, args []string, a *portal.Accounts) error {
 			return a.Unlock(cmd.Context(), args[0])
 		})}
-	cmd.AddCommand(addCmd, list, password, disable, unlock)
+	cmd.AddCommand(addCmd, list, person, password, disable, unlock)
 	return cmd
 }
 
