@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -45,6 +46,7 @@ type memory struct {
 	docs       generations[uint64, *docState]
 	docIDs     generations[key, uint64]
 	deliveries generations[key, *deliveryState]
+	targets    generations[key, *target] // by streamKey
 }
 
 func newMemory() *memory {
@@ -52,6 +54,7 @@ func newMemory() *memory {
 		docs:       newGenerations[uint64, *docState](),
 		docIDs:     newGenerations[key, uint64](),
 		deliveries: newGenerations[key, *deliveryState](),
+		targets:    newGenerations[key, *target](),
 	}
 }
 
@@ -59,6 +62,7 @@ func (m *memory) turn() {
 	m.docs.turn()
 	m.docIDs.turn()
 	m.deliveries.turn()
+	m.targets.turn()
 }
 
 type (
@@ -97,8 +101,9 @@ type batch struct {
 	words      []wordsRow
 	lates      []lateRow
 	counts     map[string]int64
-	directory  *directoryView // nil: unchanged
-	dirEvents  []events.Event
+	officeBatch
+	directory *directoryView // nil: unchanged
+	dirEvents []events.Event
 
 	position uint64        // events read, this batch included
 	last     events.Digest // of the last statement
@@ -256,10 +261,26 @@ func findDelivery(ctx context.Context, q *sql.Stmt, k key) (_ *deliveryState, er
 	return nil, rows.Err()
 }
 
-func (b *batch) directoryEvent(e *decoded) error {
+func (b *batch) directoryEvent(ctx context.Context, e *decoded) error {
 	if b.directory == nil {
 		b.directory = b.w.directory.clone()
 	}
 	b.dirEvents = append(b.dirEvents, e.Event)
-	return b.directory.fold(e.Event)
+	before := b.directory.state
+	if err := b.directory.fold(e.Event); err != nil {
+		return err
+	}
+	var of struct {
+		Org string `json:"org"`
+	}
+	if err := json.Unmarshal(e.Statement.Data, &of); err != nil {
+		return fmt.Errorf("couldn't read whom it is about: %w", err)
+	}
+	if _, has := b.directory.state.Office(of.Org); !has {
+		return nil
+	}
+	if _, had := before.Office(of.Org); had {
+		return nil
+	}
+	return b.officeBegun(ctx, of.Org)
 }

@@ -59,12 +59,12 @@ func (c *comparer) tables(ctx context.Context, m metaRow) (*Difference, error) {
 	if c.total, err = countRows(ctx, want); err != nil {
 		return nil, err
 	}
-	for _, t := range comparedTables {
+	for _, t := range append(slices.Clone(comparedTables), officeTables...) {
 		if diff, err := c.table(ctx, want, &t); err != nil || diff != nil {
 			return diff, err
 		}
 	}
-	for _, f := range []func(context.Context, *sql.Conn) (*Difference, error){c.history, c.search} {
+	for _, f := range []func(context.Context, *sql.Conn) (*Difference, error){c.history, c.search, c.offices} {
 		if diff, err := f(ctx, want); err != nil || diff != nil {
 			return diff, err
 		}
@@ -102,7 +102,7 @@ func (c *comparer) dictionaries(ctx context.Context, want *sql.Conn) error {
 }
 
 func countRows(ctx context.Context, want *sql.Conn) (total uint64, err error) {
-	for _, t := range append(slices.Clone(comparedTables), compared{table: "history"}) {
+	for _, t := range append(append(slices.Clone(comparedTables), compared{table: "history"}), officeTables...) {
 		var n uint64
 		if err := want.QueryRowContext(ctx, "SELECT count(*) FROM "+t.table).Scan(&n); err != nil {
 			return 0, err

@@ -43,6 +43,17 @@ func decode(e events.Event) (decoded, error) {
 			return d, fmt.Errorf("couldn't read event %d: key of stream %q: %w", e.Position, e.Statement.Stream, err)
 		}
 	}
+	if kind == "number" {
+		return d, nil // its holder says what became of it
+	}
+	if k := kindOf(kind); k != 0 {
+		org, name, ok := strings.Cut(rest, "/")
+		if !ok || org == "" || name == "" || !strings.HasPrefix(e.Statement.Name, kind+".") {
+			return d, fmt.Errorf("couldn't read event %d: unknown event %q of stream %q", e.Position, e.Statement.Name, e.Statement.Stream)
+		}
+		d.data = &officeEvent{kind: k, org: org, name: name} // its package's fold knows the name, or fails
+		return d, nil
+	}
 	switch e.Statement.Name {
 	case document.NameReceived:
 		d.data = new(document.Received)

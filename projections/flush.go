@@ -23,7 +23,7 @@ type writer struct {
 
 // lookups of what is not in memory.
 type lookups struct {
-	docByKey, docByID, deliveryByKey, paper *sql.Stmt
+	docByKey, docByID, deliveryByKey, paper, targetByKey, openByOrg *sql.Stmt
 }
 
 func (l *lookups) prepare(ctx context.Context, c *sql.Conn) error {
@@ -35,6 +35,8 @@ func (l *lookups) prepare(ctx context.Context, c *sql.Conn) error {
 		{&l.docByID, "SELECT " + docColumns + " FROM doc WHERE id = ?"},
 		{&l.deliveryByKey, "SELECT " + deliveryColumns + " FROM delivery WHERE k = ?"},
 		{&l.paper, "SELECT facts FROM paper WHERE id = ?"},
+		{&l.targetByKey, targetByKeySQL},
+		{&l.openByOrg, "SELECT key FROM delivery INDEXED BY delivery_open WHERE org = ? AND peer = 0 AND (state = 1 OR state = 2 OR state = 5) AND kind = 0 ORDER BY id"},
 	} {
 		var err error
 		if *p.stmt, err = c.PrepareContext(ctx, p.text); err != nil {
@@ -52,6 +54,7 @@ type changes struct {
 	doc, paper, delivery, history            insert
 	status, pkg, late                        insert
 	meta, counter, updateDoc, updateDelivery change
+	office                                   officeChanges
 	words                                    change // one row at a time: after a statement with several, FTS5 writes its index out
 }
 
@@ -97,7 +100,7 @@ func (c *changes) prepare(ctx context.Context, conn *sql.Conn) error {
 				return err
 			}
 		}
-		return nil
+		return c.office.prepare(ctx, d)
 	})
 }
 
@@ -111,13 +114,13 @@ func (c *changes) close(conn *sql.Conn) error {
 		for _, in := range []*insert{&c.dict, &c.directory, &c.doc, &c.paper, &c.delivery, &c.history, &c.status, &c.pkg, &c.late} {
 			errs = append(errs, in.one.close(), in.many.close())
 		}
-		return errors.Join(errs...)
+		return errors.Join(append(errs, c.office.close())...)
 	})
 }
 
 func (l *lookups) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{l.docByKey, l.docByID, l.deliveryByKey, l.paper} {
+	for _, s := range []*sql.Stmt{l.docByKey, l.docByID, l.deliveryByKey, l.paper, l.targetByKey, l.openByOrg} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}
@@ -155,7 +158,7 @@ func (w *writer) begin(ctx context.Context, origin string, b *batch) error {
 			do   func(context.Context, *batch) error
 		}{
 			{"dictionary", w.writeDict}, {"documents", w.writeDocs}, {"deliveries", w.writeDeliveries},
-			{"papers", w.writePapers}, {"counters", w.writeCounters}, {"directory", w.writeDirectory},
+			{"papers", w.writePapers}, {"counters", w.writeCounters}, {"directory", w.writeDirectory}, {"work", w.writeOffice},
 			{"words", w.writeWords}, // last: from then on every statement costs FTS5 a savepoint
 		} {
 			if err := step.do(ctx, b); err != nil {

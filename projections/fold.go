@@ -57,12 +57,14 @@ func (b *batch) add(ctx context.Context, e *decoded) error {
 		err = b.destructionDecided(ctx, e, data)
 	case *destruction.Executed:
 		err = b.destructionExecuted(ctx, e, data)
+	case *officeEvent:
+		err = b.acted(ctx, e, data)
 	case *refusal.Recorded:
 		b.count(countRefused, 1)
 		b.count(countRefusedBy+data.Code, 1)
 	case nil:
 		if e.Statement.Stream == directory.Stream {
-			err = b.directoryEvent(e)
+			err = b.directoryEvent(ctx, e)
 		}
 	default:
 		err = b.delivered(ctx, e)
@@ -264,6 +266,7 @@ func (b *batch) offered(ctx context.Context, e *decoded, data *delivery.Offered)
 	at := micros(e.Statement.Time)
 	if v == nil {
 		v = &deliveryState{id: e.Position, key: e.key, doc: d.id, org: b.id(data.Org), sender: b.id(data.From), offered: at, isNew: true}
+		v.peer, v.priority = b.id(data.Node), uint8(data.Priority)
 		if data.ItemID != delivery.ItemDocument {
 			v.kind = kindStatus
 		}
@@ -275,6 +278,9 @@ func (b *batch) offered(ctx context.Context, e *decoded, data *delivery.Offered)
 		if v.kind == kindDocument {
 			b.count(countIncoming+data.Org, 1)
 			if err := b.lateReader(ctx, e, d, v.org); err != nil {
+				return err
+			}
+			if err := b.arrived(ctx, d, v); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"encoding/hex"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,6 +19,7 @@ const (
 	signRecipient = '>' // a recipient
 	signType      = '%' // type name
 	signDate      = '=' // year, month or day
+	signOffice    = '!' // kind and agency of a target that is found by a row of its own
 )
 
 // appendWords appends the tokens of the words of a text.
@@ -89,6 +91,12 @@ func appendOrg(b []byte, sign byte, org string) []byte {
 		b = hex.AppendEncode(b, []byte{c})
 	}
 	return b
+}
+
+// appendOffice appends the tokens by which targets of a kind and agency are found.
+func appendOffice(b []byte, kind targetKind, org string) []byte {
+	b = append(appendOrg(b, signOffice, org), '/')
+	return strconv.AppendUint(b, uint64(kind), 10)
 }
 
 // appendType appends the token of a folded type name.
