@@ -221,6 +221,8 @@ func (h *handIn) judge(ctx context.Context) (*plan, error) {
 		return h.planSubmission(ctx, p)
 	case schemas.KindDestruction:
 		return h.planDestruction(ctx, p)
+	case schemas.KindDossierAction:
+		return h.planAction(ctx, p)
 	case schemas.KindDocument, schemas.KindStatus:
 		return h.planOwn(ctx, p)
 	}
@@ -420,7 +422,9 @@ func (n *Node) counted(ctx context.Context, h *handIn, acc Accepted, err error) 
 }
 
 // recordable says whether a refusal is one about the package (not about the request, the load or the node).
-func recordable(r *Refusal) bool { return r.Code >= 2000 && r.Code < 6000 && !r.Retryable }
+func recordable(r *Refusal) bool {
+	return (r.Code >= 2000 && r.Code < 6000 || r.Code >= 7000 && r.Code < 8000) && !r.Retryable
+}
 
 // Refuses says whether a published number is one under which refusals are recorded.
 func Refuses(code int) bool {

@@ -137,4 +137,13 @@ const (
 	CodeLogSplit  = 6011 // a witness has seen another history of the log
 
 	CodeStoreAway = 6015 // the cluster that keeps the record does not answer
+
+	// 7000–7999: the daily work of an agency.
+	CodeOfficeNone     = 7001 // the agency has no part of its own in the directory
+	CodePersonUnknown  = 7002 // nobody of that id works there now
+	CodeNotInPlace     = 7003 // no delegation lets the person act in the place of the other
+	CodeActStale       = 7004 // somebody else acted meanwhile
+	CodeActTarget      = 7005 // no such act on such a target
+	CodeActInterrupted = 7006 // the node stopped before it recorded the act: begin again
+	CodeCustodyNone    = 7007 // the node keeps no key of the agency
 )

@@ -24,7 +24,7 @@ The answer is JSON of one shape:
 ` + "```" + `
 
 1000 the request and who asks · 2000 XML, schema and form · 3000 signature and trust · 4000 rules of the exchange ·
-5000 state and identity · 6000 the node. "Again" says whether the same bytes can succeed later; a program repeats only those.
+5000 state and identity · 6000 the node · 7000 the daily work of an agency. "Again" says whether the same bytes can succeed later; a program repeats only those.
 
 | number | id | HTTP | again | what to do |
 |---|---|---|---|---|

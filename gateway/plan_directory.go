@@ -116,6 +116,7 @@ func (h *handIn) signerName(fingerprint events.Digest) string {
 
 // own folds the stream that is decided on.
 func (n *Node) own(stream string, history []events.Event) (o Own, err error) {
+	o.Version = uint64(len(history))
 	if stream == directory.Stream {
 		o.Directory, err = n.directoryAt(history)
 		return o, err

@@ -56,6 +56,7 @@ type Streams interface {
 
 // Own is the state of the stream that is decided on: of its kind, the others are zero.
 type Own struct {
+	Version     uint64 // how many events it has
 	Document    document.State
 	Directory   directory.State
 	Destruction destruction.State
