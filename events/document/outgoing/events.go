@@ -1,5 +1,7 @@
 package outgoing
 
+import "time"
+
 // Names of events. They are never derived from Go types and never reused.
 const (
 	NameOpened       = "outgoing.opened.v1"
@@ -20,14 +22,17 @@ const (
 	NameRecallAsked  = "outgoing.recall-asked.v1"
 )
 
+// Every event of a person says who did it, in whose place, and as of when it was judged.
+
 // Opened is the first event: a draft, or a copy of what the agency has, and whose it is.
 type Opened struct {
-	Org    string  `json:"org"` // identity
-	ID     string  `json:"id"`
-	Person string  `json:"person"`
-	For    string  `json:"for,omitempty"`
-	Unit   string  `json:"unit,omitempty"` // the author's, "" the agency as such
-	Copy   *CopyOf `json:"copy,omitempty"`
+	Org    string    `json:"org"` // identity
+	ID     string    `json:"id"`
+	Person string    `json:"person"`
+	For    string    `json:"for,omitempty"`
+	Unit   string    `json:"unit,omitempty"` // the author's, "" the agency as such
+	Copy   *CopyOf   `json:"copy,omitempty"`
+	Judged time.Time `json:"judged"`
 }
 
 // CopyOf says what is copied: a document that came to the agency, or one of its own.
@@ -64,6 +69,7 @@ type Revised struct {
 	Related    string      `json:"related,omitempty"` // key of that document
 	Files      int         `json:"files,omitempty"`
 	Lacks      []string    `json:"lacks,omitempty"` // what is still missing before it can be submitted
+	Judged     time.Time   `json:"judged"`
 }
 
 // RevisedFacts are the words of a version.
@@ -106,6 +112,7 @@ type OpinionAsked struct {
 	For    string     `json:"for,omitempty"`
 	Of     []Assignee `json:"of"`
 	Due    string     `json:"due,omitempty"` // yyyy-MM-dd
+	Judged time.Time  `json:"judged"`
 }
 
 // OpinionAskedFacts are its words.
@@ -115,8 +122,9 @@ type OpinionAskedFacts struct {
 
 // OpinionGiven is an opinion.
 type OpinionGiven struct {
-	Person string `json:"person"`
-	For    string `json:"for,omitempty"`
+	Person string    `json:"person"`
+	For    string    `json:"for,omitempty"`
+	Judged time.Time `json:"judged"`
 }
 
 // OpinionGivenFacts are its words.
@@ -135,12 +143,13 @@ type Step struct {
 
 // Submitted begins a chain with a version.
 type Submitted struct {
-	Person  string `json:"person"`
-	For     string `json:"for,omitempty"`
-	Version int    `json:"version"`
-	Chain   string `json:"chain,omitempty"` // id, "" none: a copy goes straight to who signs it
-	Steps   []Step `json:"steps"`
-	Due     string `json:"due,omitempty"` // of the first step, yyyy-MM-dd
+	Person  string    `json:"person"`
+	For     string    `json:"for,omitempty"`
+	Version int       `json:"version"`
+	Chain   string    `json:"chain,omitempty"` // id, "" none: a copy goes straight to who signs it
+	Steps   []Step    `json:"steps"`
+	Due     string    `json:"due,omitempty"` // of the first step, yyyy-MM-dd
+	Judged  time.Time `json:"judged"`
 }
 
 // NoteFacts are the words of an act that has none but a note.
@@ -155,37 +164,41 @@ type ReasonFacts struct {
 
 // Approved agrees at a step that does not sign.
 type Approved struct {
-	Person string `json:"person"`
-	For    string `json:"for,omitempty"`
-	Step   int    `json:"step"`          // from 1
-	Due    string `json:"due,omitempty"` // of the next step
+	Person string    `json:"person"`
+	For    string    `json:"for,omitempty"`
+	Step   int       `json:"step"`          // from 1
+	Due    string    `json:"due,omitempty"` // of the next step
+	Judged time.Time `json:"judged"`
 }
 
 // SentBack returns the draft to its author.
 type SentBack struct {
-	Person string `json:"person"`
-	For    string `json:"for,omitempty"`
-	Step   int    `json:"step"`
+	Person string    `json:"person"`
+	For    string    `json:"for,omitempty"`
+	Step   int       `json:"step"`
+	Judged time.Time `json:"judged"`
 }
 
 // Signed is the signature: the approval of the last step.
 type Signed struct {
-	Person  string `json:"person"`
-	For     string `json:"for,omitempty"`
-	Step    int    `json:"step"`
-	Version int    `json:"version"`
+	Person  string    `json:"person"`
+	For     string    `json:"for,omitempty"`
+	Step    int       `json:"step"`
+	Version int       `json:"version"`
+	Judged  time.Time `json:"judged"`
 }
 
 // IssueAsked is the clerk's act by which a signed document is to be numbered, sealed and sent. Done again after the door refused it,
 // it keeps its number.
 type IssueAsked struct {
-	Person   string `json:"person"`
-	For      string `json:"for,omitempty"`
-	Series   string `json:"series"` // id
-	Book     string `json:"book"`   // numbering.Book.Name
-	Year     int    `json:"year"`
-	Date     string `json:"date"`     // of the document, yyyy-MM-dd
-	Notation string `json:"notation"` // ký hiệu, made of the series' template: a code of the agency and the kind, no words
+	Person   string    `json:"person"`
+	For      string    `json:"for,omitempty"`
+	Series   string    `json:"series"` // id
+	Book     string    `json:"book"`   // numbering.Book.Name
+	Year     int       `json:"year"`
+	Date     string    `json:"date"`     // of the document, yyyy-MM-dd
+	Notation string    `json:"notation"` // ký hiệu, made of the series' template: a code of the agency and the kind, no words
+	Judged   time.Time `json:"judged"`
 }
 
 // NumberChosen is the node's choice, before the number is taken.
@@ -227,11 +240,12 @@ type Sent struct {
 
 // Cancelled ends what was not sent. A number that it had is void.
 type Cancelled struct {
-	Person string `json:"person"`
-	For    string `json:"for,omitempty"`
-	Book   string `json:"book,omitempty"` // of the number that is void
-	Year   int    `json:"year,omitempty"`
-	N      int    `json:"n,omitempty"`
+	Person string    `json:"person"`
+	For    string    `json:"for,omitempty"`
+	Book   string    `json:"book,omitempty"` // of the number that is void
+	Year   int       `json:"year,omitempty"`
+	N      int       `json:"n,omitempty"`
+	Judged time.Time `json:"judged"`
 }
 
 // RecallAsked asks recipients to give the document back: the node sends each a status 13.
@@ -239,4 +253,5 @@ type RecallAsked struct {
 	Person     string      `json:"person"`
 	For        string      `json:"for,omitempty"`
 	Recipients []Recipient `json:"recipients"` // whom it is asked back from
+	Judged     time.Time   `json:"judged"`
 }

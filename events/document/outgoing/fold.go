@@ -33,13 +33,9 @@ func Fold(s State, e events.Event) (State, error) {
 	case NameSentBack:
 		err = apply(&next, data, State.sentBack)
 	case NameSigned:
-		if err = apply(&next, data, State.signed); err == nil {
-			next.SignedAt = e.Statement.Time
-		}
+		err = apply(&next, data, State.signed)
 	case NameIssueAsked:
-		if err = apply(&next, data, State.issueAsked); err == nil {
-			next.IssueAt = e.Statement.Time
-		}
+		err = apply(&next, data, State.issueAsked)
 	case NameNumberChosen:
 		err = apply(&next, data, State.numberChosen)
 	case NameNumbered:
@@ -138,7 +134,7 @@ func (s State) signed(d Signed) (State, bool) {
 func (s State) issueAsked(d IssueAsked) (State, bool) {
 	if s.in(PhaseNumbered) { // once more, after the door had refused it: number, date and notation stay
 		before := s.Issue
-		before.Person, before.For = d.Person, d.For
+		before.Person, before.For, before.Judged = d.Person, d.For, d.Judged
 		ok := s.Refused != 0 && d == before
 		s.Issue, s.Refused = d, 0
 		return s, ok

@@ -11,8 +11,9 @@
 //
 // A submission copies the steps of the chain: what the agency changes later does not change a chain that runs. An approval is of the
 // version that was submitted. A draft that was sent back begins again with the first step, even if nobody has changed it: whoever
-// agreed before agreed to what was then found wanting. Who wrote the version submitted, or in whose place it was written, approves no
-// step of its chain, save the only step of a chain of one: an agency that wants no second pair of eyes says so by such a chain.
+// agreed before agreed to what was then found wanting. Whose draft it is, who wrote the version submitted, and in whose place they did,
+// approves none of the steps before the signature: those are there for a second pair of eyes. The signature itself is the signer's,
+// also on a draft of his own: an agency that wants no other look at it says so by a chain that has only that step.
 //
 // # Number, seal, sending
 //

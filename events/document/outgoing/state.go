@@ -39,14 +39,12 @@ type State struct {
 	Latest   Revised // version
 	Asked    []OpinionAsked
 	Chain    Chain
-	Signed   Signed // once it is
-	SignedAt time.Time
+	Signed   Signed     // once it is
 	Issue    IssueAsked // the latest
-	IssueAt  time.Time
-	Chosen   int    // the number last chosen, 0 none
-	Number   int    // the number it has, 0 none
-	Refused  int    // code by which the door refused what was sealed last, 0 none
-	Document string // key, once sealed
+	Chosen   int        // the number last chosen, 0 none
+	Number   int        // the number it has, 0 none
+	Refused  int        // code by which the door refused what was sealed last, 0 none
+	Document string     // key, once sealed
 	Sent     Sent
 	SentAt   time.Time
 	Recalled []Recipient    // asked to give it back
