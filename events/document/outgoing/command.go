@@ -106,7 +106,7 @@ const (
 // Ask asks others for their opinion.
 type Ask struct {
 	By
-	Of       []Assignee
+	Of       []directory.Assignee
 	Question string
 	Due      string // yyyy-MM-dd
 }

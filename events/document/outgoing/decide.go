@@ -143,7 +143,7 @@ func DecideAsk(s State, c Ask) ([]events.New, error) {
 }
 
 // worksThere says whether there is such a unit or person, and the person has to do with the unit.
-func (by By) worksThere(a Assignee) bool {
+func (by By) worksThere(a directory.Assignee) bool {
 	if a.Unit != "" {
 		if u, ok := by.Office.Unit(a.Unit); !ok || u.Closed {
 			return false

@@ -1,6 +1,10 @@
 package outgoing
 
-import "time"
+import (
+	"time"
+
+	"github.com/tram-exchange/tram/events/directory"
+)
 
 // Names of events. They are never derived from Go types and never reused.
 const (
@@ -100,19 +104,13 @@ type FileFacts struct {
 	Size        int64  `json:"size"`
 }
 
-// Assignee is a unit, a person in it, or a person.
-type Assignee struct {
-	Unit   string `json:"unit,omitempty"`
-	Person string `json:"person,omitempty"`
-}
-
 // OpinionAsked asks others for their opinion.
 type OpinionAsked struct {
-	Person string     `json:"person"`
-	For    string     `json:"for,omitempty"`
-	Of     []Assignee `json:"of"`
-	Due    string     `json:"due,omitempty"` // yyyy-MM-dd
-	Judged time.Time  `json:"judged"`
+	Person string               `json:"person"`
+	For    string               `json:"for,omitempty"`
+	Of     []directory.Assignee `json:"of"`
+	Due    string               `json:"due,omitempty"` // yyyy-MM-dd
+	Judged time.Time            `json:"judged"`
 }
 
 // OpinionAskedFacts are its words.

@@ -235,7 +235,7 @@ var tries = []try{
 		return DecideSave(s, Save{By: by, Org: "H02", ID: "d", Draft: draft()})
 	}},
 	{"AskOpinion", func(s State, by By) ([]events.New, error) {
-		return DecideAsk(s, Ask{By: by, Of: []Assignee{{Unit: "kt"}}})
+		return DecideAsk(s, Ask{By: by, Of: []directory.Assignee{{Unit: "kt"}}})
 	}},
 	{"GiveOpinion", func(s State, by By) ([]events.New, error) { return DecideOpinion(s, Opine{By: by, Text: "được"}) }},
 	{"Submit", func(s State, by By) ([]events.New, error) { return DecideSubmit(s, Submit{By: by}) }},
@@ -292,12 +292,12 @@ func TestWhoMayDoWhatWhen(t *testing.T) {
 			t.Errorf("it concerns %s", who)
 		}
 	}
-	if _, err := DecideOpinion(in(t, PhaseDraft).ask("an", Assignee{Unit: "kt"}).state, Opine{By: h.by("giang"), Text: "được"}); err != nil {
+	if _, err := DecideOpinion(in(t, PhaseDraft).ask("an", directory.Assignee{Unit: "kt"}).state, Opine{By: h.by("giang"), Text: "được"}); err != nil {
 		t.Errorf("who is asked may not answer: %v", err)
 	}
 }
 
-func (h *history) ask(who string, of ...Assignee) *history {
+func (h *history) ask(who string, of ...directory.Assignee) *history {
 	h.Helper()
 	return h.must(DecideAsk(h.state, Ask{By: h.by(who), Of: of}))
 }

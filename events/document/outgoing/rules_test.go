@@ -175,19 +175,19 @@ func TestOpinions(t *testing.T) {
 		want Reason
 	}{
 		"nobody":            {Ask{}, ReasonIncomplete},
-		"an empty one":      {Ask{Of: []Assignee{{}}}, ReasonAssignee},
-		"no such unit":      {Ask{Of: []Assignee{{Unit: "x"}}}, ReasonAssignee},
-		"who has left":      {Ask{Of: []Assignee{{Person: "nam"}}}, ReasonAssignee},
-		"not in that unit":  {Ask{Of: []Assignee{{Unit: "kt", Person: "an"}}}, ReasonAssignee},
-		"by yesterday":      {Ask{Of: []Assignee{{Unit: "kt"}}, Due: "2026-11-29"}, ReasonDay},
-		"a unit and person": {Ask{Of: []Assignee{{Unit: "kt", Person: "giang"}, {Person: "oanh"}}, Due: "2026-11-30"}, ""},
+		"an empty one":      {Ask{Of: []directory.Assignee{{}}}, ReasonAssignee},
+		"no such unit":      {Ask{Of: []directory.Assignee{{Unit: "x"}}}, ReasonAssignee},
+		"who has left":      {Ask{Of: []directory.Assignee{{Person: "nam"}}}, ReasonAssignee},
+		"not in that unit":  {Ask{Of: []directory.Assignee{{Unit: "kt", Person: "an"}}}, ReasonAssignee},
+		"by yesterday":      {Ask{Of: []directory.Assignee{{Unit: "kt"}}, Due: "2026-11-29"}, ReasonDay},
+		"a unit and person": {Ask{Of: []directory.Assignee{{Unit: "kt", Person: "giang"}, {Person: "oanh"}}, Due: "2026-11-30"}, ""},
 	} {
 		c.ask.By = h.by("an")
 		if _, err := DecideAsk(h.state, c.ask); reason(err) != c.want || err != nil && c.want == "" {
 			t.Errorf("%s: got %v, expected %q", name, err, c.want)
 		}
 	}
-	h.ask("an", Assignee{Unit: "kt", Person: "giang"})
+	h.ask("an", directory.Assignee{Unit: "kt", Person: "giang"})
 	h.must(DecideOpinion(h.state, Opine{By: h.by("giang"), Text: "Đồng ý"}))
 	refused(t, "another of the unit, who was not asked", ReasonNotFound)(DecideOpinion(h.state, Opine{By: h.by("minh"), Text: "x"}))
 	refused(t, "no words", ReasonIncomplete)(DecideOpinion(h.state, Opine{By: h.by("giang")}))
