@@ -9,6 +9,9 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/document/incoming"
+	"github.com/tram-exchange/tram/events/document/outgoing"
+	"github.com/tram-exchange/tram/events/dossier"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/schemas"
@@ -34,9 +37,21 @@ func (a *act) assurance() string { return a.h.verdict.assurance }
 // the header id says so.
 type decideAct func(context.Context, Streams, Own) ([]events.New, error)
 
-// planTarget names the stream of the target for an agency's identity, and fills the command of its kind. One file a kind.
+// planTarget names the stream of the target for an agency's identity, and fills the command of its kind: planIncoming, planOutgoing
+// and planDossier, each in a file of its own (plan_incoming.go, …).
 func (a *act) planTarget() (stream func(org, id string) string, decide decideAct, err error) {
-	return nil, nil, Refuse(CodeActTarget).With(string(a.form.Target.Kind), a.form.Act.Name())
+	switch a.form.Target.Kind {
+	case schemas.TargetIncoming:
+		stream = incoming.Stream
+	case schemas.TargetOutgoing:
+		stream = outgoing.Stream
+	case schemas.TargetDossier:
+		stream = dossier.Stream
+	}
+	if decide == nil {
+		return nil, nil, Refuse(CodeActTarget).With(string(a.form.Target.Kind), a.form.Act.Name())
+	}
+	return stream, decide, err
 }
 
 // locate finds the stream of the target: the agency goes on with what those it succeeds have begun; what it begins bears its own name.

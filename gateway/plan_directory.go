@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/events"
-	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/schemas"
@@ -115,18 +114,8 @@ func (h *handIn) signerName(fingerprint events.Digest) string {
 }
 
 // own folds the stream that is decided on.
-func (n *Node) own(stream string, history []events.Event) (o Own, err error) {
-	o.Version = uint64(len(history))
-	if stream == directory.Stream {
-		o.Directory, err = n.directoryAt(history)
-		return o, err
-	}
-	if stream == destruction.Stream {
-		o.Destruction, err = destruction.FoldAll(history)
-		return o, err
-	}
-	o.Document, err = foldAll(history, document.Fold)
-	return o, err
+func (n *Node) own(stream string, history []events.Event) (Own, error) {
+	return ownOf(stream, history, n.directoryAt)
 }
 
 // directoryAt folds the directory up to the last event of history, starting from the snapshot.

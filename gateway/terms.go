@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tram-exchange/tram/events"
@@ -11,6 +12,10 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/document/incoming"
+	"github.com/tram-exchange/tram/events/document/outgoing"
+	"github.com/tram-exchange/tram/events/dossier"
+	"github.com/tram-exchange/tram/events/numbering"
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/signing"
 )
@@ -48,6 +53,11 @@ type Streams interface {
 	Document(ctx context.Context, stream string) (document.State, error)
 	Delivery(ctx context.Context, stream string) (delivery.State, error)
 	HeaderID(ctx context.Context, stream string) (submission.State, error)
+	// The work of agencies.
+	Incoming(ctx context.Context, stream string) (incoming.State, error)
+	Outgoing(ctx context.Context, stream string) (outgoing.State, error)
+	Dossier(ctx context.Context, stream string) (dossier.State, error)
+	Number(ctx context.Context, stream string) (numbering.State, error)
 	// Destruction is what was decided to be destroyed.
 	Destruction(ctx context.Context) (destruction.State, error)
 	// Gather finds what a target of a destruction covers now.
@@ -60,6 +70,29 @@ type Own struct {
 	Document    document.State
 	Directory   directory.State
 	Destruction destruction.State
+	Incoming    incoming.State
+	Outgoing    outgoing.State
+	Dossier     dossier.State
+}
+
+// ownOf folds the stream that is decided on; directory gives that of a directory's history.
+func ownOf(stream string, history []events.Event, directoryAt func([]events.Event) (directory.State, error)) (o Own, err error) {
+	o.Version = uint64(len(history))
+	switch {
+	case stream == directory.Stream:
+		o.Directory, err = directoryAt(history)
+	case stream == destruction.Stream:
+		o.Destruction, err = destruction.FoldAll(history)
+	case strings.HasPrefix(stream, incoming.StreamPrefix):
+		o.Incoming, err = foldAll(history, incoming.Fold)
+	case strings.HasPrefix(stream, outgoing.StreamPrefix):
+		o.Outgoing, err = foldAll(history, outgoing.Fold)
+	case strings.HasPrefix(stream, dossier.StreamPrefix):
+		o.Dossier, err = foldAll(history, dossier.Fold)
+	default:
+		o.Document, err = foldAll(history, document.Fold)
+	}
+	return o, err
 }
 
 // storeStreams reads streams from a store.
@@ -102,6 +135,42 @@ func (s storeStreams) HeaderID(ctx context.Context, stream string) (submission.S
 	d, err := foldStream(ctx, s.store, stream, submission.Fold)
 	if err != nil {
 		return d, fmt.Errorf("couldn't load header id: %w", err)
+	}
+	return d, nil
+}
+
+// Incoming folds the stream of an incoming document.
+func (s storeStreams) Incoming(ctx context.Context, stream string) (incoming.State, error) {
+	d, err := foldStream(ctx, s.store, stream, incoming.Fold)
+	if err != nil {
+		return d, fmt.Errorf("couldn't load incoming document: %w", err)
+	}
+	return d, nil
+}
+
+// Outgoing folds the stream of an outgoing document.
+func (s storeStreams) Outgoing(ctx context.Context, stream string) (outgoing.State, error) {
+	d, err := foldStream(ctx, s.store, stream, outgoing.Fold)
+	if err != nil {
+		return d, fmt.Errorf("couldn't load outgoing document: %w", err)
+	}
+	return d, nil
+}
+
+// Dossier folds the stream of a dossier.
+func (s storeStreams) Dossier(ctx context.Context, stream string) (dossier.State, error) {
+	d, err := foldStream(ctx, s.store, stream, dossier.Fold)
+	if err != nil {
+		return d, fmt.Errorf("couldn't load dossier: %w", err)
+	}
+	return d, nil
+}
+
+// Number folds the stream of a number.
+func (s storeStreams) Number(ctx context.Context, stream string) (numbering.State, error) {
+	d, err := foldStream(ctx, s.store, stream, numbering.Fold)
+	if err != nil {
+		return d, fmt.Errorf("couldn't load number: %w", err)
 	}
 	return d, nil
 }

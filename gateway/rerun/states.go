@@ -9,6 +9,10 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/document/incoming"
+	"github.com/tram-exchange/tram/events/document/outgoing"
+	"github.com/tram-exchange/tram/events/dossier"
+	"github.com/tram-exchange/tram/events/numbering"
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/gateway/router"
 )
@@ -113,6 +117,26 @@ func (c *cut) Delivery(ctx context.Context, stream string) (delivery.State, erro
 // HeaderID implements gateway.Streams.
 func (c *cut) HeaderID(ctx context.Context, stream string) (submission.State, error) {
 	return as[submission.State](c.state(ctx, stream))
+}
+
+// Incoming implements gateway.Streams.
+func (c *cut) Incoming(ctx context.Context, stream string) (incoming.State, error) {
+	return as[incoming.State](c.state(ctx, stream))
+}
+
+// Outgoing implements gateway.Streams.
+func (c *cut) Outgoing(ctx context.Context, stream string) (outgoing.State, error) {
+	return as[outgoing.State](c.state(ctx, stream))
+}
+
+// Dossier implements gateway.Streams.
+func (c *cut) Dossier(ctx context.Context, stream string) (dossier.State, error) {
+	return as[dossier.State](c.state(ctx, stream))
+}
+
+// Number implements gateway.Streams.
+func (c *cut) Number(ctx context.Context, stream string) (numbering.State, error) {
+	return as[numbering.State](c.state(ctx, stream))
 }
 
 func (c *cut) history(ctx context.Context, stream string) (router.History, error) {

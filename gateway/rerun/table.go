@@ -8,6 +8,9 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/document/incoming"
+	"github.com/tram-exchange/tram/events/document/outgoing"
+	"github.com/tram-exchange/tram/events/dossier"
 	"github.com/tram-exchange/tram/events/logbook"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/refusal"
@@ -59,6 +62,9 @@ func table() []row {
 		{stream: logbook.Stream, decide: decideLog, fold: folding(logbook.Fold)},
 		{stream: destruction.Stream, prepare: prepareHandIn, decide: decideDestruction, fold: folding(destruction.Fold)},
 		{stream: timestamp.Stream, prepare: prepareEvidence, decide: decideTimestamp, fold: folding(timestamp.Fold)},
+		{stream: incoming.StreamPrefix, prepare: prepareHandIn, decide: decideIncoming, fold: folding(incoming.Fold)},
+		{stream: outgoing.StreamPrefix, prepare: prepareHandIn, decide: decideOutgoing, fold: folding(outgoing.Fold)},
+		{stream: dossier.StreamPrefix, prepare: prepareHandIn, decide: decideDossier, fold: folding(dossier.Fold)},
 		{stream: witnessing.StreamPrefix, decide: decideWitnessing, fold: folding(witnessing.Fold)},
 	}
 }
