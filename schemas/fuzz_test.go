@@ -74,6 +74,8 @@ func rewrite(t *testing.T, p *Package) {
 		b, _, err = MarshalDirectoryChange(*p.Header, *p.Change)
 	case KindDestruction:
 		b, _, err = MarshalDestruction(*p.Header, *p.Destruction)
+	case KindDossierAction:
+		b, _, err = MarshalDossierAction(*p.Header, *p.Action, carried(p))
 	case KindStatus:
 		b, _, err = MarshalStatus(p.Status)
 	default:
@@ -92,12 +94,24 @@ func rewrite(t *testing.T, p *Package) {
 		again, _, err = MarshalDirectoryChange(*q.Header, *q.Change)
 	case KindDestruction:
 		again, _, err = MarshalDestruction(*q.Header, *q.Destruction)
+	case KindDossierAction:
+		again, _, err = MarshalDossierAction(*q.Header, *q.Action, carried(q))
 	case KindStatus:
 		again, _, err = MarshalStatus(q.Status)
 	}
 	if err != nil || !bytes.Equal(b, again) {
 		t.Fatalf("written twice it differs (%v)\n%s\n%s", err, b, again)
 	}
+}
+
+// carried are the files of a package, to be written again.
+func carried(p *Package) []File {
+	var files []File
+	for i := range p.Attachments {
+		a := &p.Attachments[i]
+		files = append(files, File{Name: a.Name, ContentType: a.ContentType, Description: a.Description, Raw: true, Open: a.Open})
+	}
+	return files
 }
 
 // FuzzZip: archives never make the reader fail, keep much, or give more than they promise.

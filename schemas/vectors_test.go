@@ -173,6 +173,9 @@ func checkGood(t *testing.T, v *vector, p *Package) {
 		d := p.Destruction
 		got["destruction"] = []string{fmt.Sprintf("%s %d %d", d.Scope, len(d.Decisions), len(d.Targets))}
 	}
+	if a := p.Action; a != nil {
+		got["action"] = []string{fmt.Sprintf("%s %s %d", a.Act.Name(), a.Target.Kind, len(a.Files))}
+	}
 	for key, want := range v.fields {
 		if key == "expect" || key == "secrecy-element" {
 			continue

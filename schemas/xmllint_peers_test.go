@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // xmllint judges files by a schema: the set of those it calls valid.
@@ -93,9 +95,36 @@ func TestSchemaAgreesWithXmllint(t *testing.T) {
 				}
 				add("written", samplePackage(t, 20, false))
 			}
+			if c.file == FileTram {
+				for i, b := range everyAct(t, 4) {
+					add(fmt.Sprintf("act-%d", i), b)
+					for j := range 25 {
+						add(fmt.Sprintf("act-%d-%d", i, j), mutate(r, b, names))
+					}
+				}
+			}
 			compareWithXmllint(t, filepath.Join(schemaDir, c.file), c.g, docs)
 		})
 	}
+}
+
+// everyAct is so many packages of every kind of act, as the writer makes them.
+func everyAct(t *testing.T, times int) (all [][]byte) {
+	packages := rapid.Custom(func(t *rapid.T) (some [][]byte) {
+		for _, act := range genActs(t) {
+			h, a, files := genAction(t, act)
+			b, _, err := MarshalDossierAction(h, a, files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			some = append(some, b)
+		}
+		return some
+	})
+	for i := range times {
+		all = append(all, packages.Example(i)...)
+	}
+	return all
 }
 
 func compareWithXmllint(t *testing.T, schema string, g *grammar, docs map[string][]byte) {

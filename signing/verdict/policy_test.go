@@ -74,7 +74,8 @@ func TestPolicyFillsFromDefault(t *testing.T) {
 
 // TestPolicyKnowsKinds: a level can be asked of every kind of package there is.
 func TestPolicyKnowsKinds(t *testing.T) {
-	for _, kind := range []schemas.Kind{schemas.KindDocument, schemas.KindStatus, schemas.KindDirectoryChange, schemas.KindSubmission} {
+	for _, kind := range []schemas.Kind{schemas.KindDocument, schemas.KindStatus, schemas.KindDirectoryChange, schemas.KindSubmission,
+		schemas.KindDestruction, schemas.KindDossierAction} {
 		if _, err := verdict.ParsePolicy([]byte("levels: {" + string(kind) + ": B-T}")); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
