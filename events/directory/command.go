@@ -17,6 +17,7 @@ type Change struct {
 	Signer  events.Digest // SHA-256 of the certificate whose signature covers the whole change, already verified
 	// SignerFrom and SignerUntil are the validity of that certificate; used only by a genesis change, which enrols it.
 	SignerFrom, SignerUntil time.Time
+	Person                  string          // id of the person in the agency's office for whom the node signs with the agency's key in custody
 	Pinned                  []events.Digest // administrator certificates of the configuration; judge a genesis change only
 	SelfService             SelfService     // of the node's policy
 	Facts                   ChangeFacts

@@ -25,9 +25,12 @@ func Decide(s State, c Change) (Decision, error) {
 	if refusal != nil {
 		return Decision{}, refusal
 	}
-	j := &judge{c: c, authority: authority, holder: holder}
+	j := &judge{c: c, authority: authority, holder: holder, before: s}
 	first := ChangeAccepted{
 		Change: c.ID, Content: c.Content, Authority: authority, Signer: c.Signer, Holder: holder, Operations: len(c.Operations), Judged: c.At,
+	}
+	if authority == AuthorityOffice {
+		first.Person = c.Person
 	}
 	var err error
 	if j.s, err = s.apply(first, nil, c.At, events.Address{}); err != nil {
@@ -74,6 +77,9 @@ func (s State) authority(c Change) (Authority, Holder, *Refusal) {
 		if o, _ := s.orgs.Get(cert.Holder.ID); o.Node != "" || o.closedAt(c.At) {
 			return "", Holder{}, &Refusal{Reason: ReasonSignerNoRight, Detail: c.Signer.String()}
 		}
+		if !valid && cert.ValidAt(c.At, PurposeCustody) {
+			return s.officeAuthority(cert.Holder, c)
+		}
 	case HolderPeer:
 		authority = AuthorityPeer
 		valid = valid || cert.ValidAt(c.At, PurposePeer)
@@ -105,6 +111,7 @@ func genesisHolder(c Change) Holder {
 // judge goes through the operations of one change. s is the state after those judged good so far.
 type judge struct {
 	c         Change
+	before    State // the change
 	s         State
 	authority Authority
 	holder    Holder
@@ -134,6 +141,12 @@ func (j *judge) operation(op Operation) error {
 }
 
 func (j *judge) dispatch(op Operation) (verdict, error) {
+	if of, ok := op.(officeOperation); ok {
+		return j.officeOperation(of)
+	}
+	if j.authority == AuthorityOffice {
+		return wrong(ReasonNotAllowed, j.c.Person), nil
+	}
 	switch op := op.(type) {
 	case AddOrganisation:
 		return j.addOrganisation(op)

@@ -32,14 +32,15 @@ const (
 
 // ChangeAccepted is the first event of every accepted change; those of its operations follow in the same append.
 type ChangeAccepted struct {
-	Change     string        `json:"change"`     // header id
-	Content    events.Digest `json:"content"`    // digest of the signed content, without signatures
-	Authority  Authority     `json:"authority"`  // by what right it was accepted
-	Signer     events.Digest `json:"signer"`     // SHA-256 of the signer's certificate
-	Holder     Holder        `json:"holder"`     // whose certificate it is
-	Operations int           `json:"operations"` // number of operations
-	Events     int           `json:"events"`     // number of events of the change, this one included
-	Judged     time.Time     `json:"judged"`     // as of when it was judged (Change.At)
+	Change     string        `json:"change"`           // header id
+	Content    events.Digest `json:"content"`          // digest of the signed content, without signatures
+	Authority  Authority     `json:"authority"`        // by what right it was accepted
+	Signer     events.Digest `json:"signer"`           // SHA-256 of the signer's certificate
+	Holder     Holder        `json:"holder"`           // whose certificate it is
+	Person     string        `json:"person,omitempty"` // by authority office: who it was, id in the agency's office
+	Operations int           `json:"operations"`       // number of operations
+	Events     int           `json:"events"`           // number of events of the change, this one included
+	Judged     time.Time     `json:"judged"`           // as of when it was judged (Change.At)
 }
 
 // ChangeFacts are the words of a change.

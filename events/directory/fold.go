@@ -64,7 +64,7 @@ func decode(name string, data, facts []byte) (d, f any, err error) {
 	case NamePolicySet:
 		return read[PolicySet, none](data, facts)
 	}
-	return nil, nil, fmt.Errorf("unknown event %q", name)
+	return decodeOffice(name, data, facts)
 }
 
 // none stands for facts that the state does not keep.
@@ -143,7 +143,7 @@ func (s State) apply(data, facts any, now time.Time, at events.Address) (State, 
 	case PolicySet:
 		return s.policySet(d), nil
 	}
-	return s, fmt.Errorf("unknown data %T", data)
+	return s.applyOffice(data, facts, at)
 }
 
 // change gives s with a changed copy of an organisation.

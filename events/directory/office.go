@@ -84,7 +84,7 @@ type Series struct {
 	Name     string   `json:"-"`                // from facts
 	Types    []string `json:"types,omitempty"`  // kinds, names as in schemas.DocumentTypes; none: all
 	Copies   bool     `json:"copies,omitempty"` // numbers copies (sao y, sao lục, trích sao)
-	Notation string   `json:"notation"`         // "{type}-UBND": {type} is the abbreviation of the kind, {unit} that of the author's unit
+	Notation string   `json:"notation"`         // "{type}-UBND": {type} is the abbreviation of the kind, {unit} that of the author's unit, {year} the year
 	Closed   bool     `json:"closed,omitempty"`
 }
 

@@ -54,8 +54,9 @@ type PersonFacts struct {
 
 // PersonLeft ends a person's duties, and with them the delegations from and to the person.
 type PersonLeft struct {
-	Org    string `json:"org"`
-	Person string `json:"person"`
+	Org    string    `json:"org"`
+	Person string    `json:"person"`
+	At     time.Time `json:"at"`
 }
 
 // Delegated lets To act in the place of From: Start ≤ t < End.

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -175,11 +176,18 @@ func (o *Office) ChainFor(kind string) (Chain, bool) {
 	return fitting(o.Chains, kind, func(c Chain) ([]string, bool) { return c.Types, !c.Closed })
 }
 
-// DocumentNotation makes the notation of a document (ký hiệu) from the abbreviation of its kind, "" for those without one, and that
-// of the unit that drafted it. What is empty takes the mark before or after it along: "{type}-UBND" gives "UBND" for a công văn.
-func (s Series) DocumentNotation(kind, unit string) string {
-	out := s.Notation
-	for _, v := range [][2]string{{"{type}", kind}, {"{unit}", unit}} {
+// Notation makes the notation of a document (ký hiệu) of a series from the abbreviation of its kind ("" for a kind without one), that of
+// the unit that drafted it (by id) and the year. What is empty takes the mark after or before it along: "{type}-UBND" gives
+// "QĐ-UBND", and "UBND" for a công văn.
+func (o *Office) Notation(s Series, kind, unit string, year int) string {
+	u, _ := o.Unit(unit)
+	return s.DocumentNotation(kind, u.Short, year)
+}
+
+// DocumentNotation is Office.Notation with the unit's abbreviation.
+func (s Series) DocumentNotation(kind, unit string, year int) string {
+	out := strings.ReplaceAll(s.Notation, placeholderYear, strconv.Itoa(year))
+	for _, v := range [][2]string{{placeholderKind, kind}, {placeholderUnit, unit}} {
 		if v[1] == "" {
 			for _, mark := range []string{"-", "/", "."} {
 				out = strings.ReplaceAll(out, v[0]+mark, "")

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -120,10 +121,14 @@ func TestDefaults(t *testing.T) {
 		{"{type}-SNV", "TTr", "", "TTr-SNV"},
 		{"UBND-{unit}", "", "VX", "UBND-VX"},
 		{"UBND-{unit}", "", "", "UBND"},
-		{"{type}-{unit}", "", "", ""},
+		{"{year}/{type}-UBND", "QĐ", "", "2026/QĐ-UBND"},
 		{"{type}/SNV-{unit}", "", "TCCC", "SNV-TCCC"},
 	} {
-		if got := (Series{Notation: test.notation}).DocumentNotation(test.kind, test.unit); got != test.want {
+		o := &Office{Units: []Unit{{ID: "phong-tccc", Short: "TCCC"}, {ID: "phong-vx", Short: "VX"}}}
+		if got := o.Notation(Series{Notation: test.notation}, test.kind, "phong-"+strings.ToLower(test.unit), 2026); got != test.want {
+			t.Errorf("%s of %q, %q = %q, want %q", test.notation, test.kind, test.unit, got, test.want)
+		}
+		if got := (Series{Notation: test.notation}).DocumentNotation(test.kind, test.unit, 2026); got != test.want {
 			t.Errorf("%s of %q, %q = %q, want %q", test.notation, test.kind, test.unit, got, test.want)
 		}
 	}
