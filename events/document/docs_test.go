@@ -39,6 +39,19 @@ var kinds = map[string][2]any{
 	directory.NameAuthorityTrusted:    {directory.AuthorityTrusted{}, directory.AuthorityFacts{}},
 	directory.NameAuthorityDistrusted: {directory.AuthorityDistrusted{}, directory.ReasonFacts{}},
 	directory.NamePolicySet:           {directory.PolicySet{}, nil},
+	directory.NameUnitSet:             {directory.UnitSet{}, directory.WordFacts{}},
+	directory.NameUnitClosed:          {directory.UnitClosed{}, nil},
+	directory.NamePersonSet:           {directory.PersonSet{}, directory.PersonFacts{}},
+	directory.NamePersonLeft:          {directory.PersonLeft{}, nil},
+	directory.NameDelegated:           {directory.Delegated{}, directory.ReasonFacts{}},
+	directory.NameDelegationWithdrawn: {directory.DelegationWithdrawn{}, nil},
+	directory.NameRegisterSet:         {directory.RegisterSet{}, directory.WordFacts{}},
+	directory.NameSeriesSet:           {directory.SeriesSet{}, directory.WordFacts{}},
+	directory.NameChainSet:            {directory.ChainSet{}, directory.WordFacts{}},
+	directory.NameFilePlanSet:         {directory.FilePlanSet{}, directory.WordFacts{}},
+	directory.NameRetentionSet:        {directory.RetentionSet{}, directory.WordFacts{}},
+	directory.NameDeadlinesSet:        {directory.DeadlinesSet{}, nil},
+	directory.NameCalendarSet:         {directory.CalendarSet{}, nil},
 	policy.NameSet:                    {policy.Set{}, nil},
 	document.NameReceived:             {document.Received{}, document.Facts{}},
 	document.NameResent:               {document.Resent{}, nil},
@@ -94,8 +107,11 @@ func TestDocsSayWhatIsRecorded(t *testing.T) {
 			got = append(got, m[1]+m[2])
 		}
 		typ := reflect.TypeOf(kind[0])
-		for i := range typ.NumField() {
-			field, options, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		for _, f := range reflect.VisibleFields(typ) {
+			field, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if f.Anonymous || field == "-" {
+				continue
+			}
 			if strings.HasPrefix(options, "omit") {
 				field += "*opt.*"
 			}

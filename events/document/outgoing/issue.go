@@ -65,7 +65,7 @@ func DecideIssue(s State, c Issue) ([]events.New, error) {
 	if s.Opened.Copy != nil {
 		kind = s.Opened.Copy.Form
 	}
-	notation := series.DocumentNotation(kind, strings.ToUpper(s.Opened.Unit))
+	notation := c.Office.Notation(series, kind, s.Opened.Unit, date.Year())
 	if n := len([]rune(notation)); n == 0 || n > maxNotation {
 		return nil, refuse(ReasonSeries, series.ID, notation)
 	}

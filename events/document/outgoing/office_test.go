@@ -23,7 +23,7 @@ var (
 	monday = time.Date(2026, 11, 30, 2, 0, 0, 0, time.UTC)
 	office = &directory.Office{
 		Org:   "H02",
-		Units: []directory.Unit{{ID: "kt"}, {ID: "nv"}, {ID: "nv1", Parent: "nv"}, {ID: "vp"}},
+		Units: []directory.Unit{{ID: "kt"}, {ID: "nv", Short: "NV"}, {ID: "nv1", Parent: "nv"}, {ID: "vp"}},
 		Persons: []directory.Person{
 			person("an", directory.RoleSpecialist, "nv"), person("binh", directory.RoleSpecialist, "nv"), person("cuc", directory.RoleHead, "nv"),
 			person("dung", directory.RoleLeader, ""), person("em", directory.RoleClerk, ""), person("giang", directory.RoleSpecialist, "kt"),
