@@ -146,4 +146,33 @@ const (
 	CodeActTarget      = 7005 // no such act on such a target
 	CodeActInterrupted = 7006 // the node stopped before it recorded the act: begin again
 	CodeCustodyNone    = 7007 // the node keeps no key of the agency
+
+	// 7100–7149: documents that an agency makes.
+	CodeDraftRight      = 7100 // the person's duties do not allow it
+	CodeDraftOwn        = 7101 // a step is approved by others than who wrote the draft
+	CodeDraftNotSigner  = 7102 // another is to sign
+	CodeDraftOrder      = 7103 // not in the phase where it stands
+	CodeDraftInChain    = 7104 // it is being approved
+	CodeDraftIncomplete = 7105 // something is missing before it can be submitted
+	CodeDraftKind       = 7106 // none of the 29 kinds
+	CodeDraftChain      = 7107 // no such chain of approval for the kind
+	CodeDraftSigner     = 7108 // who is named cannot sign
+	CodeSeries          = 7109 // no such series for the kind
+	CodeIssueDate       = 7110 // dated before its signature, or after today
+	CodeDayPast         = 7111 // a day by which something is asked for has passed
+	CodeNumbering       = 7112 // it is getting its number
+	CodeNumbered        = 7113 // it has its number, series and date
+	CodeSealed          = 7114 // it is being sent
+	CodeIssued          = 7115 // it was sent
+	CodeDraftCancelled  = 7116 // it was given up
+	CodeNotSent         = 7117 // nothing to recall
+	CodeNotRecipient    = 7118 // it was not sent to these
+	CodeRecallAsked     = 7119 // these were asked before
+	CodeRelation        = 7120 // it is about something else than an own issued document
+	CodeRelationKind    = 7121 // not the kind by which that one is changed
+	CodeOriginal        = 7122 // the agency does not have what is to be copied
+	CodeCopyForm        = 7123 // the form of copy does not fit
+	CodeCopyFixed       = 7124 // a copy has no words of its own to change
+	CodeDraftAssignee   = 7125 // no such unit or person works in the agency
+	CodeDraftExists     = 7126 // the id is another document's
 )

@@ -44,7 +44,7 @@ func (a *act) planTarget() (stream func(org, id string) string, decide decideAct
 	case schemas.TargetIncoming:
 		stream = incoming.Stream
 	case schemas.TargetOutgoing:
-		stream = outgoing.Stream
+		stream, decide = outgoing.Stream, a.planOutgoing()
 	case schemas.TargetDossier:
 		stream = dossier.Stream
 	}

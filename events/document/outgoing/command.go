@@ -89,8 +89,9 @@ type Copy struct {
 
 // Original is what is to be copied, as the streams say.
 type Original struct {
+	Own      bool   // the agency made it
 	Incoming string // id
-	Outgoing string // id
+	Outgoing string // id, "" an own document that was not made here
 	Document string // key, if it went through the exchange
 	Has      bool   // the agency has it: registered, or issued by itself
 	Type     string // kind, if it is an own one

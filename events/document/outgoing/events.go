@@ -42,6 +42,7 @@ type Opened struct {
 // CopyOf says what is copied: a document that came to the agency, or one of its own.
 type CopyOf struct {
 	Form     string `json:"form"`               // SY, SL, TrS
+	Own      bool   `json:"own,omitempty"`      // the agency made it
 	Incoming string `json:"incoming,omitempty"` // id
 	Outgoing string `json:"outgoing,omitempty"` // id
 	Document string `json:"document,omitempty"` // key, if it went through the exchange

@@ -145,8 +145,7 @@ func DecideCopy(s State, c Copy) ([]events.New, error) {
 		if err := s.exists(c.By); err != nil {
 			return nil, err
 		}
-		if s.Opened.Copy == nil || s.Opened.Copy.Outgoing != c.Of.Outgoing || s.Opened.Copy.Incoming != c.Of.Incoming ||
-			s.Opened.Copy.Document != c.Of.Document || s.Opened.Copy.Form != c.Form {
+		if s.Opened.Copy == nil || *s.Opened.Copy != c.of() {
 			return nil, refuse(ReasonExists, c.ID)
 		}
 		if s.Phase != PhaseSentBack {
@@ -173,9 +172,9 @@ func DecideCopy(s State, c Copy) ([]events.New, error) {
 	person, inPlaceOf, version := c.Standing.Person, c.Standing.For, s.Latest.Version+1
 	var news []events.New
 	if s.Phase == PhaseNone {
-		of := &CopyOf{Form: c.Form, Incoming: c.Of.Incoming, Outgoing: c.Of.Outgoing, Document: c.Of.Document}
+		of := c.of()
 		news = append(news, events.New{Name: NameOpened, Data: Opened{
-			Org: c.Org, ID: c.ID, Person: person, For: inPlaceOf, Unit: unitOf(c.Standing), Copy: of, Judged: c.At,
+			Org: c.Org, ID: c.ID, Person: person, For: inPlaceOf, Unit: unitOf(c.Standing), Copy: &of, Judged: c.At,
 		}})
 	}
 	news = append(news,
@@ -193,12 +192,15 @@ func DecideCopy(s State, c Copy) ([]events.New, error) {
 	return news, nil
 }
 
+func (c *Copy) of() CopyOf {
+	return CopyOf{Form: c.Form, Own: c.Of.Own, Incoming: c.Of.Incoming, Outgoing: c.Of.Outgoing, Document: c.Of.Document}
+}
+
 func (c *Copy) check() error {
-	received := c.Of.Outgoing == ""
 	switch {
 	case !c.Of.Has:
 		return refuse(ReasonOriginal)
-	case c.Form == FormOfCopy && !received, // of a true copy, which somebody else made
+	case c.Form == FormOfCopy && c.Of.Own, // of a true copy, which somebody else made
 		c.Form == FormExtract && strings.TrimSpace(c.Extract) == "",
 		c.Form != FormTrue && c.Form != FormOfCopy && c.Form != FormExtract:
 		return refuse(ReasonCopyForm, c.Form)

@@ -346,7 +346,7 @@ func TestRecall(t *testing.T) {
 
 func TestCopies(t *testing.T) {
 	received := Original{Incoming: "k", Document: "k", Has: true}
-	own := Original{Outgoing: "e", Document: "k", Has: true, Type: "quyết định"}
+	own := Original{Own: true, Outgoing: "e", Document: "k", Has: true, Type: "quyết định"}
 	to := Recipients{List: []Recipient{{"H02.11", "H02.11"}}}
 	copied := func(h *history, who string, c Copy) ([]events.New, error) {
 		c.By, c.Org, c.ID = h.by(who), "H02", "d"
