@@ -11,7 +11,9 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/document/outgoing"
 	"github.com/tram-exchange/tram/events/logbook"
+	"github.com/tram-exchange/tram/events/numbering"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/submission"
@@ -77,6 +79,24 @@ var kinds = map[string][2]any{
 	logbook.NameKeyRotated:            {logbook.KeyRotated{}, nil},
 	logbook.NameKeyBound:              {logbook.KeyBound{}, nil},
 	witnessing.NameContradiction:      {witnessing.Contradiction{}, nil},
+	outgoing.NameOpened:               {outgoing.Opened{}, nil},
+	outgoing.NameRevised:              {outgoing.Revised{}, outgoing.RevisedFacts{}},
+	outgoing.NameOpinionAsked:         {outgoing.OpinionAsked{}, outgoing.OpinionAskedFacts{}},
+	outgoing.NameOpinionGiven:         {outgoing.OpinionGiven{}, outgoing.OpinionGivenFacts{}},
+	outgoing.NameSubmitted:            {outgoing.Submitted{}, outgoing.NoteFacts{}},
+	outgoing.NameApproved:             {outgoing.Approved{}, outgoing.NoteFacts{}},
+	outgoing.NameSentBack:             {outgoing.SentBack{}, outgoing.ReasonFacts{}},
+	outgoing.NameSigned:               {outgoing.Signed{}, outgoing.NoteFacts{}},
+	outgoing.NameIssueAsked:           {outgoing.IssueAsked{}, nil},
+	outgoing.NameNumberChosen:         {outgoing.NumberChosen{}, nil},
+	outgoing.NameNumbered:             {outgoing.Numbered{}, outgoing.NumberedFacts{}},
+	outgoing.NameSealed:               {outgoing.Sealed{}, nil},
+	outgoing.NameSendRefused:          {outgoing.SendRefused{}, nil},
+	outgoing.NameSent:                 {outgoing.Sent{}, nil},
+	outgoing.NameCancelled:            {outgoing.Cancelled{}, outgoing.ReasonFacts{}},
+	outgoing.NameRecallAsked:          {outgoing.RecallAsked{}, outgoing.ReasonFacts{}},
+	numbering.NameTaken:               {numbering.Taken{}, nil},
+	numbering.NameVoided:              {numbering.Voided{}, numbering.VoidedFacts{}},
 }
 
 // docs/events.md has a section for each event, with exactly the fields of its data, in their order, and opt. where they may
