@@ -13,6 +13,8 @@ import (
 	"unicode"
 
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/document/incoming"
+	"github.com/tram-exchange/tram/events/dossier"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/signing"
 )
@@ -95,6 +97,16 @@ func TestEveryReasonHasANumber(t *testing.T) {
 	for _, c := range constants(t, "../signing", "Refusal") {
 		if _, ok := byCode[signingCodes[signing.Refusal(c)]]; !ok && c != "" {
 			t.Errorf("signing.Refusal %q has no number", c)
+		}
+	}
+	for _, c := range constants(t, "../events/document/incoming", "Reason") {
+		if _, ok := byCode[incomingCodes[incoming.Reason(c)]]; !ok {
+			t.Errorf("incoming.Reason %q has no number", c)
+		}
+	}
+	for _, c := range constants(t, "../events/dossier", "Reason") {
+		if _, ok := byCode[dossierCodes[dossier.Reason(c)]]; !ok {
+			t.Errorf("dossier.Reason %q has no number", c)
 		}
 	}
 	for _, c := range constants(t, "../events/document", "Reason") {

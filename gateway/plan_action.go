@@ -42,11 +42,11 @@ type decideAct func(context.Context, Streams, Own) ([]events.New, error)
 func (a *act) planTarget() (stream func(org, id string) string, decide decideAct, err error) {
 	switch a.form.Target.Kind {
 	case schemas.TargetIncoming:
-		stream = incoming.Stream
+		stream, decide = incoming.Stream, a.planIncoming()
 	case schemas.TargetOutgoing:
 		stream, decide = outgoing.Stream, a.planOutgoing()
 	case schemas.TargetDossier:
-		stream = dossier.Stream
+		stream, decide = dossier.Stream, a.planDossier()
 	}
 	if decide == nil {
 		return nil, nil, Refuse(CodeActTarget).With(string(a.form.Target.Kind), a.form.Act.Name())

@@ -84,7 +84,7 @@ func (s State) received(d Received, e events.Event, at events.Address) (State, e
 	}
 	s.Received = true
 	s.Business, s.Sender, s.SenderNode = d.Business, d.Sender, d.SenderNode
-	s.Content, s.Assurance, s.Package = d.Content, d.Assurance, e.Statement.Package.SHA256
+	s.Content, s.Assurance, s.Priority, s.Package = d.Content, d.Assurance, d.Priority, e.Statement.Package.SHA256
 	s.Address, s.At = at, e.Statement.Time
 	s.Packages = []Carried{{Package: s.Package, Address: at}}
 	early := s.Recipients

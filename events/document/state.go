@@ -22,6 +22,7 @@ type State struct {
 	Address    events.Address // of document.received
 	At         time.Time      // node time of document.received
 	Assurance  string
+	Priority   int         // 0..4
 	Recipients []Recipient // in order; grows by resends and updates
 	Packages   []Carried   // every package that carried the document, the first one first
 	Effects    []Effect    // what later documents and take-back requests did to it, in order

@@ -38,7 +38,7 @@ type (
 		FilePlan  string // "" stays
 		Title     string // "" stays
 		Retention string // "" that of the entry
-		Reason    string
+		Reason    string // "" goes without saying
 	}
 	// Add puts a document or files into it.
 	Add struct {
@@ -51,23 +51,34 @@ type (
 		Reason string
 	}
 	// Opine gives an opinion.
-	Opine struct{ Text string }
+	Opine struct {
+		Text  string
+		Files []FileFacts
+	}
 	// GiveTask gives a task.
 	GiveTask struct {
-		Task string
-		To   directory.Assignee
-		Text string
-		Due  string // "" by the dossier's day, else by the rule of the agency
+		Task  string
+		To    directory.Assignee
+		Text  string
+		Due   string // "" by the dossier's day, else by the rule of the agency
+		Files []FileFacts
 	}
 	// FinishTask ends one.
-	FinishTask struct{ Task, Result string }
+	FinishTask struct {
+		Task, Result string
+		Files        []FileFacts
+	}
 	// Decision writes down what was decided.
 	Decision struct {
 		Text     string
 		Document *Found
+		Files    []FileFacts
 	}
 	// HandOver gives the dossier to another person.
-	HandOver struct{ To, Reason string }
+	HandOver struct {
+		To     string // person
+		Reason string // "" goes without saying
+	}
 	// Close ends it.
 	Close struct{ Note string }
 	// Reopen takes the end back.

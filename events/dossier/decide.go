@@ -147,9 +147,6 @@ func (j *judge) recipient(person string) (unit string, err error) {
 }
 
 func (j *judge) classify(a Classify) ([]events.New, error) {
-	if a.Reason == "" {
-		return nil, refuse(ReasonIncomplete, "Reason")
-	}
 	d := Classified{
 		Person: j.Standing.Person, For: j.Standing.For, FilePlan: a.FilePlan, Titled: a.Title != "", Judged: j.judged(),
 	}
@@ -250,7 +247,7 @@ func (j *judge) giveTask(a GiveTask) ([]events.New, error) {
 	default:
 		d.Due = j.Office.Due(stepHandle, 0, j.At)
 	}
-	return one(NameTaskGiven, d, TextFacts{Text: a.Text})
+	return one(NameTaskGiven, d, TextFacts{Text: a.Text, Files: a.Files})
 }
 
 func (j *judge) finishTask(a FinishTask) ([]events.New, error) {
@@ -263,7 +260,7 @@ func (j *judge) finishTask(a FinishTask) ([]events.New, error) {
 	}
 	return one(NameTaskFinished, TaskFinished{
 		Person: j.Standing.Person, For: j.Standing.For, Task: a.Task, Late: passed(t.Due, j.today), Judged: j.judged(),
-	}, ResultFacts{Result: a.Result})
+	}, ResultFacts{Result: a.Result, Files: a.Files})
 }
 
 func (j *judge) decision(a Decision) ([]events.New, error) {
@@ -277,7 +274,7 @@ func (j *judge) decision(a Decision) ([]events.New, error) {
 		}
 		d.Target, d.Document = &f.Target, f.Document
 	}
-	return one(NameDecisionRecorded, d, TextFacts{Text: a.Text})
+	return one(NameDecisionRecorded, d, TextFacts{Text: a.Text, Files: a.Files})
 }
 
 func (j *judge) handOver(a HandOver) ([]events.New, error) {
@@ -288,8 +285,6 @@ func (j *judge) handOver(a HandOver) ([]events.New, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case a.Reason == "":
-		return nil, refuse(ReasonIncomplete, "Reason")
 	case !leader(j.Standing) && !j.Standing.HasFor(directory.RoleHead, unit) && !j.Office.Within(unit, j.s.Unit):
 		return nil, refuse(ReasonOutside, a.To)
 	}

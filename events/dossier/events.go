@@ -100,10 +100,10 @@ type ItemAdded struct {
 // ItemFacts are its words.
 type ItemFacts struct {
 	Note  string      `json:"note,omitempty"`
-	Files []FileFacts `json:"files,omitempty"` // file i is attachment i of the package
+	Files []FileFacts `json:"files,omitempty"`
 }
 
-// FileFacts is one file.
+// FileFacts is one file that an act carries: file i is attachment i of its package.
 type FileFacts struct {
 	Name        string `json:"name"`
 	ContentType string `json:"content_type,omitempty"`
@@ -133,7 +133,8 @@ type OpinionGiven struct {
 
 // TextFacts are the words of an opinion, a task, a decision.
 type TextFacts struct {
-	Text string `json:"text,omitempty"`
+	Text  string      `json:"text,omitempty"`
+	Files []FileFacts `json:"files,omitempty"`
 }
 
 // TaskGiven gives a task.
@@ -157,7 +158,8 @@ type TaskFinished struct {
 
 // ResultFacts are the words of a task's end.
 type ResultFacts struct {
-	Result string `json:"result,omitempty"`
+	Result string      `json:"result,omitempty"`
+	Files  []FileFacts `json:"files,omitempty"`
 }
 
 // DecisionRecorded writes down what was decided, and the document that holds it.

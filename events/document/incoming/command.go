@@ -76,7 +76,10 @@ type (
 	// Start says that work has begun.
 	Start struct{ Note string }
 	// Opine gives an opinion.
-	Opine struct{ Text string }
+	Opine struct {
+		Text  string
+		Files []FileFacts
+	}
 	// ChangeDeadline moves the day by which it is to be finished.
 	ChangeDeadline struct{ Due, Reason string }
 	// LinkReply says which document answers it. Own: it is one that the agency has issued, or a draft of its own.
@@ -86,7 +89,10 @@ type (
 		Own      bool
 	}
 	// Finish ends the work.
-	Finish struct{ Result string }
+	Finish struct {
+		Result string
+		Files  []FileFacts
+	}
 	// Reopen takes an end back.
 	Reopen struct{ Reason string }
 )

@@ -50,10 +50,10 @@ type PaperFacts struct {
 	TypeName string      `json:"type_name,omitempty"`
 	Subject  string      `json:"subject,omitempty"`
 	Signer   string      `json:"signer,omitempty"`
-	Files    []FileFacts `json:"files,omitempty"` // file i is attachment i of the package
+	Files    []FileFacts `json:"files,omitempty"`
 }
 
-// FileFacts is one file.
+// FileFacts is one file that an act carries: file i is attachment i of its package.
 type FileFacts struct {
 	Name        string `json:"name"`
 	ContentType string `json:"content_type,omitempty"`
@@ -161,7 +161,8 @@ type OpinionGiven struct {
 
 // OpinionFacts are its words.
 type OpinionFacts struct {
-	Text string `json:"text,omitempty"`
+	Text  string      `json:"text,omitempty"`
+	Files []FileFacts `json:"files,omitempty"`
 }
 
 // DeadlineChanged moves the day by which it is to be finished.
@@ -194,7 +195,8 @@ type Finished struct {
 
 // FinishedFacts are its words.
 type FinishedFacts struct {
-	Result string `json:"result,omitempty"`
+	Result string      `json:"result,omitempty"`
+	Files  []FileFacts `json:"files,omitempty"`
 }
 
 // Reopened takes an end back.
