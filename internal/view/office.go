@@ -123,9 +123,20 @@ type IncomingQuery struct {
 	Correspondent string
 	TypeName      string
 	Channel       string
+	InCharge      string // unit that is or was in charge: that of the person, when a person is
+	Outcome       string // Outcome*: the documents behind a figure of the statistics
+	Days          string // "0" … "9", "10+": ended after so many working days
 	Cursor        string
 	Limit         int // 1..500, 0 = 50
 }
+
+// Outcomes: what the statistics count incoming documents by.
+const (
+	OutcomeOpen     = "open"      // neither finished, refused nor withdrawn
+	OutcomeLateOpen = "late-open" // the same, and past the day by which the next step is due
+	OutcomeOnTime   = "on-time"   // finished at or before the deadline
+	OutcomeLateDone = "late-done" // finished after it
+)
 
 // IncomingRow is a line of the arrivals list and of the registers of Phụ lục IV (ĐẾN, theo dõi giải quyết).
 type IncomingRow struct {
@@ -216,6 +227,7 @@ type OutgoingQuery struct {
 	State        string
 	Open         bool // not issued, not cancelled
 	Issued       bool // has a number: the register, void numbers included
+	Valid        bool // with Issued: void numbers left out
 	Author, Unit string
 	Words        string
 	Number       string
@@ -424,12 +436,20 @@ type Office struct {
 
 // Parts of an office.
 type (
-	Named      struct{ ID, Name string }
-	OfficeUnit struct{ ID, Name, Parent string }
+	// Closed ones, and persons who are gone, are for looking at what was, not for new acts.
+	Named struct {
+		ID, Name string
+		Closed   bool
+	}
+	OfficeUnit struct {
+		ID, Name, Parent string
+		Closed           bool
+	}
 	// OfficePerson with the duties of today.
 	OfficePerson struct {
 		PersonRef
 		Duties []OfficeDuty
+		Gone   bool
 	}
 	// OfficeDuty: role is clerk, specialist, head, leader, administrator, auditor or archivist; Unit is "" for the whole agency.
 	OfficeDuty struct {
@@ -440,11 +460,13 @@ type (
 		ID, Name string
 		Types    []string
 		Notation string
+		Closed   bool
 	}
 	Chain struct {
 		ID, Name string
 		Types    []string
 		Steps    []ChainStep
+		Closed   bool
 	}
 	FilePlanEntry struct{ Code, Title, Retention, Unit string }
 	Delegation    struct {
@@ -458,14 +480,22 @@ type (
 	}
 )
 
-// Statistics over a period, for charts; every figure names the question behind it.
+// Statistics over a period, for charts, of what the asker may see. Every figure is the Total of the question with the same From and To:
+//
+//	Incoming    Incoming with nothing more;   OnTime, LateDone, LateOpen, Open: Incoming with that Outcome
+//	Outgoing    Outgoing with Issued and Valid
+//
+// and what the list is by: ByMonth the month as From and To; ByUnit InCharge, or Unit of Outgoing; ByType TypeName; BySender
+// Correspondent; ResponseDays Days. Unit of StatisticsQuery is InCharge and Unit too: the unit alone, without those that are part of it.
+// Working days are counted by the agency's calendar as it was when the work ended.
 type Statistics struct {
 	From, To     string
 	ByMonth      []StatPoint // Key yyyy-MM
 	ByUnit       []StatPoint // Key unit id
 	ByType       []StatPoint // Key type name
 	BySender     []StatPoint // Key organisation identity; at most 20
-	ResponseDays []StatPoint // Key "0", "1", …, "10+": working days from arrival to end
+	ResponseDays []StatPoint // Key "0", "1", …, "10+": working days from arrival to end; Incoming counts
+	Total        StatPoint   // of all of it
 	AsOf         uint64
 }
 
