@@ -50,7 +50,7 @@ type benchOptions struct {
 	senders           int // 0: all figures
 	scale             float64
 	json, signatures  bool
-	growth            bool
+	growth, onlyViews bool
 }
 
 func benchCommand() *cobra.Command {
@@ -70,7 +70,8 @@ With --soak the load of 256 senders is held for so long, signed (with P-256) as 
 	fs.DurationVar(&o.soak, "soak", 0, "hold the load for so long instead")
 	fs.IntVar(&o.senders, "senders", 0, "measure only hand-ins, by so many senders (16, 64 or 256)")
 	fs.BoolVar(&o.signatures, "signatures", false, "measure only the verification of signatures, without a node")
-	fs.BoolVar(&o.growth, "growth", false, "measure only how a record of up to 1,000,000 events is appended, integrated and verified, without a node (minutes)")
+	fs.BoolVar(&o.growth, "growth", false, "measure only how a record of up to 1,000,000 events is appended, integrated and verified, and questions to up to 1,000,000 documents, without a node (minutes)")
+	fs.BoolVar(&o.onlyViews, "views", false, "measure only questions to the views, without a node; with --growth of up to 1,000,000 documents")
 	fs.Float64Var(&o.scale, "scale", 1, "how much to send, against the usual")
 	fs.BoolVar(&o.json, "json", false, "print the figures as JSON")
 	fs.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the node")
@@ -101,14 +102,20 @@ func runBench(cmd *cobra.Command, o benchOptions) (err error) {
 	}
 	b.report = benchReport{Time: time.Now().UTC().Truncate(time.Second), Version: version(), Go: runtime.Version(), Processors: runtime.NumCPU(),
 		Notes: []string{"TLS 1.3 on loopback; senders and node share the processors"}}
-	if o.signatures || o.growth {
+	if o.signatures || o.growth || o.onlyViews {
 		b.report.Notes = nil
 		if err := os.MkdirAll(b.work, 0o700); err != nil {
 			return fmt.Errorf("couldn't make folder: %w", err)
 		}
 		measure := b.verify
-		if o.growth {
-			measure = func(ctx context.Context) error { return b.growthRows(ctx, growthSizes[len(growthSizes)-1]) }
+		switch {
+		case o.onlyViews:
+			measure = func(ctx context.Context) error { return b.views(ctx, viewsSizes[len(viewsSizes)-1]) }
+			if !o.growth {
+				measure = func(ctx context.Context) error { return b.views(ctx, viewsSizes[1]) }
+			}
+		case o.growth:
+			measure = b.grown
 		}
 		if err := measure(cmd.Context()); err != nil {
 			return err
@@ -134,10 +141,19 @@ func runBench(cmd *cobra.Command, o benchOptions) (err error) {
 	return b.publish(cmd.OutOrStdout())
 }
 
+// grown measures what must not depend on how much there is.
+func (b *bench) grown(ctx context.Context) error {
+	if err := b.growthRows(ctx, growthSizes[len(growthSizes)-1]); err != nil {
+		return err
+	}
+	return b.views(ctx, viewsSizes[len(viewsSizes)-1])
+}
+
 // measure takes every figure.
 func (b *bench) measure(ctx context.Context) error {
 	steps := []func(context.Context) error{b.accept, b.replay, b.prove, b.memory, b.verify,
-		func(ctx context.Context) error { return b.growthRows(ctx, growthSizes[1]) }}
+		func(ctx context.Context) error { return b.growthRows(ctx, growthSizes[1]) },
+		func(ctx context.Context) error { return b.views(ctx, viewsSizes[1]) }}
 	if b.senders > 0 {
 		steps = steps[:1]
 	}
