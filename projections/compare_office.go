@@ -15,6 +15,10 @@ var officeTables = []compared{
 		columns: []string{"id", "k", "kind", "org", "name", "doc", "state", "version", "number", "due", "words", "body", "facts"}, event: 0, mean: meanTarget},
 	{table: "act", query: "SELECT target, id, statement, facts, destroyed FROM act ORDER BY target, id", keys: 2,
 		columns: []string{"target", "id", "statement", "facts", "destroyed"}, event: 1},
+	{table: "holding", query: "SELECT dossier, item, target, event FROM holding ORDER BY dossier, item", keys: 2,
+		columns: []string{"dossier", "item", "target", "event"}, event: 3},
+	{table: "opened", query: "SELECT k, id, stream, at, data FROM opened ORDER BY k, id", keys: 2,
+		columns: []string{"k", "id", "stream", "at", "data"}, event: 1},
 	{table: "work", query: "SELECT id, target, what, prio, due, body FROM work ORDER BY id", keys: 1,
 		columns: []string{"id", "target", "what", "prio", "due", "body"}, event: -1},
 }

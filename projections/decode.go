@@ -46,6 +46,10 @@ func decode(e events.Event) (decoded, error) {
 	if kind == "number" {
 		return d, nil // its holder says what became of it
 	}
+	if kind == "reading" {
+		d.data = &readingEvent{stream: streamKey(e.Statement.Stream)}
+		return d, nil
+	}
 	if k := kindOf(kind); k != 0 {
 		org, name, ok := strings.Cut(rest, "/")
 		if !ok || org == "" || name == "" || !strings.HasPrefix(e.Statement.Name, kind+".") {

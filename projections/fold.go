@@ -57,6 +57,8 @@ func (b *batch) add(ctx context.Context, e *decoded) error {
 		err = b.destructionDecided(ctx, e, data)
 	case *destruction.Executed:
 		err = b.destructionExecuted(ctx, e, data)
+	case *readingEvent:
+		err = b.opened(e, data)
 	case *officeEvent:
 		err = b.acted(ctx, e, data)
 	case *refusal.Recorded:
@@ -214,6 +216,9 @@ func (b *batch) statusReported(ctx context.Context, e *decoded, data *document.S
 	}
 	v.status, v.statusAt = l.code, l.at
 	b.touch(v)
+	if data.Code == "15" || data.Code == "16" {
+		return b.answered(ctx, d, data.Reporter, data.Code == "15")
+	}
 	return nil
 }
 
@@ -348,6 +353,9 @@ func (b *batch) delivered(ctx context.Context, e *decoded) error {
 		if v.kind == kindDocument {
 			b.count(countIncoming+b.texts(v.org), -1)
 		}
+		if err := b.takenBack(ctx, e, d, v, false); err != nil {
+			return err
+		}
 	case *delivery.Marked:
 		b.with(&l, "mark", string(data.Mark))
 		b.with(&l, "by", data.By)
@@ -356,6 +364,11 @@ func (b *batch) delivered(ctx context.Context, e *decoded) error {
 			return fmt.Errorf("unknown mark %q", data.Mark)
 		}
 		v.marks |= 1 << bit
+		if data.Mark == delivery.MarkRecalled {
+			if err := b.takenBack(ctx, e, d, v, true); err != nil {
+				return err
+			}
+		}
 	case *delivery.Forwarded:
 		b.with(&l, "node", data.Node)
 		b.with(&l, "position", strconv.FormatUint(data.Position, 10))

@@ -55,6 +55,7 @@ func listMarks(bits uint8) []string {
 const (
 	kindDocument = 0
 	kindStatus   = 1
+	kindAct      = 2 // package of an act: its document is a target
 )
 
 type key = [32]byte

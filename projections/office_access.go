@@ -14,15 +14,17 @@ import (
 
 // Who sees what of an agency's work. There is one rule, scopeOf, and every question about targets asks it:
 //
-//	clerk, leader, auditor, head   for the whole agency: every target of the agency
-//	                               for a unit: what concerns the unit or one that is part of it
-//	specialist                     what concerns the person; what was given to the unit of the duty or to one that is part of it
-//	archivist                      closed dossiers, and what lies in them
-//	administrator                  nothing
+//	leader                     every target of the agency
+//	clerk, auditor, head       for the whole agency: every target; for a unit: what was given to the unit or one that is part of it, or to
+//	                           somebody there
+//	specialist                 what was given to the person; what was given to the unit of the duty, or one it is part of, and to nobody by name
+//	archivist of the agency    closed dossiers, and what lies in them
+//	administrator              nothing
 //
-// A target concerns whom it was given to, who gave it, who wrote it, was asked or is to sign, for ever: see the lists listPerson and
-// listUnit. Who has no duty in force sees nothing, whatever once concerned him. Whoever acts for another by a delegation in force sees
-// what the other sees by the roles that are delegated, and what concerns the other. An agency sees what those had that it succeeds.
+// What was once given to somebody stays seen, as long as there is a duty of handling work; who has no duty in force sees nothing. It is
+// the same as what the deciders ask before anybody may act (State.Concerns of incoming, dossier and outgoing) and more only where
+// auditors and archivists read. Whoever acts for another by a delegation in force sees what the other sees by the roles that are
+// delegated. An agency sees what those had that it succeeds.
 
 // scope is what a person may see.
 type scope struct {
@@ -30,23 +32,25 @@ type scope struct {
 	orgs   []uint32 // the agency and those it succeeds, as numbers of the dictionary; the agency first, 0 when no row names it
 	now    time.Time
 
-	all     bool              // everything of the agency
-	archive bool              // closed dossiers and what lies in them
-	people  map[string]string // whom what concerns is seen → in whose place ("" in the own name): oneself and those one acts for
-	units   map[string]string // units whose targets are seen → in whose place
+	all     bool // everything of the agency
+	archive bool // closed dossiers and what lies in them
+	// Whose targets are seen, each with in whose place: "" is the own name.
+	people map[string]string // persons: oneself, and those one acts for
+	units  map[string]string // units, and all that was given to somebody for them
+	pools  map[string]string // units, and what was given to them as such
 
 	standings []directory.Standing // the own one first
 }
 
 // nothing says that nothing may be seen at all.
 func (s *scope) nothing() bool {
-	return !s.all && !s.archive && len(s.people) == 0 && len(s.units) == 0
+	return !s.all && !s.archive && len(s.people) == 0 && len(s.units) == 0 && len(s.pools) == 0
 }
 
 // scopeOf judges a person by the directory as of s.Now. view.ErrNotFound when the agency has no office, or the person none of the
 // duties that let one see anything.
 func (q *question) scopeOf(s view.Staff) (*scope, error) {
-	out := &scope{now: s.Now, people: map[string]string{}, units: map[string]string{}}
+	out := &scope{now: s.Now, people: map[string]string{}, units: map[string]string{}, pools: map[string]string{}}
 	if out.now.IsZero() {
 		out.now = q.now
 	}
@@ -91,52 +95,61 @@ func (q *question) number(s string) uint32 {
 
 // add takes in what one standing lets see.
 func (s *scope) add(st directory.Standing) {
-	works := false
-	for _, d := range st.Duties {
-		switch d.Role {
-		case directory.RoleClerk, directory.RoleLeader, directory.RoleAuditor, directory.RoleHead:
-			works = works || d.Role != directory.RoleAuditor
-			if d.Unit == "" {
-				s.all = true
-			}
-			s.unit(d.Unit, st.For)
-		case directory.RoleSpecialist:
-			works = true
-			s.unit(d.Unit, st.For)
-		case directory.RoleArchivist:
-			s.archive = true
-		}
-	}
 	s.standings = append(s.standings, st)
-	if !works {
-		return
-	}
 	who := st.Person
 	if st.For != "" {
 		who = st.For
 	}
-	if _, known := s.people[who]; !known {
-		s.people[who] = st.For
-	}
-}
-
-// unit takes in a unit and those that are part of it, the closed ones too.
-func (s *scope) unit(id, inPlaceOf string) {
-	if id == "" {
-		return
-	}
-	for i := range s.office.Units {
-		u := &s.office.Units[i]
-		if _, known := s.units[u.ID]; !known && s.office.Within(u.ID, id) {
-			s.units[u.ID] = inPlaceOf
+	for _, d := range st.Duties {
+		switch d.Role {
+		case directory.RoleLeader:
+			s.all = true
+			note(s.people, who, st.For)
+		case directory.RoleClerk, directory.RoleAuditor, directory.RoleHead:
+			s.all = s.all || d.Unit == ""
+			s.within(d.Unit, st.For)
+			if d.Role != directory.RoleAuditor {
+				note(s.people, who, st.For)
+			}
+		case directory.RoleSpecialist:
+			note(s.people, who, st.For)
+			s.above(d.Unit, st.For)
+		case directory.RoleArchivist:
+			s.archive = s.archive || d.Unit == ""
 		}
 	}
 }
 
-// concern names the lists of the persons and units whose targets are seen.
+// note keeps in whose place something is seen. The own name, which comes first, counts before all others.
+func note(m map[string]string, name, inPlaceOf string) {
+	if _, known := m[name]; !known && name != "" {
+		m[name] = inPlaceOf
+	}
+}
+
+// within takes in a unit and those that are part of it, the closed ones too.
+func (s *scope) within(id, inPlaceOf string) {
+	for i := range s.office.Units {
+		if u := s.office.Units[i].ID; id != "" && s.office.Within(u, id) {
+			note(s.units, u, inPlaceOf)
+			note(s.pools, u, inPlaceOf)
+		}
+	}
+}
+
+// above takes in what was given to a unit, or to one that it is part of.
+func (s *scope) above(id, inPlaceOf string) {
+	for i := range s.office.Units {
+		if u := s.office.Units[i].ID; id != "" && s.office.Within(id, u) {
+			note(s.pools, u, inPlaceOf)
+		}
+	}
+}
+
+// concern names the lists of those whose targets are seen.
 func (q *question) concern(s *scope, kind targetKind) []listKey {
 	var out []listKey
-	for class, names := range map[uint8]map[string]string{listPerson: s.people, listUnit: s.units} {
+	for class, names := range map[uint8]map[string]string{listPerson: s.people, listUnit: s.units, listPool: s.pools} {
 		for name := range names {
 			if n := q.number(name); n != 0 {
 				out = append(out, listKey{kind.class(class), uint64(n)})
@@ -167,14 +180,16 @@ func (q *question) seesTarget(ctx context.Context, s *scope, t *target) (bool, e
 	return q.archived(ctx, t)
 }
 
+// inClosedDossier finds a dossier of a state that holds a target.
+const inClosedDossier = "SELECT 1 FROM holding h INDEXED BY holding_target CROSS JOIN target d ON d.id = h.dossier WHERE h.target = ? AND d.state = ?"
+
 // archived says whether the target is a closed dossier or lies in one.
 func (q *question) archived(ctx context.Context, t *target) (bool, error) {
 	if t.kind == targetDossier {
 		return t.state == dossierClosed, nil
 	}
 	var n int
-	err := q.conn.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM listed l CROSS JOIN target d ON d.id = l.id WHERE l.org = ? AND l.class = ? AND l.what = ? AND d.state = ? LIMIT 1)",
-		t.org, targetDossier.class(listHolds), t.id, dossierClosed).Scan(&n)
+	err := q.conn.QueryRowContext(ctx, "SELECT EXISTS ("+inClosedDossier+")", t.id, dossierClosed).Scan(&n)
 	if err != nil {
 		return false, fmt.Errorf("couldn't look up dossiers: %w", err)
 	}

@@ -32,14 +32,15 @@ type officeEvent struct {
 
 // officeBatch is the part of a batch that is an agency's work.
 type officeBatch struct {
-	targets []*target
-	acts    []actRow
+	targets  []*target
+	acts     []actRow
+	holdings []holdingRow
+	openings []openedRow
 }
 
 type actRow struct {
-	target    uint64
-	event     *events.Event
-	destroyed bool
+	target uint64
+	event  *events.Event
 }
 
 // office of an agency, as the directory stands at this place of the log; false if it has none.
@@ -193,6 +194,9 @@ func (b *batch) acted(ctx context.Context, e *decoded, o *officeEvent) error {
 		return err
 	}
 	b.acts = append(b.acts, actRow{target: t.id, event: &e.Event})
+	if p := e.Statement.Package; p != nil {
+		b.packages = append(b.packages, packageRow{id: e.Position, sha256: p.SHA256, doc: t.id, kind: kindAct})
+	}
 	b.touchTarget(t)
 	return nil
 }
@@ -200,7 +204,7 @@ func (b *batch) acted(ctx context.Context, e *decoded, o *officeEvent) error {
 // firstAct begins a target with the first event of its stream.
 func (b *batch) firstAct(ctx context.Context, e *decoded, o *officeEvent) (*target, error) {
 	if o.kind == targetIncoming {
-		if t, err := b.arrivalOf(ctx, o.org, o.name); t != nil || err != nil {
+		if t, err := b.arrivalOf(ctx, e, o.org, o.name); t != nil || err != nil {
 			return t, err
 		}
 	}
@@ -215,9 +219,10 @@ func (b *batch) search(e *decoded, t *target, tokens []byte) {
 
 // officeChanges are the statements that write an agency's work.
 type officeChanges struct {
-	target, act, listed, workin                 insert
+	target, act, listed, workin, opened         insert
 	updateTarget, unlist, work, unwork, workout change
 	countList, countWork                        change
+	hold, unhold                                change
 }
 
 func (c *officeChanges) prepare(ctx context.Context, d driver.ConnPrepareContext) error {
@@ -228,6 +233,8 @@ func (c *officeChanges) prepare(ctx context.Context, d driver.ConnPrepareContext
 		{&c.updateTarget, "UPDATE target SET doc = ?, state = ?, version = ?, number = ?, due = ?, words = ?, body = ?, facts = ? WHERE id = ?"},
 		{&c.unlist, "DELETE FROM listed WHERE org = ? AND class = ? AND what = ? AND id = ?"},
 		{&c.work, "INSERT INTO work (id, target, what, prio, due, body) VALUES (?, ?, ?, ?, ?, ?)"},
+		{&c.hold, "INSERT INTO holding (dossier, item, target, event) VALUES (?, ?, ?, ?)"},
+		{&c.unhold, "DELETE FROM holding WHERE dossier = ? AND item = ?"},
 		{&c.unwork, "DELETE FROM work WHERE id = ?"},
 		{&c.workout, "DELETE FROM workin WHERE org = ? AND class = ? AND who = ? AND rank = ? AND due = ? AND id = ?"},
 		{&c.countList, "INSERT INTO listcount (org, class, what, n) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"},
@@ -244,6 +251,7 @@ func (c *officeChanges) prepare(ctx context.Context, d driver.ConnPrepareContext
 	}{
 		{&c.target, "target (id, k, kind, org, name, doc, state, version, number, due, words, body, facts)", 13},
 		{&c.act, "act (target, id, statement, facts, destroyed)", 5},
+		{&c.opened, "opened (k, id, stream, at, data)", 5},
 		{&c.listed, "listed (org, class, what, id)", 4},
 		{&c.workin, "workin (org, class, who, rank, due, id, what)", 7},
 	} {
@@ -256,10 +264,10 @@ func (c *officeChanges) prepare(ctx context.Context, d driver.ConnPrepareContext
 
 func (c *officeChanges) close() error {
 	var errs []error
-	for _, one := range []*change{&c.updateTarget, &c.unlist, &c.work, &c.unwork, &c.workout, &c.countList, &c.countWork} {
+	for _, one := range []*change{&c.updateTarget, &c.unlist, &c.work, &c.unwork, &c.workout, &c.countList, &c.countWork, &c.hold, &c.unhold} {
 		errs = append(errs, one.close())
 	}
-	for _, in := range []*insert{&c.target, &c.act, &c.listed, &c.workin} {
+	for _, in := range []*insert{&c.target, &c.act, &c.listed, &c.workin, &c.opened} {
 		errs = append(errs, in.one.close(), in.many.close())
 	}
 	return errors.Join(errs...)
@@ -278,8 +286,8 @@ type (
 
 // writeOffice writes every target that changed, what it has left and what it has come into.
 func (w *writer) writeOffice(ctx context.Context, b *batch) error {
-	if len(b.targets) == 0 && len(b.acts) == 0 {
-		return nil
+	if err := w.writeOpenings(ctx, b); err != nil || len(b.targets) == 0 && len(b.acts) == 0 {
+		return err
 	}
 	lists, works := map[listCountKey]int64{}, map[workCountKey]int64{}
 	for _, t := range b.targets {
@@ -300,6 +308,9 @@ func (w *writer) writeOffice(ctx context.Context, b *batch) error {
 		if err := w.put.office.act.add(ctx, int64(a.target), int64(a.event.Position), a.event.Bytes, blob(a.event.Facts), a.event.Destroyed); err != nil {
 			return err
 		}
+	}
+	if err := w.writeHoldings(ctx, b); err != nil {
+		return err
 	}
 	o := &w.put.office
 	for _, in := range []*insert{&o.target, &o.act, &o.listed, &o.workin} {

@@ -43,8 +43,8 @@ func kindOf(name string) targetKind {
 const (
 	listAll      = 0  // every target of the kind; what is 0
 	listState    = 1  // what is the state
-	listPerson   = 2  // whom it concerns or concerned: persons
-	listUnit     = 3  // the same: units
+	listPerson   = 2  // persons to whom it is or was given
+	listUnit     = 3  // units to which it is or was given, or to somebody there
 	listWith     = 4  // persons with whom it lies now
 	listWithUnit = 5  // units with which it lies now
 	listBook     = 6  // register, series or heading of the file plan, with the year: see bookName
@@ -54,9 +54,9 @@ const (
 	listChannel  = 10 // other than the exchange
 	listLateDone = 11 // done after the deadline; what is 0
 	listAuthor   = 12 // who wrote it, or is in charge of it
-	listPlan     = 13 // heading of the file plan
+	listShelf    = 13 // as listBook, of any year
 	listYear     = 14 // what is the year
-	listHolds    = 15 // of dossiers: what is the id of a target that lies in it
+	listPool     = 15 // units to which it is or was given, and to nobody by name
 )
 
 // States of a dossier.
@@ -177,6 +177,8 @@ func newRow(kind targetKind) (targetRow, error) {
 	switch kind {
 	case targetIncoming:
 		return new(incomingRow), nil
+	case targetDossier:
+		return new(dossierRow), nil
 	}
 	return nil, fmt.Errorf("no view knows targets of kind %d", kind)
 }
@@ -185,6 +187,15 @@ func newRow(kind targetKind) (targetRow, error) {
 type derivation struct {
 	*target
 	id func(string) uint32 // of the dictionary
+}
+
+// concern lets those see the target to whom it is or was given: a unit, a person in it, or a person.
+func (d *derivation) concern(unit, person string) {
+	d.list(listPerson, person)
+	d.list(listUnit, unit)
+	if person == "" {
+		d.list(listPool, unit)
+	}
 }
 
 // list puts the target into one. Names that are empty are no lists.
@@ -215,6 +226,18 @@ func (d *derivation) do(w workItem, class uint8, who string, watcher string) {
 	}
 	w.lists = append(w.lists, listKey{workAll, 0})
 	d.work = append(d.work, w)
+}
+
+// give adds work that lies with a unit or a person, and the lists of those with whom it lies. watcher gave it.
+func (d *derivation) give(w workItem, unit, person, watcher string) {
+	w.body.Unit, w.body.Person = unit, person
+	d.list(listWith, person)
+	d.list(listWithUnit, unit)
+	if person != "" {
+		d.do(w, workPerson, person, watcher)
+	} else {
+		d.do(w, workHead, unit, watcher)
+	}
 }
 
 // derive works out anew where the target stands.

@@ -25,10 +25,19 @@ CREATE INDEX target_due ON target (org, kind, due) WHERE due <> '';
 CREATE TABLE act (target INTEGER NOT NULL, id INTEGER NOT NULL, statement BLOB NOT NULL, facts BLOB, destroyed INTEGER NOT NULL,
 	PRIMARY KEY (target, id)) WITHOUT ROWID; -- events as recorded
 
+-- holding: what lies in a dossier, by the number of the item.
+CREATE TABLE holding (dossier INTEGER NOT NULL, item INTEGER NOT NULL, target INTEGER NOT NULL, event INTEGER NOT NULL,
+	PRIMARY KEY (dossier, item)) WITHOUT ROWID;
+CREATE INDEX holding_target ON holding (target);
+
 CREATE TABLE listed (org INTEGER NOT NULL, class INTEGER NOT NULL, what INTEGER NOT NULL, id INTEGER NOT NULL,
 	PRIMARY KEY (org, class, what, id)) WITHOUT ROWID;
 CREATE TABLE listcount (org INTEGER NOT NULL, class INTEGER NOT NULL, what INTEGER NOT NULL, n INTEGER NOT NULL,
 	PRIMARY KEY (org, class, what)) WITHOUT ROWID;
+
+-- opened: who has opened what. k and stream are the digest of the stream's name.
+CREATE TABLE opened (k INTEGER NOT NULL, id INTEGER NOT NULL, stream BLOB NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL,
+	PRIMARY KEY (k, id)) WITHOUT ROWID;
 
 CREATE TABLE work (
 	id     INTEGER PRIMARY KEY, -- see workItem.id

@@ -341,6 +341,13 @@ func (q *question) mayRead(ctx context.Context, vr view.Reader, packageSHA256 st
 	}
 	r := q.reader(vr)
 	for _, p := range rows {
+		if p.kind == kindAct {
+			stream, err := q.mayReadAct(ctx, &r, p)
+			if stream != "" || err != nil {
+				return stream, err
+			}
+			continue
+		}
 		d, err := q.documentByID(ctx, p.doc)
 		if err != nil {
 			return "", err

@@ -110,6 +110,7 @@ func (q *question) text(id uint32) string {
 type reader struct {
 	view.Reader
 	mine map[uint32]bool // organisations in whose name it may read everything of theirs
+	only *scope          // what the reader may see of an agency beside; nil: nothing
 }
 
 func (q *question) reader(r view.Reader) reader {
@@ -117,7 +118,8 @@ func (q *question) reader(r view.Reader) reader {
 		r.Now = q.now
 	}
 	out := reader{Reader: r, mine: make(map[uint32]bool)}
-	for _, org := range r.Orgs {
+	q.narrow(&out)
+	for _, org := range out.Orgs {
 		q.own(out.mine, org, r.Now)
 	}
 	q.eachRight(r, func(right *directory.Reading) {
@@ -227,6 +229,9 @@ func (q *question) access(ctx context.Context, r *reader, d *docState) (access, 
 			a.any = true
 			return a, nil
 		}
+	}
+	if r.only != nil {
+		return q.concerned(ctx, r, d)
 	}
 	return a, nil
 }

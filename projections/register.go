@@ -49,8 +49,11 @@ func (l *listing) and(cond string, args ...any) {
 func (q *question) register(ctx context.Context, rq view.RegisterQuery) (view.Page[view.RegisterRow], error) {
 	page := view.Page[view.RegisterRow]{AsOf: q.position}
 	r := q.reader(rq.Reader)
+	narrowed := false
 	if !q.mayList(&r, rq.Org) {
-		return page, view.ErrNotFound
+		if narrowed = r.narrowed(q.number(rq.Org)); !narrowed {
+			return page, view.ErrNotFound
+		}
 	}
 	before, err := parseCursor(rq.Cursor, math.MaxInt64)
 	if err != nil {
@@ -74,7 +77,11 @@ func (q *question) register(ctx context.Context, rq view.RegisterQuery) (view.Pa
 		v     *deliveryState
 	}
 	var rows []found
-	err = eachRow(ctx, q.conn, text, append(l.args, before, limit+1), func(r *sql.Rows) error {
+	read := limit
+	if narrowed {
+		read = narrowRead
+	}
+	err = eachRow(ctx, q.conn, text, append(l.args, before, read+1), func(r *sql.Rows) error {
 		f := found{}
 		var dk, db, vk, vb []byte
 		dest := []any{&f.place, &f.d.id, &dk, &f.d.org, &f.d.state, &f.d.business, &f.d.date, &f.d.number, &f.d.typ, &db}
@@ -101,12 +108,31 @@ func (q *question) register(ctx context.Context, rq view.RegisterQuery) (view.Pa
 	if err != nil {
 		return page, fmt.Errorf("couldn't read register: %w", err)
 	}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		page.Next = strconv.FormatUint(rows[limit-1].place, 10)
+	if len(rows) > read {
+		rows = rows[:read]
+		page.Next = strconv.FormatUint(rows[read-1].place, 10)
+	}
+	if narrowed {
+		kept := rows[:0]
+		for i := range rows {
+			if len(kept) == limit {
+				page.Next = strconv.FormatUint(kept[limit-1].place, 10)
+				break
+			}
+			a, err := q.access(ctx, &r, &rows[i].d)
+			if err != nil {
+				return page, err
+			}
+			if a.any {
+				kept = append(kept, rows[i])
+			}
+		}
+		rows = kept
 	}
 	page.Total = len(rows) // all there is, if this is the first page and the last
-	if page.Next != "" || rq.Cursor != "" {
+	if narrowed && (page.Next != "" || rq.Cursor != "") {
+		page.Total = -1
+	} else if page.Next != "" || rq.Cursor != "" {
 		if page.Total, err = q.total(ctx, l); err != nil {
 			return page, err
 		}

@@ -35,7 +35,7 @@ var errEnough = errors.New("page is full")
 func (q *question) search(ctx context.Context, sq view.SearchQuery) (view.Page[view.RegisterRow], error) {
 	page := view.Page[view.RegisterRow]{AsOf: q.position}
 	r := q.reader(sq.Reader)
-	if !r.Audit && len(r.mine) == 0 {
+	if !r.Audit && len(r.mine) == 0 && r.only == nil {
 		return page, view.ErrNotFound
 	}
 	before, err := parseCursor(sq.Cursor, math.MaxInt64)
@@ -43,6 +43,10 @@ func (q *question) search(ctx context.Context, sq view.SearchQuery) (view.Page[v
 		return page, err
 	}
 	limit := clamp(sq.Limit, 50)
+	spare := searchSpare
+	if r.only != nil {
+		spare = narrowRead
+	}
 	l, err := q.searching(&sq, &r)
 	if err != nil {
 		return page, err
@@ -73,7 +77,7 @@ func (q *question) search(ctx context.Context, sq view.SearchQuery) (view.Page[v
 		}
 		seen[h.d.id] = true
 		hits = append(hits, h)
-		if len(hits) > limit+searchSpare {
+		if len(hits) > limit+spare {
 			return errEnough
 		}
 		return nil
@@ -172,6 +176,11 @@ func (q *question) searching(sq *view.SearchQuery, r *reader) (*listing, error) 
 		var whose [][]byte
 		for n := range r.mine {
 			whose = append(whose, appendOrg(nil, signSender, q.text(n)), appendOrg(nil, signRecipient, q.text(n)))
+		}
+		if r.only != nil {
+			for _, n := range r.only.orgs {
+				whose = append(whose, appendOrg(nil, signSender, q.text(n)), appendOrg(nil, signRecipient, q.text(n)))
+			}
 		}
 		slices.SortFunc(whose, slices.Compare)
 		l.match.addAny(whose)

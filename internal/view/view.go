@@ -26,6 +26,9 @@ type Reader struct {
 	Right string    // id of a recorded reading right, or "": all rights of its holder count that are in force as of Now
 	Now   time.Time // as of when rights are judged
 	Audit bool      // sees every document, as with a recorded right over every agency
+	// Person, if set, is a person of the one agency of Orgs (id in its part of the directory): of the agency's documents the reader sees
+	// what the person's duties allow as of Now (see Staff). The package of an act of the agency's work is read so too.
+	Person string
 }
 
 // Direction of a register.

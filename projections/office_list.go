@@ -1,0 +1,430 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tram-exchange/tram/internal/view"
+)
+
+// How a page of targets is read. Of all lists that a target must stand in, the shortest is read from its end, in pieces, and each
+// piece is checked against the others, until the page is full. What words match is such a list too. No question reads more than
+// listBudget entries: where filters leave next to nothing of a long list, the page is shorter than asked for, or empty, and its cursor
+// goes on. So a page costs the same however long the agency has worked.
+
+const (
+	listBudget = 20_000 // entries that one page may read
+	listPiece  = 200    // entries of the first piece; each is four times the one before, up to listLargest
+	listLimit  = 3200
+	// countBudget is how many entries a count of filtered rows may read: beyond, Page.Total is -1.
+	countBudget = 2_000
+)
+
+// targetListing is a question for targets of one kind.
+type targetListing struct {
+	kind  targetKind
+	scope *scope
+	and   []listKey   // each must have it
+	any   [][]listKey // of each group one must have it
+	conds []string    // on target t
+	args  []any
+	match matchParts
+	// numberParts are those of match that come from number and notation.
+	numberParts matchParts
+	late        bool
+	today       string
+}
+
+func (l *targetListing) cond(text string, args ...any) {
+	l.conds = append(l.conds, text)
+	l.args = append(l.args, args...)
+}
+
+// in asks for a list. What the dictionary does not know leads to an empty one.
+func (q *question) in(l *targetListing, class uint8, name string) {
+	if name == "" {
+		return
+	}
+	l.and = append(l.and, listKey{l.kind.class(class), q.listWhat(name)})
+}
+
+// listWhat is the number of a string, or one that no list has.
+func (q *question) listWhat(name string) uint64 {
+	if n := q.number(name); n != 0 {
+		return uint64(n)
+	}
+	return math.MaxInt64
+}
+
+// hit is a target of a page and its place in the order of the page.
+type hit struct {
+	place uint64
+	t     *target
+}
+
+// feed gives places before one, in falling order; at most n.
+type feed func(ctx context.Context, before uint64, n int) ([]uint64, error)
+
+// targets gives one page: the hits, and the cursor of the next page.
+func (q *question) targets(ctx context.Context, l *targetListing, cursor string, limit int) (hits []hit, next string, err error) {
+	before, err := parseCursor(cursor, math.MaxInt64)
+	if err != nil {
+		return nil, "", err
+	}
+	from, err := q.feed(ctx, l)
+	if err != nil {
+		return nil, "", err
+	}
+	check := q.checks(l)
+	for piece, spent := listPiece, 0; ; piece = min(4*piece, listLimit) {
+		places, err := from(ctx, before, piece)
+		if err != nil {
+			return nil, "", err
+		}
+		found, err := q.checked(ctx, l, check, places)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, h := range found {
+			if len(hits) == limit {
+				return hits, strconv.FormatUint(hits[limit-1].place, 10), nil
+			}
+			hits = append(hits, h)
+		}
+		if len(places) < piece {
+			return hits, "", nil
+		}
+		before = places[len(places)-1]
+		if spent += len(places); spent >= listBudget {
+			return hits, strconv.FormatUint(before, 10), nil
+		}
+	}
+}
+
+// count is how many targets there are, -1 if it would take too long to know.
+func (q *question) countTargets(ctx context.Context, l *targetListing) (int, error) {
+	if l.scope.all && !l.late && len(l.and) <= 1 && len(l.any) == 0 && len(l.conds) == 0 && len(l.match) == 0 {
+		key := listKey{l.kind.class(listAll), 0}
+		if len(l.and) == 1 {
+			key = l.and[0]
+		}
+		return q.listLength(ctx, l.scope.orgs, key)
+	}
+	from, err := q.feed(ctx, l)
+	if err != nil {
+		return 0, err
+	}
+	places, err := from(ctx, math.MaxInt64, countBudget+1)
+	if err != nil {
+		return 0, err
+	}
+	if len(places) > countBudget {
+		return -1, nil
+	}
+	found, err := q.checked(ctx, l, q.checks(l), places)
+	return len(found), err
+}
+
+func (q *question) listLength(ctx context.Context, orgs []uint32, l listKey) (int, error) {
+	total := 0
+	for _, org := range orgs {
+		var n int
+		err := eachRow(ctx, q.conn, "SELECT n FROM listcount WHERE org = ? AND class = ? AND what = ?", []any{org, l.class, l.what}, func(r *sql.Rows) error { return r.Scan(&n) })
+		if err != nil {
+			return 0, fmt.Errorf("couldn't read length of list: %w", err)
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// feed chooses the shortest list that has all answers.
+func (q *question) feed(ctx context.Context, l *targetListing) (feed, error) {
+	if len(l.match) > 0 {
+		var own [][]byte
+		for _, org := range l.scope.orgs {
+			own = append(own, appendOffice(nil, l.kind, q.text(org)))
+			if l.kind == targetIncoming {
+				own = append(own, appendOrg(nil, signRecipient, q.text(org)))
+			}
+		}
+		match := slices.Clone(l.match)
+		match.addAny(own)
+		text := match.String()
+		return func(ctx context.Context, before uint64, n int) ([]uint64, error) {
+			return q.places(ctx, "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?", text, before, n)
+		}, nil
+	}
+	groups := [][]listKey{{{l.kind.class(listAll), 0}}}
+	for _, k := range l.and {
+		groups = append(groups, []listKey{k})
+	}
+	groups = append(groups, l.any...)
+	if !l.scope.all {
+		g := q.concern(l.scope, l.kind)
+		if l.scope.archive && l.kind == targetDossier {
+			g = append(g, listKey{l.kind.class(listState), dossierClosed})
+		}
+		if !l.scope.archive || l.kind == targetDossier { // else no list has all that an archivist sees
+			groups = append(groups, g)
+		}
+	}
+	best, shortest := groups[0], math.MaxInt
+	for _, g := range groups {
+		n := 0
+		for _, k := range g {
+			length, err := q.listLength(ctx, l.scope.orgs, k)
+			if err != nil {
+				return nil, err
+			}
+			n += length
+		}
+		if n < shortest {
+			best, shortest = g, n
+		}
+	}
+	if l.late {
+		if ids, ok, err := q.lateOnes(ctx, l, shortest); ok || err != nil {
+			return fixedFeed(ids), err
+		}
+	}
+	return q.listFeed(l.scope.orgs, best), nil
+}
+
+// lateOnes are the targets that are late, newest first; not ok if there are more than another list has, or than fit.
+func (q *question) lateOnes(ctx context.Context, l *targetListing, most int) (ids []uint64, ok bool, err error) {
+	most = min(most, listBudget)
+	for _, org := range l.scope.orgs {
+		open, err := q.places(ctx, "SELECT id FROM target INDEXED BY target_due WHERE org = ? AND kind = ? AND due <> '' AND due < ? LIMIT ?", org, l.kind, l.today, most+1)
+		if err != nil {
+			return nil, false, err
+		}
+		done, err := q.listFeed([]uint32{org}, []listKey{{l.kind.class(listLateDone), 0}})(ctx, math.MaxInt64, most+1)
+		if err != nil {
+			return nil, false, err
+		}
+		ids = append(append(ids, open...), done...)
+		if len(ids) > most {
+			return nil, false, nil
+		}
+	}
+	slices.SortFunc(ids, func(a, b uint64) int { return cmp.Compare(b, a) })
+	return slices.Compact(ids), true, nil
+}
+
+func fixedFeed(ids []uint64) feed {
+	return func(_ context.Context, before uint64, n int) ([]uint64, error) {
+		i, _ := slices.BinarySearchFunc(ids, before, func(id, before uint64) int { return cmp.Compare(before, id) })
+		if i < len(ids) && ids[i] == before {
+			i++
+		}
+		return ids[i:min(i+n, len(ids))], nil
+	}
+}
+
+// listFeed merges lists.
+func (q *question) listFeed(orgs []uint32, lists []listKey) feed {
+	return func(ctx context.Context, before uint64, n int) ([]uint64, error) {
+		var all []uint64
+		for _, org := range orgs {
+			for _, l := range lists {
+				ids, err := q.places(ctx, "SELECT id FROM listed WHERE org = ? AND class = ? AND what = ? AND id < ? ORDER BY id DESC LIMIT ?", org, l.class, l.what, before, n)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, ids...)
+			}
+		}
+		if len(orgs)*len(lists) > 1 {
+			slices.SortFunc(all, func(a, b uint64) int { return cmp.Compare(b, a) })
+			all = slices.Compact(all)
+		}
+		return all[:min(n, len(all))], nil
+	}
+}
+
+func (q *question) places(ctx context.Context, text string, args ...any) ([]uint64, error) {
+	for i, a := range args {
+		if n, ok := a.(uint64); ok {
+			args[i] = int64(n)
+		}
+	}
+	var out []uint64
+	err := eachRow(ctx, q.conn, text, args, func(r *sql.Rows) error {
+		var id uint64
+		if err := r.Scan(&id); err != nil {
+			return err
+		}
+		out = append(out, id)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read list: %w", err)
+	}
+	return out, nil
+}
+
+// checkText is SQL that says of a target t whether it belongs on the page.
+type checkText struct {
+	text string
+	args []any
+}
+
+// checks puts all conditions of a listing into one text. They are asked of each target again, whatever list it came from.
+func (q *question) checks(l *targetListing) checkText {
+	c := checkText{}
+	var parts []string
+	add := func(text string, args ...any) {
+		parts = append(parts, text)
+		c.args = append(c.args, args...)
+	}
+	orgs := make([]string, len(l.scope.orgs))
+	for i, org := range l.scope.orgs {
+		orgs[i] = strconv.FormatUint(uint64(org), 10)
+	}
+	add("t.kind = ? AND t.org IN ("+strings.Join(orgs, ", ")+")", l.kind)
+	for _, k := range l.and {
+		add(listedText([]listKey{k}))
+	}
+	for _, g := range l.any {
+		add(listedText(g))
+	}
+	if !l.scope.all {
+		text := listedText(q.concern(l.scope, l.kind))
+		if l.scope.archive && l.kind == targetDossier {
+			text = fmt.Sprintf("(%s OR t.state = %d)", text, dossierClosed)
+		} else if l.scope.archive {
+			text = fmt.Sprintf("(%s OR EXISTS (SELECT 1 FROM holding h INDEXED BY holding_target CROSS JOIN target d ON d.id = h.dossier WHERE h.target = t.id AND d.state = %d))", text, dossierClosed)
+		}
+		add(text)
+	}
+	if l.late {
+		add("(t.due <> '' AND t.due < ? OR "+listedText([]listKey{{l.kind.class(listLateDone), 0}})+")", l.today)
+	}
+	for _, cond := range l.conds {
+		add(cond)
+	}
+	c.args = append(c.args, l.args...)
+	c.text = strings.Join(parts, " AND ")
+	return c
+}
+
+// listedText says that the target t stands in one of the lists. All that goes into the text are numbers.
+func listedText(lists []listKey) string {
+	if len(lists) == 0 {
+		return "0"
+	}
+	parts := make([]string, len(lists))
+	for i, l := range lists {
+		parts[i] = fmt.Sprintf("EXISTS (SELECT 1 FROM listed WHERE org = t.org AND class = %d AND what = %d AND id = t.id)", l.class, l.what)
+	}
+	return "(" + strings.Join(parts, " OR ") + ")"
+}
+
+// checked are the targets at some places that belong on the page, in order of the places.
+func (q *question) checked(ctx context.Context, l *targetListing, c checkText, places []uint64) ([]hit, error) {
+	if len(places) == 0 {
+		return nil, nil
+	}
+	list, err := json.Marshal(places)
+	if err != nil {
+		return nil, err
+	}
+	columns := "t." + strings.ReplaceAll(targetColumns, ", ", ", t.")
+	text := "SELECT c.value, " + columns + " FROM json_each(?) c CROSS JOIN target t ON t.id = c.value WHERE " + c.text
+	args := append([]any{string(list)}, c.args...)
+	if len(l.match) > 0 { // places are rows of words
+		text = "SELECT c.value, " + columns + " FROM json_each(?) c CROSS JOIN target t INDEXED BY target_words ON t.words = c.value WHERE t.words <> 0 AND " + c.text
+		if l.kind == targetIncoming {
+			text += " UNION ALL SELECT c.value, " + columns + " FROM json_each(?) c LEFT JOIN late ON late.id = c.value CROSS JOIN target t INDEXED BY target_doc" +
+				" ON t.doc = coalesce(late.doc, c.value) WHERE t.doc <> 0 AND t.words = 0 AND " + c.text
+			args = append(append(args, string(list)), c.args...)
+		}
+	}
+	var hits []hit
+	seen := map[uint64]bool{}
+	err = eachRow(ctx, q.conn, text, args, func(rows *sql.Rows) error {
+		h := hit{t: &target{}}
+		if err := scanTarget(rows, h.t, &h.place); err != nil {
+			return err
+		}
+		hits = append(hits, h)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read targets: %w", err)
+	}
+	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(b.place, a.place) })
+	kept := hits[:0]
+	for _, h := range hits {
+		if seen[h.t.id] {
+			continue
+		}
+		seen[h.t.id] = true
+		kept = append(kept, h)
+	}
+	return kept, nil
+}
+
+// page asks for a page of targets and turns each into a row.
+func pageOf[R any](ctx context.Context, q *question, l *targetListing, cursor string, limit int, row func(*target) (R, error)) (view.Page[R], error) {
+	page := view.Page[R]{AsOf: q.position}
+	hits, next, err := q.targets(ctx, l, cursor, limit)
+	if err != nil {
+		return page, err
+	}
+	page.Next, page.Total = next, len(hits)
+	if next != "" || cursor != "" {
+		if page.Total, err = q.countTargets(ctx, l); err != nil {
+			return page, err
+		}
+	}
+	page.Rows = make([]R, 0, len(hits))
+	for _, h := range hits {
+		r, err := row(h.t)
+		if err != nil {
+			return page, err
+		}
+		page.Rows = append(page.Rows, r)
+	}
+	return page, nil
+}
+
+// days checks a period and asks for the months that it covers, if they are few.
+func (q *question) days(l *targetListing, from, to string) error {
+	for _, d := range []string{from, to} {
+		if _, err := time.Parse(time.DateOnly, d); d != "" && err != nil {
+			return fmt.Errorf("couldn't read date %q: %w", d, view.ErrQuery)
+		}
+	}
+	if from == "" {
+		return nil
+	}
+	last := to
+	if last == "" {
+		last = l.today
+	}
+	first, err := time.Parse(time.DateOnly, from[:len("2006-01")]+"-01")
+	if err != nil {
+		return fmt.Errorf("couldn't read date %q: %w", from, view.ErrQuery)
+	}
+	var months []listKey
+	for m := first; m.Format(time.DateOnly) <= last; m = m.AddDate(0, 1, 0) {
+		months = append(months, listKey{l.kind.class(listMonth), month(m.Format(time.DateOnly))})
+		if len(months) > 60 {
+			return nil
+		}
+	}
+	if len(months) > 0 {
+		l.any = append(l.any, months)
+	}
+	return nil
+}
