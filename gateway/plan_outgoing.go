@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/directory"
@@ -97,6 +98,9 @@ func (a *act) draft(x *schemas.Draft) outgoing.Draft {
 	}
 	if kind, ok := schemas.KindOf(x.Type); ok {
 		d.Type, d.Known, d.Missing = kind.Name, true, kind.Missing(x.Fields)
+	}
+	if n := utf8.RuneCountInString(contentOf(d.Type, d.Content, d.Fields)); n > maxContent {
+		d.Long = fmt.Sprintf("Content: %d > %d", n, maxContent)
 	}
 	return d
 }
@@ -220,6 +224,7 @@ var outgoingCodes = map[outgoing.Reason]int{
 	outgoing.ReasonCopy:         CodeCopyFixed,
 	outgoing.ReasonIncomplete:   CodeDraftIncomplete,
 	outgoing.ReasonKind:         CodeDraftKind,
+	outgoing.ReasonLong:         CodeLength,
 	outgoing.ReasonChain:        CodeDraftChain,
 	outgoing.ReasonSigner:       CodeDraftSigner,
 	outgoing.ReasonSeries:       CodeSeries,

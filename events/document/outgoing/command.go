@@ -33,6 +33,7 @@ type Draft struct {
 	KeptBy     string
 	Fields     []Field
 	Missing    []string // fields that the form of the kind asks for and that are empty
+	Long       string   // what is longer than can be sent, "" nothing
 	ReplyTo    []string
 	Dossier    string
 	Relation   string
@@ -173,6 +174,7 @@ const (
 	ReasonCopy         Reason = "copy"          // a copy has no words of its own to change
 	ReasonIncomplete   Reason = "incomplete"    // Details says what is missing
 	ReasonKind         Reason = "kind"          // none of the 29
+	ReasonLong         Reason = "long"          // longer than can be sent
 	ReasonChain        Reason = "chain"         // no such chain, or not for this kind
 	ReasonSigner       Reason = "signer"        // who is named cannot sign
 	ReasonSeries       Reason = "series"        // no such series, or not for this kind

@@ -46,6 +46,9 @@ func (d *Draft) check(by By, id string) error {
 	if d.Type != "" && !d.Known {
 		return refuse(ReasonKind, d.Type)
 	}
+	if d.Long != "" {
+		return refuse(ReasonLong, d.Long)
+	}
 	if err := d.Recipients.check(); err != nil {
 		return err
 	}

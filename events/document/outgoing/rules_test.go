@@ -27,6 +27,7 @@ func TestDraftsAreChecked(t *testing.T) {
 		want   Reason
 	}{
 		"another kind":      {func(d *Draft) { d.Type, d.Known = "nghị định", false }, ReasonKind},
+		"too long":          {func(d *Draft) { d.Long = "Content" }, ReasonLong},
 		"unknown recipient": {func(d *Draft) { d.Recipients.Unknown = []string{"H99"} }, ReasonUnknown},
 		"closed recipient":  {func(d *Draft) { d.Recipients.Closed = []string{"H98"} }, ReasonClosed},
 		"signer has left":   {func(d *Draft) { d.Signer = "nam" }, ReasonSigner},
