@@ -205,7 +205,7 @@ func genOperation(t *rapid.T) Operation {
 	if genBool.Draw(t, "tls") {
 		client.TokenSHA256, client.CertificateSHA256 = nil, &digest
 	}
-	return rapid.SampledFrom([]Operation{
+	return rapid.SampledFrom(append(genOfficeOperations(t),
 		AddOrganisation{Code: code(), Other: list(t, "other", 0, dated), Name: line(t), Level: rapid.IntRange(0, 9).Draw(t, "level"), Parent: code(), Node: genName.Draw(t, "node"), From: genDate.Draw(t, "day")},
 		ChangeOrganisation{Code: code(), Name: line(t), Parent: code(), Node: genName.Draw(t, "node"), Level: rapid.IntRange(0, 9).Draw(t, "level"), From: genDate.Draw(t, "day")},
 		CloseOrganisation{Code: code(), Successor: code(), From: genDate.Draw(t, "day")},
@@ -225,7 +225,7 @@ func genOperation(t *rapid.T) Operation {
 		DistrustAuthority{SHA256: digest, From: from, Reason: line(t)},
 		SetPolicy{Assurance: []RequiredAssurance{{Sender: code(), Kind: KindDocument, Level: "agency"}, {Level: "own"}},
 			SecrecyElements: []SecrecyElement{{Sender: code(), Namespace: "urn:x", Local: "DoMat"}}, Limits: []PolicyLimit{{Name: "delivery-days", Value: 7}}},
-	}).Draw(t, "operation")
+	)).Draw(t, "operation")
 }
 
 func TestChangeRoundTrip(t *testing.T) {

@@ -28,7 +28,8 @@ type DirectoryChange struct {
 
 // Operation is one of the types below: AddOrganisation, ChangeOrganisation, CloseOrganisation, AddCode, RemoveCode,
 // EnrolCertificate, RevokeCertificate, RegisterClient, RemoveClient, AddPeer, ChangePeer, GrantReading, RevokeReading,
-// SetPolicy, TrustAuthority, DistrustAuthority. They are always stored as values, never as pointers.
+// SetPolicy, TrustAuthority, DistrustAuthority, and those on an agency's own part: SetUnit, CloseUnit, SetPerson, RemovePerson, Delegate,
+// WithdrawDelegation, SetRegister, SetSeries, SetChain, SetFilePlan, SetRetention, SetDeadlines, SetCalendar. They are always stored as values, never as pointers.
 type Operation interface{ operation() }
 
 // HolderKind says what a certificate or client belongs to.

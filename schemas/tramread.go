@@ -34,6 +34,7 @@ type tramDraft struct {
 	policy    SetPolicy
 	trust     TrustAuthority
 	distrust  DistrustAuthority
+	office    any // a pointer to the operation on an agency's own part that is read
 
 	destroy  Destruction
 	decision Decision
@@ -133,6 +134,7 @@ func tramBindings() map[string]binding {
 	f.peers()
 	f.rights()
 	f.authorities()
+	f.office()
 	f.submission()
 	f.destruction()
 	f.action()
@@ -389,6 +391,8 @@ func (r *reader) operationRules(op Operation, path string) {
 		if !op.Until.IsZero() && !op.From.Before(op.Until) {
 			r.problem(BadDate, path+"/Until", op.Until.Format(time.RFC3339), "the trust ends before it starts")
 		}
+	default:
+		r.officeRules(op, path)
 	}
 }
 

@@ -239,7 +239,7 @@ func (x *xmlWriter) accessOperation(op Operation) bool {
 		x.optional("Reason", op.Reason)
 		x.raw("</DistrustAuthority>")
 	default:
-		return false
+		return x.officeOperation(op)
 	}
 	return true
 }

@@ -96,7 +96,7 @@ func TestSchemaAgreesWithXmllint(t *testing.T) {
 				add("written", samplePackage(t, 20, false))
 			}
 			if c.file == FileTram {
-				for i, b := range everyAct(t, 4) {
+				for i, b := range append(everyAct(t, 4), everyOfficeOperation(t, 20)...) {
 					add(fmt.Sprintf("act-%d", i), b)
 					for j := range 25 {
 						add(fmt.Sprintf("act-%d-%d", i, j), mutate(r, b, names))
@@ -123,6 +123,21 @@ func everyAct(t *testing.T, times int) (all [][]byte) {
 	})
 	for i := range times {
 		all = append(all, packages.Example(i)...)
+	}
+	return all
+}
+
+// everyOfficeOperation is so many changes with an operation of every kind on an agency's own part of the directory.
+func everyOfficeOperation(t *testing.T, times int) (all [][]byte) {
+	changes := rapid.Custom(func(t *rapid.T) []byte {
+		b, _, err := MarshalDirectoryChange(genHeader(t, KindDirectoryChange), DirectoryChange{Operations: genOfficeOperations(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	})
+	for i := range times {
+		all = append(all, changes.Example(i))
 	}
 	return all
 }
