@@ -22,7 +22,13 @@ import (
 // everything the caller can act on. When it returns an Accepted, the package is durable and proved by its receipt; when
 // it returns an error, nothing of the package is stored.
 func (n *Node) Accept(ctx context.Context, c Caller, r io.Reader, size int64) (Accepted, error) {
-	return n.handIn(ctx, c, r, size, nil)
+	return n.handIn(ctx, c, r, size, nil, nil)
+}
+
+// AcceptFollowing takes in what the node itself has made because of an event of its own log: a status, a document that an agency
+// issues. The rules of the door are the same, and what was signed in custody must follow from the event.
+func (n *Node) AcceptFollowing(ctx context.Context, cause events.Address, r io.Reader, size int64) (Accepted, error) {
+	return n.handIn(ctx, Caller{Client: ClientNode, Kind: KindNode}, r, size, nil, &cause)
 }
 
 // Handover is what a peer node sends along with the bytes of a package.
@@ -39,7 +45,7 @@ func (n *Node) AcceptFromPeer(ctx context.Context, c Caller, r io.Reader, size i
 	if c.Kind != KindPeer || c.Peer == "" {
 		return Accepted{}, Refuse(CodeForbidden)
 	}
-	return n.handIn(ctx, c, r, size, &h)
+	return n.handIn(ctx, c, r, size, &h, nil)
 }
 
 // handIn is one hand-in on its way through the stages. Fields are filled in order and only read after that.
@@ -49,8 +55,9 @@ type handIn struct {
 	caller  Caller
 	peer    *hop // nil: from a client of this node
 	over    *Handover
-	at      time.Time // as of when it is judged
-	read    time.Time // when snap was read
+	follows *events.Address // the event that the node made it because of; nil: none
+	at      time.Time       // as of when it is judged
+	read    time.Time       // when snap was read
 	snap    *Snapshot
 	body    *body
 	kind    schemas.Kind
@@ -65,7 +72,7 @@ type handIn struct {
 	purposes  [][]signing.Purpose   // any of which that authority had to be believed for
 }
 
-func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, over *Handover) (acc Accepted, err error) {
+func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, over *Handover, follows *events.Address) (acc Accepted, err error) {
 	if !n.inside.enter() {
 		n.metrics.refusal(CodeDraining)
 		return Accepted{}, Refuse(CodeDraining)
@@ -73,7 +80,7 @@ func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, ov
 	defer n.inside.leave()
 	start := n.c.Now()
 	n.metrics.inflight.Inc()
-	h := &handIn{n: n, terms: n.terms, caller: c}
+	h := &handIn{n: n, terms: n.terms, caller: c, follows: follows}
 	defer func() {
 		n.metrics.inflight.Dec()
 		n.metrics.stage("total", n.c.Now().Sub(start))
@@ -377,10 +384,10 @@ func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
 	}, nil
 }
 
-// cause is the peer's event, when a peer hands over what it had accepted.
+// cause is the peer's event, when a peer hands over what it had accepted, or what the node acts on.
 func (h *handIn) cause() *events.Address {
 	if h.peer == nil {
-		return nil
+		return h.follows
 	}
 	a := h.peer.Hop.Address()
 	return &a

@@ -19,7 +19,7 @@ func (e Entry) refusal() *Refusal {
 // Catalogue returns every refusal in order of its number. It is served at /errors and printed in docs/errors.md.
 func Catalogue() []Entry { return slices.Clone(catalogue) }
 
-var catalogue = slices.Concat(exchangeCatalogue, incomingCatalogue, outgoingCatalogue, dossierCatalogue)
+var catalogue = slices.Concat(exchangeCatalogue, incomingCatalogue, outgoingCatalogue, dossierCatalogue, numberCatalogue)
 
 var byCode = func() map[int]Entry {
 	m := make(map[int]Entry, len(catalogue))
@@ -418,4 +418,10 @@ var exchangeCatalogue = []Entry{
 	{CodeCustodyNone, "custody-none", 409, once,
 		"Trạm không giữ khóa của cơ quan này để ký thay; hãy đăng ký khóa giữ tại trạm hoặc gửi gói đã ký bằng khóa của cơ quan.",
 		"The node keeps no key of this agency to sign with; enrol a key in the node's custody or hand in packages signed with the agency's own."},
+}
+
+var numberCatalogue = []Entry{
+	{CodeNumberContended, "number-contended", 503, again,
+		"Nhiều người đang lấy số cùng lúc; trạm sẽ tự lấy số tiếp theo, hãy mở lại trang sau ít giây.",
+		"Many are taking numbers at once; the node takes the next one by itself, open the page again in a few seconds."},
 }

@@ -183,6 +183,9 @@ func (n *Node) Now() time.Time { return n.c.Now().UTC() }
 // Store is the node's record.
 func (n *Node) Store() events.Store { return n.c.Store }
 
+// Others is what decisions read of streams beside their own: as they are now.
+func (n *Node) Others() Streams { return n.others }
+
 // Limits are the limits in force, defaults filled in.
 func (n *Node) Limits() Limits { return n.l }
 

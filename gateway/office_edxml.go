@@ -163,21 +163,7 @@ func (b *issueBuilder) sender(org string) schemas.Organisation {
 	if r := b.directory.Resolve(org, b.at); r.Known {
 		org = r.Org
 	}
-	return schemas.Organisation{ID: codeOf(b.directory, org, b.at), Name: b.name(org)}
-}
-
-// codeOf is a code by which an organisation is known at a time: the one it always had, if that is still valid.
-func codeOf(d directory.State, org string, at time.Time) string {
-	o, ok := d.Organisation(org)
-	if !ok {
-		return org
-	}
-	for _, c := range o.Codes { // the first is the identity
-		if !at.Before(c.From) && (c.Until.IsZero() || at.Before(c.Until)) {
-			return c.Code
-		}
-	}
-	return org
+	return schemas.Organisation{ID: CodeOf(b.directory, org, b.at), Name: b.name(org)}
 }
 
 func (b *issueBuilder) name(org string) string {

@@ -51,6 +51,9 @@ func (h *handIn) planDocument(pl *plan, p *schemas.Package, sender document.Part
 		}
 	}
 	pl.decide = func(ctx context.Context, streams Streams, own Own) ([]events.New, outcome, error) {
+		if err := h.caused(ctx, streams, pl, func(e events.Event) error { return causesDocument(e, pl.stream, sender.Org) }); err != nil {
+			return nil, outcome{}, err
+		}
 		s, c := own.Document, c
 		var err error
 		if s.Received {
@@ -250,7 +253,10 @@ func (h *handIn) planStatus(pl *plan, p *schemas.Package, reporter document.Part
 		}
 		return document.StreamPrefix + key, err
 	}
-	pl.decide = func(_ context.Context, _ Streams, own Own) ([]events.New, outcome, error) {
+	pl.decide = func(ctx context.Context, streams Streams, own Own) ([]events.New, outcome, error) {
+		if err := h.caused(ctx, streams, pl, func(e events.Event) error { return causesStatus(ctx, streams, e, pl.stream, c) }); err != nil {
+			return nil, outcome{}, err
+		}
 		c := c
 		c.Document = documentKey(pl.stream)
 		decision, err := document.DecideStatus(own.Document, c)

@@ -69,6 +69,12 @@ func Rejudge(ctx context.Context, in AcceptedBefore) (*Rejudged, error) {
 		body: &body{src: in.Package, digest: s.Package.SHA256, size: in.Package.Size()},
 	}
 	r.h = h
+	if s.Client == ClientNode && s.Cause != nil {
+		if s.Cause.Origin != in.Origin || s.Cause.Position >= in.Event.Position {
+			return nil, wrong("cause", "event %d of %s is none before it", s.Cause.Position, s.Cause.Origin)
+		}
+		h.follows = s.Cause
+	}
 	if h.body.size != s.Package.Length {
 		return nil, wrong("package", "it has %d bytes, the statement says %d", h.body.size, s.Package.Length)
 	}

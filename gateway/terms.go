@@ -53,6 +53,8 @@ type Streams interface {
 	Document(ctx context.Context, stream string) (document.State, error)
 	Delivery(ctx context.Context, stream string) (delivery.State, error)
 	HeaderID(ctx context.Context, stream string) (submission.State, error)
+	// Event is one that was recorded before.
+	Event(ctx context.Context, at events.Address) (events.Event, error)
 	// The work of agencies.
 	Incoming(ctx context.Context, stream string) (incoming.State, error)
 	Outgoing(ctx context.Context, stream string) (outgoing.State, error)
@@ -73,6 +75,13 @@ type Own struct {
 	Incoming    incoming.State
 	Outgoing    outgoing.State
 	Dossier     dossier.State
+}
+
+// OwnOf folds the history of one of an agency's things: an incoming or outgoing document, a dossier.
+func OwnOf(stream string, history []events.Event) (Own, error) {
+	return ownOf(stream, history, func([]events.Event) (directory.State, error) {
+		return directory.State{}, errors.New("couldn't fold the directory here")
+	})
 }
 
 // ownOf folds the stream that is decided on; directory gives that of a directory's history.
@@ -137,6 +146,18 @@ func (s storeStreams) HeaderID(ctx context.Context, stream string) (submission.S
 		return d, fmt.Errorf("couldn't load header id: %w", err)
 	}
 	return d, nil
+}
+
+// Event reads an event of this log.
+func (s storeStreams) Event(ctx context.Context, at events.Address) (events.Event, error) {
+	e, err := s.store.Event(ctx, at.Position)
+	if err == nil && e.Statement.Origin != at.Origin {
+		err = fmt.Errorf("event %d is of %s, expected %s", at.Position, e.Statement.Origin, at.Origin)
+	}
+	if err != nil {
+		return e, fmt.Errorf("couldn't read event: %w", err)
+	}
+	return e, nil
 }
 
 // Incoming folds the stream of an incoming document.

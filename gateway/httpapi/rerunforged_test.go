@@ -135,7 +135,7 @@ func deliveryForgeries() []forgery {
 		}, "caller"},
 		{"acknowledged by the node", func(_ *world, p *tape) uint64 {
 			return p.add(on(p.taken(), ack("node"), nil))
-		}, "decision"},
+		}, "cause"},
 		{"acknowledged in another's name", func(_ *world, p *tape) uint64 {
 			return p.add(on(p.taken(), ack("token:second"), by(codeOther, "token:second")))
 		}, "actor"},

@@ -87,9 +87,9 @@ func decideDelivery(ctx context.Context, r *Rerun, p *Prepared, c *cut) (given, 
 	case delivery.NameOffered:
 		return r.offered(ctx, p, c, s)
 	case delivery.NameTaken:
-		return r.taken(p, s)
+		return r.taken(ctx, p, s)
 	case delivery.NameAcknowledged:
-		return r.acknowledged(p, s)
+		return r.acknowledged(ctx, p, s)
 	case delivery.NameWithdrawn, delivery.NameMarked:
 		return r.changed(ctx, p, c, s)
 	case delivery.NameForwarded:
@@ -149,7 +149,10 @@ func (r *Rerun) caller(p *Prepared) (gateway.Caller, error) {
 }
 
 // taken: a client of the recipient took what was to be had.
-func (r *Rerun) taken(p *Prepared, s delivery.State) (given, error) {
+func (r *Rerun) taken(ctx context.Context, p *Prepared, s delivery.State) (given, error) {
+	if p.e.Statement.Client == gateway.ClientNode {
+		return r.emptied(ctx, p, s)
+	}
 	d, err := read[delivery.Taken](p.e)
 	if err != nil {
 		return given{}, err
@@ -170,7 +173,10 @@ func (r *Rerun) taken(p *Prepared, s delivery.State) (given, error) {
 }
 
 // acknowledged: a client of the recipient has what one of them took.
-func (r *Rerun) acknowledged(p *Prepared, s delivery.State) (given, error) {
+func (r *Rerun) acknowledged(ctx context.Context, p *Prepared, s delivery.State) (given, error) {
+	if p.e.Statement.Client == gateway.ClientNode {
+		return r.emptied(ctx, p, s)
+	}
 	c, err := r.caller(p)
 	if err != nil {
 		return given{}, err

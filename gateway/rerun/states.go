@@ -119,6 +119,11 @@ func (c *cut) HeaderID(ctx context.Context, stream string) (submission.State, er
 	return as[submission.State](c.state(ctx, stream))
 }
 
+// Event implements gateway.Streams. That a cause stands before what follows from it is judged when the event is prepared.
+func (c *cut) Event(ctx context.Context, at events.Address) (events.Event, error) {
+	return c.s.record.Event(ctx, at.Position)
+}
+
 // Incoming implements gateway.Streams.
 func (c *cut) Incoming(ctx context.Context, stream string) (incoming.State, error) {
 	return as[incoming.State](c.state(ctx, stream))

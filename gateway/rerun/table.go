@@ -12,7 +12,9 @@ import (
 	"github.com/tram-exchange/tram/events/document/outgoing"
 	"github.com/tram-exchange/tram/events/dossier"
 	"github.com/tram-exchange/tram/events/logbook"
+	"github.com/tram-exchange/tram/events/numbering"
 	"github.com/tram-exchange/tram/events/policy"
+	"github.com/tram-exchange/tram/events/reading"
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/events/timestamp"
@@ -65,6 +67,8 @@ func table() []row {
 		{stream: incoming.StreamPrefix, prepare: prepareHandIn, decide: decideIncoming, fold: folding(incoming.Fold)},
 		{stream: outgoing.StreamPrefix, prepare: prepareHandIn, decide: decideOutgoing, fold: folding(outgoing.Fold)},
 		{stream: dossier.StreamPrefix, prepare: prepareHandIn, decide: decideDossier, fold: folding(dossier.Fold)},
+		{stream: numbering.StreamPrefix, decide: decideNumber, fold: folding(numbering.Fold)},
+		{stream: reading.StreamPrefix, decide: decideReading, fold: folding(reading.Fold)},
 		{stream: witnessing.StreamPrefix, decide: decideWitnessing, fold: folding(witnessing.Fold)},
 	}
 }
