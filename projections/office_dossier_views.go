@@ -192,12 +192,14 @@ func (p *dossierPage) event(ctx context.Context, e *events.Event) error {
 			if i < 0 {
 				return nil
 			}
-			f, err := actWords(e)
-			p.Items[i].Removed = f.Reason
-			if f.Reason == "" {
-				p.Items[i].Removed = "—" // the words were destroyed
+			p.Items[i].Removed = "—" // the words were destroyed, or are not the asker's to read
+			if p.hidden[e.Position] = !p.Items[i].Visible; p.hidden[e.Position] {
+				return nil
 			}
-			p.hidden[e.Position] = !p.Items[i].Visible
+			f, err := actWords(e)
+			if f.Reason != "" {
+				p.Items[i].Removed = f.Reason
+			}
 			return err
 		})
 	case dossier.NameTaskGiven:
