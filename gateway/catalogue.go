@@ -19,7 +19,7 @@ func (e Entry) refusal() *Refusal {
 // Catalogue returns every refusal in order of its number. It is served at /errors and printed in docs/errors.md.
 func Catalogue() []Entry { return slices.Clone(catalogue) }
 
-var catalogue = slices.Concat(exchangeCatalogue, incomingCatalogue, outgoingCatalogue, dossierCatalogue, numberCatalogue)
+var catalogue = slices.Concat(exchangeCatalogue, incomingCatalogue, outgoingCatalogue, dossierCatalogue, numberCatalogue, officeCatalogue)
 
 var byCode = func() map[int]Entry {
 	m := make(map[int]Entry, len(catalogue))

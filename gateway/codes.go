@@ -178,4 +178,8 @@ const (
 
 	// 7180–7189: numbers.
 	CodeNumberContended = 7180 // others took every number first
+
+	// 7200–7249: an agency's own part of the directory. Rules of a change that have to do with nobody's rights are 4007.
+	CodeOfficePerson = 7200 // the agency's key in custody signs for a person who may not
+	CodeOwnRights    = 7201 // the change would widen the rights of the person who asks
 )

@@ -40,7 +40,7 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 	policy := h.snap.Policy.Policy
 	c := directory.Change{
 		ID: p.Header.ID, Content: v.SignedContent(), At: h.at, Signer: v.Fingerprint(),
-		SignerFrom: cert.NotBefore, SignerUntil: cert.NotAfter, Pinned: h.terms.pinned,
+		SignerFrom: cert.NotBefore, SignerUntil: cert.NotAfter, Pinned: h.terms.pinned, Person: p.Header.Person.Account,
 		SelfService: directory.SelfService{Certificates: policy.SelfServe.Certificates, Clients: policy.SelfServe.Clients},
 		Facts: directory.ChangeFacts{
 			Reason: p.Change.Reason, Person: p.Header.Person.Name, Position: p.Header.Person.Position, Account: p.Header.Person.Account,
@@ -223,6 +223,9 @@ func (h *handIn) operation(op schemas.Operation, before []directory.Operation) (
 		}
 		return o, nil
 	}
+	if o, ok := officeOperation(op); ok {
+		return o, nil
+	}
 	return nil, fmt.Errorf("couldn't translate directory operation %T", op)
 }
 
@@ -275,6 +278,9 @@ func refuseDirectory(err error) error {
 		code = CodeHeaderTaken
 	case directory.ReasonNotPinned, directory.ReasonSignerUnknown, directory.ReasonSignerInvalid, directory.ReasonSignerNoRight:
 		code = CodeAdministratorUnknown
+	}
+	if c, ok := officeCode(r); ok {
+		code = c
 	}
 	out := Refuse(code).Because(err).With(string(r.Reason))
 	if r.Detail != "" {

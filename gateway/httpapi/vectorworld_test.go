@@ -126,6 +126,11 @@ func nodeIn(t testing.TB, state string) *world {
 		w.key("person")
 		w.mustChange(w.trust(w.people, "person"))
 		return w
+	case "office":
+		w := newWorld(t)
+		w.key("custody")
+		w.mustChange(senderOffice()...)
+		return w
 	case "distrusted":
 		w := newWorld(t)
 		w.mustChange(w.trust(w.ca), w.trust(w.people))
@@ -453,7 +458,7 @@ func (w *world) key(name string) *agency {
 	}
 	sign := trialca.Leaf{Name: "Thử " + name, OrgCode: codeSender, Use: trialca.Sign}
 	a := &agency{code: codeSender}
-	enrol := true
+	enrol, purpose := true, schemas.PurposeSign
 	switch name {
 	case "sender":
 		return w.agencies[codeSender]
@@ -494,6 +499,9 @@ func (w *world) key(name string) *agency {
 		w.lists.enter(a.cert, name == "list-held")
 	case "person":
 		a.key, a.cert = w.issue(w.people, sign)
+	case "custody":
+		purpose = schemas.PurposeCustody
+		a.key, a.cert = w.issue(w.ca, sign)
 	case "rsa":
 		sign.Key = trialca.RSA2048
 		a.key, a.cert = w.issue(w.ca, sign)
@@ -502,7 +510,7 @@ func (w *world) key(name string) *agency {
 	}
 	if enrol {
 		holder := schemas.Holder{Kind: schemas.HolderOrganisation, ID: codeSender}
-		if _, err := w.change(schemas.EnrolCertificate{Holder: holder, Purposes: []schemas.Purpose{schemas.PurposeSign}, DER: a.cert.Raw}); err != nil {
+		if _, err := w.change(schemas.EnrolCertificate{Holder: holder, Purposes: []schemas.Purpose{purpose}, DER: a.cert.Raw}); err != nil {
 			w.t.Fatal(err)
 		}
 		if name == "revoked" || name == "suspended" {
