@@ -83,4 +83,7 @@ var outgoingCatalogue = []Entry{
 	{CodeDraftExists, "draft-exists", 409, once,
 		"Mã này đã dùng cho văn bản khác; hãy mở lại trang để lấy mã mới.",
 		"This id is another document's; open the page again for a new one."},
+	{CodeReply, "reply", 422, once,
+		"Văn bản được trả lời không có trong sổ đến, hoặc không thuộc phạm vi của người này; hãy chọn lại.",
+		"What this answers is not in the register of arrivals, or not for this person to see; choose it again."},
 }

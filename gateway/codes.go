@@ -175,6 +175,7 @@ const (
 	CodeCopyFixed       = 7124 // a copy has no words of its own to change
 	CodeDraftAssignee   = 7125 // no such unit or person works in the agency
 	CodeDraftExists     = 7126 // the id is another document's
+	CodeReply           = 7127 // it answers what is not in the register, or not for the person to see
 
 	// 7180–7189: numbers.
 	CodeNumberContended = 7180 // others took every number first

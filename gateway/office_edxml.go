@@ -119,12 +119,16 @@ type made struct {
 // outgoing reads a document that an agency makes, or made.
 func (b *issueBuilder) outgoing(stream string) (m made, err error) {
 	versions := map[int]events.Event{}
+	var brought *events.PackageRef // what was signed or sealed outside, if it was brought
 	err = b.record.Stream(b.ctx, stream, 0, func(e events.Event) error {
 		if m.state, err = outgoing.Fold(m.state, e); err != nil {
 			return err
 		}
-		if e.Statement.Name == outgoing.NameRevised {
+		switch name := e.Statement.Name; {
+		case name == outgoing.NameRevised:
 			versions[m.state.Latest.Version] = e
+		case name == outgoing.NameSigned && m.state.Signed.Files > 0, name == outgoing.NameIssueAsked && m.state.Issue.Files > 0:
+			brought = e.Statement.Package
 		}
 		return nil
 	})
@@ -135,7 +139,9 @@ func (b *issueBuilder) outgoing(stream string) (m made, err error) {
 	if !ok {
 		return m, fmt.Errorf("%s: %w", stream, errNothingSigned)
 	}
-	m.pkg = e.Statement.Package
+	if m.pkg = e.Statement.Package; brought != nil {
+		m.pkg = brought
+	}
 	if err := json.Unmarshal(e.Statement.Data, &m.version); err != nil {
 		return m, fmt.Errorf("couldn't read event %d: %w", e.Position, err)
 	}

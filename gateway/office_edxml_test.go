@@ -269,6 +269,32 @@ func TestBuildEdXML(t *testing.T) {
 	}
 }
 
+// What the signer brings goes out instead of the version's files, and what the clerk brings instead of that.
+func TestBuildWithSignedFiles(t *testing.T) {
+	r := newIssueRecord(t)
+	r.save("d", letter())
+	stream := outgoing.Stream("H02", "d")
+	news, err := outgoing.DecideSubmit(r.state(stream), outgoing.Submit{By: r.by("an", "")})
+	r.record(stream, nil, news, err)
+	signed := schemas.FileBytes("ky.pdf", "application/pdf", []byte("đã ký"))
+	news, err = outgoing.DecideApprove(r.state(stream), outgoing.Approve{By: r.by("dung", ""), Files: []outgoing.FileFacts{{Name: "ky.pdf"}}})
+	r.record(stream, r.pack(schemas.Approve{}, signed), news, err)
+	r.number("d", "", 1)
+	if _, files := r.build("d"); !reflect.DeepEqual(files, []string{"ky.pdf: đã ký"}) {
+		t.Errorf("got %q", files)
+	}
+	news, err = outgoing.DecideSealed(r.state(stream), "key")
+	r.record(stream, nil, news, err)
+	news, err = outgoing.DecideSendRefused(r.state(stream), CodeRecipientClosed)
+	r.record(stream, nil, news, err)
+	sealed := schemas.FileBytes("dau.pdf", "application/pdf", []byte("đã đóng dấu"))
+	news, err = outgoing.DecideIssue(r.state(stream), outgoing.Issue{By: r.by("em", ""), Files: []outgoing.FileFacts{{Name: "dau.pdf"}}})
+	r.record(stream, r.pack(schemas.Issue{}, sealed), news, err)
+	if _, files := r.build("d"); !reflect.DeepEqual(files, []string{"dau.pdf: đã đóng dấu"}) {
+		t.Errorf("got %q", files)
+	}
+}
+
 // Update, correction and replacement name the earlier document as the receiving side understands it.
 func TestBuildRelated(t *testing.T) {
 	r := newIssueRecord(t)

@@ -30,7 +30,7 @@ func (a *act) planOutgoing() decideAct {
 		plain(func(s outgoing.State) ([]events.New, error) { return outgoing.DecideAsk(s, c) })
 	case schemas.GiveOpinion:
 		plain(func(s outgoing.State) ([]events.New, error) {
-			return outgoing.DecideOpinion(s, outgoing.Opine{By: by, Text: x.Text})
+			return outgoing.DecideOpinion(s, outgoing.Opine{By: by, Text: x.Text, Files: a.files()})
 		})
 	case schemas.Submit:
 		plain(func(s outgoing.State) ([]events.New, error) {
@@ -38,11 +38,11 @@ func (a *act) planOutgoing() decideAct {
 		})
 	case schemas.Approve:
 		plain(func(s outgoing.State) ([]events.New, error) {
-			return outgoing.DecideApprove(s, outgoing.Approve{By: by, Note: x.Note})
+			return outgoing.DecideApprove(s, outgoing.Approve{By: by, Note: x.Note, Files: a.files()})
 		})
 	case schemas.SendBack:
 		plain(func(s outgoing.State) ([]events.New, error) {
-			return outgoing.DecideSendBack(s, outgoing.SendBack{By: by, Reason: x.Reason})
+			return outgoing.DecideSendBack(s, outgoing.SendBack{By: by, Reason: x.Reason, Files: a.files()})
 		})
 	case schemas.Issue:
 		plain(func(s outgoing.State) ([]events.New, error) { return outgoing.DecideIssue(s, a.issue(by, s, x)) })
@@ -79,6 +79,15 @@ func (a *act) saveDraft(by outgoing.By, x schemas.SaveDraft) func(context.Contex
 		if d.RelatedTo != "" {
 			if d.Related, err = a.related(ctx, streams, d.RelatedTo); err != nil {
 				return nil, err
+			}
+		}
+		for _, id := range d.ReplyTo {
+			_, seen, err := a.seenIncoming(ctx, streams, id)
+			if err != nil {
+				return nil, err
+			}
+			if !seen {
+				d.NoReply = append(d.NoReply, id)
 			}
 		}
 		return outgoing.DecideSave(s, outgoing.Save{By: by, Org: a.agency.Org, ID: a.form.Target.ID, Draft: d, Note: x.Note})
@@ -145,7 +154,7 @@ func (a *act) recallFrom(codes []string) []outgoing.Recipient {
 
 // issue looks up the recipients of the draft once more: what was right when it was written may be closed by now.
 func (a *act) issue(by outgoing.By, s outgoing.State, x schemas.Issue) outgoing.Issue {
-	c := outgoing.Issue{By: by, Series: x.Series, Date: isoDate(x.Date)}
+	c := outgoing.Issue{By: by, Series: x.Series, Date: isoDate(x.Date), Files: a.files()}
 	if kind, ok := schemas.KindOf(s.Latest.Type); ok {
 		c.Abbreviation = kind.Abbreviation
 	}
@@ -157,10 +166,13 @@ func (a *act) issue(by outgoing.By, s outgoing.State, x schemas.Issue) outgoing.
 	return c
 }
 
-// related is an own outgoing document, begun by the agency or one that it succeeds.
+// related is an own outgoing document, begun by the agency or one that it succeeds; nothing if the person may not see it.
 func (a *act) related(ctx context.Context, streams Streams, id string) (outgoing.Related, error) {
-	s, err := a.ownOutgoing(ctx, streams, id)
-	return outgoing.Related{Phase: s.Phase, Type: s.Latest.Type, Document: s.Sent.Document}, err
+	s, seen, err := a.seenOutgoing(ctx, streams, id)
+	if err != nil || !seen {
+		return outgoing.Related{}, err
+	}
+	return outgoing.Related{Phase: s.Phase, Type: s.Latest.Type, Document: s.Sent.Document}, nil
 }
 
 func (a *act) ownOutgoing(ctx context.Context, streams Streams, id string) (s outgoing.State, err error) {
@@ -192,18 +204,17 @@ func (a *act) original(ctx context.Context, streams Streams, id string) (of outg
 		return of, err
 	}
 	if s.Phase != outgoing.PhaseNone {
-		return outgoing.Original{Own: true, Outgoing: id, Document: s.Sent.Document, Type: s.Latest.Type, Has: s.Phase == outgoing.PhaseIssued}, nil
+		has := s.Phase == outgoing.PhaseIssued && s.Concerns(a.standing)
+		return outgoing.Original{Own: true, Outgoing: id, Document: s.Sent.Document, Type: s.Latest.Type, Has: has}, nil
 	}
-	for _, org := range a.agency.Identities {
-		in, err := streams.Incoming(ctx, incoming.Stream(org, id))
-		if err != nil {
-			return of, err
-		}
-		if in.Number > 0 {
-			return outgoing.Original{Incoming: id, Document: in.Document, Has: in.Phase != incoming.PhaseWithdrawn}, nil
-		}
+	in, seen, err := a.seenIncoming(ctx, streams, id)
+	if err != nil {
+		return of, err
 	}
-	if len(id) != 64 { // no key
+	if seen {
+		return outgoing.Original{Incoming: id, Document: in.Document, Has: in.Phase != incoming.PhaseWithdrawn}, nil
+	}
+	if !isDocumentKey(id) {
 		return of, nil
 	}
 	d, err := streams.Document(ctx, document.StreamPrefix+id)
@@ -242,6 +253,7 @@ var outgoingCodes = map[outgoing.Reason]int{
 	outgoing.ReasonClosed:       CodeRecipientClosed,
 	outgoing.ReasonRelation:     CodeRelation,
 	outgoing.ReasonRelationKind: CodeRelationKind,
+	outgoing.ReasonReply:        CodeReply,
 	outgoing.ReasonOriginal:     CodeOriginal,
 	outgoing.ReasonCopyForm:     CodeCopyForm,
 	outgoing.ReasonAssignee:     CodeDraftAssignee,

@@ -35,6 +35,7 @@ type Draft struct {
 	Missing    []string // fields that the form of the kind asks for and that are empty
 	Long       string   // what is longer than can be sent, "" nothing
 	ReplyTo    []string
+	NoReply    []string // those of ReplyTo that the person has not seen come in
 	Dossier    string
 	Relation   string
 	RelatedTo  string
@@ -116,7 +117,8 @@ type Ask struct {
 // Opine gives an opinion.
 type Opine struct {
 	By
-	Text string
+	Text  string
+	Files []FileFacts
 }
 
 // Submit begins the chain.
@@ -129,13 +131,15 @@ type Submit struct {
 // Approve agrees at the step where the document stands; at the last one it is the signature.
 type Approve struct {
 	By
-	Note string
+	Note  string
+	Files []FileFacts
 }
 
 // SendBack returns it to its author.
 type SendBack struct {
 	By
 	Reason string
+	Files  []FileFacts
 }
 
 // Issue has it numbered, sealed and sent.
@@ -145,6 +149,7 @@ type Issue struct {
 	Date         string     // yyyy-MM-dd, "" today
 	Abbreviation string     // of the kind, "" none
 	Recipients   Recipients // of the draft, as the directory knows them now
+	Files        []FileFacts
 }
 
 // Cancel ends it.
@@ -192,6 +197,7 @@ const (
 	ReasonClosed       Reason = "closed"        // recipients that are closed
 	ReasonRelation     Reason = "relation"      // it is about something else than an own issued document
 	ReasonRelationKind Reason = "relation-kind" // update and replacement: of the same kind; correction: a công văn
+	ReasonReply        Reason = "reply"         // it answers what is not in the register, or not for the person to see
 	ReasonOriginal     Reason = "original"      // the agency does not have what is to be copied
 	ReasonCopyForm     Reason = "copy-form"     // sao lục is of what came to the agency; an extract says what it takes
 	ReasonAssignee     Reason = "assignee"      // no such unit or person works there

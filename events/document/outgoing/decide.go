@@ -65,6 +65,9 @@ func (d *Draft) check(by By, id string) error {
 	if d.Due != "" && d.Due < directory.Day(by.At) {
 		return refuse(ReasonDay, d.Due)
 	}
+	if len(d.NoReply) > 0 {
+		return refuse(ReasonReply, d.NoReply...)
+	}
 	return d.checkRelation(id)
 }
 
@@ -169,7 +172,7 @@ func DecideOpinion(s State, c Opine) ([]events.New, error) {
 	}
 	return []events.New{{Name: NameOpinionGiven,
 		Data:  OpinionGiven{Person: c.Standing.Person, For: c.Standing.For, Judged: c.At},
-		Facts: OpinionGivenFacts{Text: c.Text},
+		Facts: OpinionGivenFacts{Text: c.Text, Files: c.Files},
 	}}, nil
 }
 
@@ -238,14 +241,15 @@ func DecideApprove(s State, c Approve) ([]events.New, error) {
 	n := s.Chain.Done + 1
 	if step, _ := s.Step(); step.Signs {
 		return []events.New{{Name: NameSigned,
-			Data:  Signed{Person: c.Standing.Person, For: c.Standing.For, Step: n, Version: s.Chain.Version, Judged: c.At},
-			Facts: NoteFacts{Note: c.Note},
+			Data: Signed{Person: c.Standing.Person, For: c.Standing.For, Step: n, Version: s.Chain.Version, Files: len(c.Files),
+				Judged: c.At},
+			Facts: ApprovedFacts{Note: c.Note, Files: c.Files},
 		}}, nil
 	}
 	return []events.New{{Name: NameApproved,
 		Data: Approved{Person: c.Standing.Person, For: c.Standing.For, Step: n, Due: c.due(s.Chain.Steps[n], s.Latest.Priority),
 			Judged: c.At},
-		Facts: NoteFacts{Note: c.Note},
+		Facts: ApprovedFacts{Note: c.Note, Files: c.Files},
 	}}, nil
 }
 
@@ -259,6 +263,6 @@ func DecideSendBack(s State, c SendBack) ([]events.New, error) {
 	}
 	return []events.New{{Name: NameSentBack,
 		Data:  SentBack{Person: c.Standing.Person, For: c.Standing.For, Step: s.Chain.Done + 1, Judged: c.At},
-		Facts: ReasonFacts{Reason: c.Reason},
+		Facts: SentBackFacts{Reason: c.Reason, Files: c.Files},
 	}}, nil
 }

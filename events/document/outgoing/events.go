@@ -128,7 +128,8 @@ type OpinionGiven struct {
 
 // OpinionGivenFacts are its words.
 type OpinionGivenFacts struct {
-	Text string `json:"text,omitempty"`
+	Text  string      `json:"text,omitempty"`
+	Files []FileFacts `json:"files,omitempty"`
 }
 
 // Step of a chain, as copied when it began.
@@ -161,6 +162,23 @@ type ReasonFacts struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// ApprovedFacts are the words of an approval or signature.
+type ApprovedFacts struct {
+	Note  string      `json:"note,omitempty"`
+	Files []FileFacts `json:"files,omitempty"`
+}
+
+// SentBackFacts are the words of a return.
+type SentBackFacts struct {
+	Reason string      `json:"reason,omitempty"`
+	Files  []FileFacts `json:"files,omitempty"`
+}
+
+// IssueAskedFacts are the words of an act of issuing.
+type IssueAskedFacts struct {
+	Files []FileFacts `json:"files,omitempty"`
+}
+
 // Approved agrees at a step that does not sign.
 type Approved struct {
 	Person string    `json:"person"`
@@ -178,17 +196,19 @@ type SentBack struct {
 	Judged time.Time `json:"judged"`
 }
 
-// Signed is the signature: the approval of the last step.
+// Signed is the signature: the approval of the last step. Files that it carries (the signed ones) are all that goes out instead of
+// those of the version.
 type Signed struct {
 	Person  string    `json:"person"`
 	For     string    `json:"for,omitempty"`
 	Step    int       `json:"step"`
 	Version int       `json:"version"`
+	Files   int       `json:"files,omitempty"`
 	Judged  time.Time `json:"judged"`
 }
 
 // IssueAsked is the clerk's act by which a signed document is to be numbered, sealed and sent. Done again after the door refused it,
-// it keeps its number.
+// it keeps its number. Files that it carries (the sealed ones) are all that goes out instead of those before.
 type IssueAsked struct {
 	Person   string    `json:"person"`
 	For      string    `json:"for,omitempty"`
@@ -197,6 +217,7 @@ type IssueAsked struct {
 	Year     int       `json:"year"`
 	Date     string    `json:"date"`     // of the document, yyyy-MM-dd
 	Notation string    `json:"notation"` // ký hiệu, made of the series' template: a code of the agency and the kind, no words
+	Files    int       `json:"files,omitempty"`
 	Judged   time.Time `json:"judged"`
 }
 

@@ -134,7 +134,7 @@ func (s State) signed(d Signed) (State, bool) {
 func (s State) issueAsked(d IssueAsked) (State, bool) {
 	if s.in(PhaseNumbered) { // once more, after the door had refused it: number, date and notation stay
 		before := s.Issue
-		before.Person, before.For, before.Judged = d.Person, d.For, d.Judged
+		before.Person, before.For, before.Judged, before.Files = d.Person, d.For, d.Judged, d.Files
 		ok := s.Refused != 0 && d == before
 		s.Issue, s.Refused = d, 0
 		return s, ok

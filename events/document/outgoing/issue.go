@@ -46,8 +46,8 @@ func DecideIssue(s State, c Issue) ([]events.New, error) {
 		if c.Series != "" && c.Series != d.Series || c.Date != "" && c.Date != d.Date {
 			return nil, refuse(ReasonNumbered, strconv.Itoa(s.Number)+"/"+d.Notation, d.Date)
 		}
-		d.Person, d.For, d.Judged = c.Standing.Person, c.Standing.For, c.At
-		return []events.New{{Name: NameIssueAsked, Data: d}}, nil
+		d.Person, d.For, d.Files, d.Judged = c.Standing.Person, c.Standing.For, len(c.Files), c.At
+		return []events.New{{Name: NameIssueAsked, Data: d, Facts: issueFacts(c)}}, nil
 	}
 	date, err := s.issueDate(c)
 	if err != nil {
@@ -71,8 +71,15 @@ func DecideIssue(s State, c Issue) ([]events.New, error) {
 	}
 	return []events.New{{Name: NameIssueAsked, Data: IssueAsked{
 		Person: c.Standing.Person, For: c.Standing.For, Series: series.ID, Book: numbering.Series(series.ID), Year: date.Year(),
-		Date: date.Format(time.DateOnly), Notation: notation, Judged: c.At,
-	}}}, nil
+		Date: date.Format(time.DateOnly), Notation: notation, Files: len(c.Files), Judged: c.At,
+	}, Facts: issueFacts(c)}}, nil
+}
+
+func issueFacts(c Issue) any {
+	if len(c.Files) == 0 {
+		return nil
+	}
+	return IssueAskedFacts{Files: c.Files}
 }
 
 // issueDate is the date of the document: today, or a day since it was signed. A document is not older than its signature, and a date

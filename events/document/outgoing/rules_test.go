@@ -26,19 +26,20 @@ func TestDraftsAreChecked(t *testing.T) {
 		change func(*Draft)
 		want   Reason
 	}{
-		"another kind":      {func(d *Draft) { d.Type, d.Known = "nghị định", false }, ReasonKind},
-		"too long":          {func(d *Draft) { d.Long = "Content" }, ReasonLong},
-		"unknown recipient": {func(d *Draft) { d.Recipients.Unknown = []string{"H99"} }, ReasonUnknown},
-		"closed recipient":  {func(d *Draft) { d.Recipients.Closed = []string{"H98"} }, ReasonClosed},
-		"signer has left":   {func(d *Draft) { d.Signer = "nam" }, ReasonSigner},
-		"no such signer":    {func(d *Draft) { d.Signer = "x" }, ReasonSigner},
-		"series of another": {func(d *Draft) { d.Series = "qd" }, ReasonSeries},
-		"series of copies":  {func(d *Draft) { d.Series = "sao" }, ReasonSeries},
-		"closed series":     {func(d *Draft) { d.Series = "cu" }, ReasonSeries},
-		"due yesterday":     {func(d *Draft) { d.Due = "2026-11-29" }, ReasonDay},
-		"relation to none":  {func(d *Draft) { d.Relation = RelationUpdate }, ReasonRelation},
-		"no relation":       {func(d *Draft) { d.RelatedTo, d.Related = "e", Related{Phase: PhaseIssued} }, ReasonRelation},
-		"about itself":      {func(d *Draft) { d.Relation, d.RelatedTo, d.Related = RelationUpdate, "d", Related{Phase: PhaseIssued} }, ReasonRelation},
+		"another kind":               {func(d *Draft) { d.Type, d.Known = "nghị định", false }, ReasonKind},
+		"too long":                   {func(d *Draft) { d.Long = "Content" }, ReasonLong},
+		"unknown recipient":          {func(d *Draft) { d.Recipients.Unknown = []string{"H99"} }, ReasonUnknown},
+		"closed recipient":           {func(d *Draft) { d.Recipients.Closed = []string{"H98"} }, ReasonClosed},
+		"signer has left":            {func(d *Draft) { d.Signer = "nam" }, ReasonSigner},
+		"no such signer":             {func(d *Draft) { d.Signer = "x" }, ReasonSigner},
+		"series of another":          {func(d *Draft) { d.Series = "qd" }, ReasonSeries},
+		"series of copies":           {func(d *Draft) { d.Series = "sao" }, ReasonSeries},
+		"closed series":              {func(d *Draft) { d.Series = "cu" }, ReasonSeries},
+		"due yesterday":              {func(d *Draft) { d.Due = "2026-11-29" }, ReasonDay},
+		"reply to what is not there": {func(d *Draft) { d.ReplyTo, d.NoReply = []string{"k"}, []string{"k"} }, ReasonReply},
+		"relation to none":           {func(d *Draft) { d.Relation = RelationUpdate }, ReasonRelation},
+		"no relation":                {func(d *Draft) { d.RelatedTo, d.Related = "e", Related{Phase: PhaseIssued} }, ReasonRelation},
+		"about itself":               {func(d *Draft) { d.Relation, d.RelatedTo, d.Related = RelationUpdate, "d", Related{Phase: PhaseIssued} }, ReasonRelation},
 		"about what is not sent": {func(d *Draft) {
 			d.Relation, d.RelatedTo, d.Related = RelationUpdate, "e", Related{Phase: PhaseSigned, Type: d.Type}
 		}, ReasonRelation},
