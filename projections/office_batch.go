@@ -327,11 +327,19 @@ func (w *writer) writeTarget(ctx context.Context, b *batch, t *target) error {
 		return err
 	}
 	if !t.isNew {
-		return w.put.office.updateTarget.exec(ctx, int64(t.doc), int64(t.state), int64(t.version), int64(t.number), t.due, int64(t.words), body, blob(t.facts), int64(t.id))
+		return w.put.office.updateTarget.exec(ctx, int64(t.doc), int64(t.state), int64(t.version), int64(t.number), t.due, int64(t.words), string(body), text(t.facts), int64(t.id))
 	}
 	k := streamKey(targetStream(t.kind, b.texts(t.org), t.name))
 	return w.put.office.target.add(ctx, int64(t.id), prefix(&k), int64(t.kind), int64(t.org), t.name, int64(t.doc), int64(t.state), int64(t.version),
-		int64(t.number), t.due, int64(t.words), body, blob(t.facts))
+		int64(t.number), t.due, int64(t.words), string(body), text(t.facts))
+}
+
+// text is NULL for nil. JSON that conditions look into is text: SQLite takes a blob for JSON of its own form.
+func text(b []byte) driver.Value {
+	if b == nil {
+		return nil
+	}
+	return string(b)
 }
 
 // writeLists walks both lists of lists, which are sorted, in step.

@@ -78,6 +78,7 @@ type incomingRow struct {
 // incomingWords are the words of what came on paper. Those of what came through the exchange lie with its document.
 type incomingWords struct {
 	Number   string `json:"number,omitempty"`
+	Folded   string `json:"folded,omitempty"` // number as compared
 	TypeName string `json:"type,omitempty"`
 	Subject  string `json:"subject,omitempty"`
 	Signer   string `json:"signer,omitempty"`
@@ -283,7 +284,8 @@ func (r *incomingRow) entered(b *batch, t *target, e *decoded) error {
 		if err := json.Unmarshal(e.Facts, &f); err != nil {
 			return fmt.Errorf("couldn't read facts: %w", err)
 		}
-		words := incomingWords{Number: codeOf(&document.Facts{CodeNumber: f.Number, CodeNotation: f.Notation}), TypeName: f.TypeName, Subject: f.Subject, Signer: f.Signer, Code: f.FromCode, From: f.FromName}
+		number := codeOf(&document.Facts{CodeNumber: f.Number, CodeNotation: f.Notation})
+		words := incomingWords{Number: number, Folded: foldNumber(number), TypeName: f.TypeName, Subject: f.Subject, Signer: f.Signer, Code: f.FromCode, From: f.FromName}
 		var err error
 		if t.facts, err = json.Marshal(words); err != nil {
 			return fmt.Errorf("couldn't write words: %w", err)

@@ -59,10 +59,11 @@ func (q *question) numberedFirst(ctx context.Context, l *targetListing, page *vi
 		return nil
 	}
 	plain := *l
-	plain.match, plain.conds, plain.args = nil, slices.Clone(l.conds), slices.Clone(l.args)
 	if len(l.match) > len(l.numberParts) {
 		return nil // words were asked for beside the number
 	}
+	// Everything but the number and notation, which is the last condition.
+	plain.match, plain.conds, plain.args = nil, l.conds[:len(l.conds)-1], l.args[:len(l.args)-2]
 	var ids []uint64
 	for _, org := range l.scope.orgs {
 		list, err := q.places(ctx, "SELECT id FROM target INDEXED BY target_number WHERE org = ? AND kind = ? AND number = ? AND number <> 0 ORDER BY id DESC LIMIT 200", org, l.kind, n)
@@ -147,6 +148,8 @@ func (q *question) incomingListing(s *scope, sp *speaker, iq *view.IncomingQuery
 	words := len(l.match)
 	if number := foldNumber(iq.Number); number != "" {
 		l.match.addNumber(number)
+		// Three characters here and three there are no number: what was found is compared once more.
+		l.cond("CASE WHEN t.doc <> 0 THEN EXISTS (SELECT 1 FROM doc WHERE doc.id = t.doc AND instr(doc.number, ?) > 0) ELSE instr(t.facts ->> '$.folded', ?) > 0 END", number, number)
 	}
 	l.numberParts = l.match[words:]
 	return l, nil

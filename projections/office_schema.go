@@ -14,8 +14,8 @@ CREATE TABLE target (
 	number  INTEGER NOT NULL,    -- in its register, series or plan, 0: none
 	due     TEXT NOT NULL,       -- yyyy-MM-dd by which it must be done, '': none or done
 	words   INTEGER NOT NULL,    -- its row of words, 0: that of doc
-	body    BLOB NOT NULL,       -- JSON of the row of its kind
-	facts   BLOB                 -- JSON of the words that lists show
+	body    TEXT NOT NULL,       -- JSON of the row of its kind
+	facts   TEXT                 -- JSON of the words that lists show
 );
 CREATE INDEX target_k ON target (k);
 CREATE INDEX target_doc ON target (doc) WHERE doc <> 0;
