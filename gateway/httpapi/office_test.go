@@ -1,6 +1,16 @@
 package httpapi_test
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/tram-exchange/tram/events/directory"
+	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/gateway/rerun"
 	"github.com/tram-exchange/tram/schemas"
 )
 
@@ -12,5 +22,89 @@ func senderOffice() []schemas.Operation {
 		schemas.SetPerson{Agency: codeSender, Person: "nv-1", Name: "Quản trị", Duties: []schemas.OfficeDuty{
 			{Role: "administrator"}, {Role: "head", Unit: "van-phong"}}},
 		schemas.SetPerson{Agency: codeSender, Person: "nv-2", Name: "Chuyên viên", Duties: []schemas.OfficeDuty{{Role: "specialist", Unit: "phong-ns"}}},
+	}
+}
+
+// officeChange is a change signed with a key of the sender, for a person of its office.
+func (w *world) officeChange(key, person string, ops ...schemas.Operation) []byte {
+	w.t.Helper()
+	w.changes++
+	b, _, err := schemas.MarshalDirectoryChange(schemas.Header{
+		ID: fmt.Sprintf("office-%d", w.changes), From: codeSender, To: []string{"node:" + origin}, IssuedAt: w.clock.Now(),
+		Person: schemas.Person{Name: "Người làm", Account: person},
+	}, schemas.DirectoryChange{Operations: ops})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.sign(b, w.key(key))
+}
+
+// An office is opened, changed by its agency's own key, by its administrator and by a person for himself; all of it is judged again
+// from the record alone, and what the node would have written past the rules is found.
+func TestOfficeThroughTheDoor(t *testing.T) {
+	w := newWorld(t)
+	w.key("custody")
+	unit := schemas.SetUnit{Agency: codeSender, Unit: "phong-moi", Name: "Phòng mới"}
+	end := w.clock.Now().AddDate(0, 0, 10)
+	delegate := func(id, from, to string) schemas.Operation {
+		return schemas.Delegate{Agency: codeSender, Delegation: id, From: from, To: to, End: end}
+	}
+	for _, step := range []struct {
+		name, key, person string
+		ops               []schemas.Operation
+		want              int // code of the refusal, 0 accepted
+	}{
+		{"nobody opens it from within", "custody", "nv-1", []schemas.Operation{unit}, gateway.CodeOfficePerson},
+		{"the agency opens it", "sender", "", senderOffice(), 0},
+		{"the administrator", "custody", "nv-1", []schemas.Operation{unit,
+			schemas.SetPerson{Agency: codeSender, Person: "nv-3", Name: "Người mới", Duties: []schemas.OfficeDuty{{Role: "clerk"}}}}, 0},
+		{"who does not administer", "custody", "nv-2", []schemas.Operation{unit}, gateway.CodeOfficePerson},
+		{"what is one's own", "custody", "nv-2", []schemas.Operation{delegate("uq-1", "nv-2", "nv-3")}, 0},
+		{"what is another's", "custody", "nv-3", []schemas.Operation{delegate("uq-2", "nv-1", "nv-3")}, gateway.CodeOfficePerson},
+		{"the administrator for himself", "custody", "nv-1", []schemas.Operation{delegate("uq-3", "nv-2", "nv-1")}, gateway.CodeOwnRights},
+		{"the administrator as before", "custody", "nv-1", []schemas.Operation{schemas.CloseUnit{Agency: codeSender, Unit: "phong-moi"}}, 0},
+		{"a unit in use", "custody", "nv-1", []schemas.Operation{schemas.CloseUnit{Agency: codeSender, Unit: "phong-ns"}}, gateway.CodeDirectoryRule},
+	} {
+		a := w.post("sender", w.officeChange(step.key, step.person, step.ops...))
+		if step.want == 0 && a.status != http.StatusCreated {
+			t.Fatalf("%s: status %d: %s", step.name, a.status, a.body)
+		}
+		if step.want != 0 {
+			if p := a.problem(t); p.Code != step.want {
+				t.Errorf("%s: refused with %d %s %q, expected %d", step.name, p.Code, p.ID, p.Details, step.want)
+			}
+		}
+		w.clock.Add(time.Minute)
+	}
+	o, ok := w.node.Snapshot().Directory.Office(codeSender)
+	if !ok {
+		t.Fatal("no office")
+	}
+	if s, ok := o.Standing("nv-3", "nv-2", w.clock.Now()); !ok || !s.HasFor(directory.RoleSpecialist, "phong-ns") {
+		t.Errorf("nv-3 in the place of nv-2: %+v, %v", s, ok)
+	}
+	w.judgedAgain(t)
+
+	for name, forge := range map[string]func(p *tape) uint64{
+		"a role that nobody asked for": func(p *tape) uint64 {
+			e := p.last(directory.NamePersonSet)
+			e.Statement.Data = bytes.Replace(e.Statement.Data, []byte(`"clerk"`), []byte(`"leader"`), 1)
+			p.put(e)
+			return e.Position
+		},
+		"a person who had no right": func(p *tape) uint64 {
+			e := p.last(directory.NameChangeAccepted)
+			e.Statement.Data = bytes.Replace(e.Statement.Data, []byte(`"person":"nv-1"`), []byte(`"person":"nv-2"`), 1)
+			p.put(e)
+			return e.Position
+		},
+	} {
+		p := w.tapeOf(t)
+		at := forge(p)
+		_, err := p.judge(0, rerun.Options{})
+		var bad *rerun.Mismatch
+		if !errors.As(err, &bad) || bad.Position != at {
+			t.Errorf("%s: %v, expected it to be found at %d", name, err, at)
+		}
 	}
 }
