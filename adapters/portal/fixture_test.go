@@ -464,6 +464,7 @@ type testPortal struct {
 	clock    *clockwork
 	accounts *Accounts
 	log      *bytes.Buffer
+	office   *fakeOffice
 }
 
 const testPassword = "con đường xưa em đi"
@@ -478,7 +479,9 @@ func newTestPortal(t testing.TB, change func(*Config, *AccountsConfig)) *testPor
 	f.day()
 	ac := AccountsConfig{Path: filepath.Join(t.TempDir(), "portal.db"), Now: clock.now, Cost: cheap}
 	log := &bytes.Buffer{}
-	c := Config{Views: fakeViews{f}, Node: fakeNode{f}, Proofs: f.proofs, Log: slog.New(slog.NewTextHandler(log, nil)), Name: "Trạm Bắc Giang"}
+	office := newFakeOffice(f)
+	office.fill()
+	c := Config{Views: fakeViews{f}, Node: fakeNode{f}, Proofs: f.proofs, OfficeViews: office, Office: office, Spool: t.TempDir(), Log: slog.New(slog.NewTextHandler(log, nil)), Name: "Trạm Bắc Giang"}
 	if change != nil {
 		change(&c, &ac)
 	}
@@ -501,13 +504,20 @@ func newTestPortal(t testing.TB, change func(*Config, *AccountsConfig)) *testPor
 		{Username: "thanhtra", DisplayName: "Trịnh Thanh Tra", Role: RoleAuditor, Right: "kt-toan-tinh"},
 		{Username: "kiemtra.cu", DisplayName: "Lê Hết Hạn", Role: RoleAuditor, Right: "kt-2025-01"},
 		{Username: "vanhanh", DisplayName: "Bùi Vận Hành", Role: RoleOperator},
+		{Username: "lan.snv", DisplayName: "Nguyễn Thị Lan", Org: orgInterior, Role: RoleStaff, Person: "lan"},
+		{Username: "huong.snv", DisplayName: "Nguyễn Thị Hương", Org: orgInterior, Role: RoleStaff, Person: "huong"},
+		{Username: "binh.snv", DisplayName: "Trần Văn Bình", Org: orgInterior, Role: RoleStaff, Person: "binh"},
+		{Username: "minh.snv", DisplayName: "Lê Đức Minh", Org: orgInterior, Role: RoleStaff, Person: "minh"},
+		{Username: "thao.snv", DisplayName: "Phạm Thị Thảo", Org: orgInterior, Role: RoleStaff, Person: "thao"},
+		{Username: "quan.snv", DisplayName: "Vũ Văn Quân", Org: orgInterior, Role: RoleStaff, Person: "quan"},
+		{Username: "dang.snv", DisplayName: "Đặng Thị Thanh", Org: orgInterior, Role: RoleStaff, Person: "dang"},
 	} {
 		n.Password = testPassword
 		if _, err := accounts.CreateAccount(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return &testPortal{p, f, clock, accounts, log}
+	return &testPortal{p, f, clock, accounts, log, office}
 }
 
 func (f *fixture) Witnesses(context.Context) (Witnesses, error) { return f.log, f.broken }

@@ -31,6 +31,8 @@ func (p *Portal) home(v *visit) error {
 		return p.redirect(v, "/health")
 	case RoleAuditor:
 		return p.auditorHome(v)
+	case RoleStaff:
+		return p.today(v)
 	}
 	r, org := p.reader(v), v.org.Org
 	var b homeBody

@@ -335,8 +335,11 @@ func (p *Portal) search(v *visit) error {
 		text = string(r[:300])
 	}
 	b := searchBody{Query: text}
-	if v.role() == RoleAuditor {
+	switch v.role() {
+	case RoleAuditor:
 		return p.find(v)
+	case RoleStaff:
+		return p.staffSearch(v, text)
 	}
 	if text != "" {
 		var pairs []string

@@ -35,9 +35,15 @@ func (p *Portal) fileSignatures(v *visit) error {
 	if err != nil {
 		return err
 	}
-	b := fileSignaturesBody{Index: a.Index, Path: "/documents/" + d.Row.Document, Title: documentTitle(v.words, d.Row)}
+	p.opened(v, "signatures of attachment", d, "index", a.Index)
+	return p.showFileSignatures(v, d.Package.SHA256, a, "/documents/"+d.Row.Document, documentTitle(v.words, d.Row))
+}
+
+// showFileSignatures is the page of the signatures inside one file of a package; path is that of what the file belongs to.
+func (p *Portal) showFileSignatures(v *visit, sum string, a view.Attachment, path, title string) (err error) {
+	b := fileSignaturesBody{Index: a.Index, Path: path, Title: title}
 	if isPDF(a.Name, a.ContentType) {
-		b.FileSignatures, err = p.cfg.Node.FileSignatures(v.ctx(), d.Package.SHA256, a.Index)
+		b.FileSignatures, err = p.cfg.Node.FileSignatures(v.ctx(), sum, a.Index)
 		if err != nil {
 			return err
 		}
@@ -45,7 +51,6 @@ func (p *Portal) fileSignatures(v *visit) error {
 		b.Problem = ProblemNotPDF
 	}
 	b.Name = a.Name
-	p.opened(v, "signatures of attachment", d, "index", a.Index)
 	return p.show(v, "filesignatures", "", v.words.say("pdf.title"), b)
 }
 
@@ -55,10 +60,15 @@ func (p *Portal) downloadEvidence(v *visit) error {
 	if err != nil {
 		return err
 	}
+	p.opened(v, "evidence", d)
+	return p.sendEvidence(v, d)
+}
+
+// sendEvidence streams the container, after the opening is recorded.
+func (p *Portal) sendEvidence(v *visit, d view.Document) error {
 	if d.Package.SHA256 == "" || d.Row.Destroyed != "" {
 		return view.ErrNotFound
 	}
-	p.opened(v, "evidence", d)
 	downloadHeaders(v, "application/vnd.etsi.asic-e+zip", plainNumber(d.Row)+".asice")
 	if v.r.Method == http.MethodHead {
 		return nil
@@ -68,7 +78,7 @@ func (p *Portal) downloadEvidence(v *visit) error {
 		seen[h.Position] = true
 	}
 	w := &begun{ResponseWriter: v.w}
-	err = p.cfg.Node.WriteEvidence(v.ctx(), d.Row.Document, Sight{
+	err := p.cfg.Node.WriteEvidence(v.ctx(), d.Row.Document, Sight{
 		Position: func(position uint64) bool { return seen[position] },
 		Package: func(ctx context.Context, sha256 string) (bool, error) {
 			_, err := p.cfg.Views.MayRead(ctx, p.reader(v), sha256)

@@ -25,7 +25,7 @@ type pages struct {
 	parsed map[string]*template.Template // by language + "/" + page
 }
 
-func loadPages(base string, a *assets) (*pages, error) {
+func loadPages(base string, a *assets, now func() time.Time) (*pages, error) {
 	p := &pages{base: base, assets: a, parsed: map[string]*template.Template{}}
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {
@@ -33,7 +33,7 @@ func loadPages(base string, a *assets) (*pages, error) {
 	}
 	for _, language := range languages {
 		w := words{language, allMessages}
-		shared, err := template.New("").Funcs(p.functions(w)).ParseFS(templateFiles, "templates/_*.html")
+		shared, err := template.New("").Funcs(p.functions(w)).Funcs(officeFunctions(w, now)).ParseFS(templateFiles, "templates/_*.html")
 		if err != nil {
 			return nil, fmt.Errorf("couldn't parse pages: %w", err)
 		}
@@ -132,25 +132,38 @@ type frame struct {
 	Trial    bool
 	Query    string // in the search box
 	Notice   string
-	Search   bool // show the search box
+	Search   bool        // show the search box
+	Staff    *staffFrame // nil for all who are none
+	Live     *liveFrame  // what the page follows, nil: nothing
 	Body     any
 }
 
-type navItem struct{ Section, Path, Icon, Key string }
+type navItem struct {
+	Section, Path, Icon, Key string
+	Jump                     string // second key of its shortcut
+	Rest                     bool   // on a telephone it stands on the page "more"
+	Narrow                   bool   // on a telephone only
+	Counted                  bool
+	Count                    string // which count, as in view.OfficeViews.WorkCounts
+	N                        int
+}
 
 func navOf(r Role) []navItem {
-	home := navItem{"home", "/", "home", "nav.home"}
-	help := navItem{"help", "/help", "help", "nav.help"}
-	account := navItem{"account", "/account", "account", "nav.account"}
+	item := func(section, path, icon, key string) navItem {
+		return navItem{Section: section, Path: path, Icon: icon, Key: key}
+	}
+	home := item("home", "/", "home", "nav.home")
+	help := item("help", "/help", "help", "nav.help")
+	account := item("account", "/account", "account", "nav.account")
 	switch r {
 	case RoleClerk, RoleViewer:
-		return []navItem{home, {"incoming", "/registers/incoming", "incoming", "nav.incoming"},
-			{"outgoing", "/registers/outgoing", "outgoing", "nav.outgoing"},
-			{"nottaken", "/not-taken", "nottaken", "nav.nottaken"}, help, account}
+		return []navItem{home, item("incoming", "/registers/incoming", "incoming", "nav.incoming"),
+			item("outgoing", "/registers/outgoing", "outgoing", "nav.outgoing"),
+			item("nottaken", "/not-taken", "nottaken", "nav.nottaken"), help, account}
 	case RoleAuditor:
-		return []navItem{{"home", "/", "home", "nav.agencies"}, {"find", "/search", "search", "nav.find"}, {"proofs", "/proofs", "proof", "nav.proofs"}, help, account}
+		return []navItem{item("home", "/", "home", "nav.agencies"), item("find", "/search", "search", "nav.find"), item("proofs", "/proofs", "proof", "nav.proofs"), help, account}
 	case RoleOperator:
-		return []navItem{{"health", "/health", "health", "nav.health"}, {"proofs", "/proofs", "proof", "nav.proofs"}, help, account}
+		return []navItem{item("health", "/health", "health", "nav.health"), item("proofs", "/proofs", "proof", "nav.proofs"), help, account}
 	}
 	return nil
 }
@@ -175,6 +188,7 @@ func (p *Portal) render(v *visit, status int, page, section, title, notice strin
 	if v.account != nil && v.account.MustChange {
 		f.Nav = nil
 	}
+	p.staffShell(v, &f)
 	t, ok := p.pages.parsed[v.words.language+"/"+page]
 	if !ok {
 		return fmt.Errorf("couldn't find page %q", page)

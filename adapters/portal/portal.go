@@ -1,12 +1,14 @@
 // Package portal is the door for people: a clerk at a desktop or with a telephone reads the registers, opens a
-// document, sees who has it and what the node can prove about it. It shows the record and adds nothing to it.
+// document, sees who has it and what the node can prove about it; and an agency without software of its own does its daily work
+// here. Whatever a person does becomes a signed package that passes the node's one door (Office): the portal itself writes no record.
 //
-// It asks two small interfaces, Views and Node, and keeps only accounts and sessions of its own (portal.db).
-// Every question goes through view.Reader, so that what the reader may not see is not there. Pages are rendered
+// It asks small interfaces, Views and Node first, and keeps only accounts and sessions of its own (portal.db).
+// Every question goes through view.Reader or view.Staff, so that what the reader may not see is not there. Pages are rendered
 // here and work without JavaScript; docs/portal.md tells the rules of accounts, sessions and lock-out.
 package portal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,10 +22,17 @@ import (
 
 // Config of a portal. Views, Node and Accounts are required; the rest has defaults.
 type Config struct {
-	Views    Views
-	Node     Node
-	Proofs   Proofs
-	Past     view.Past // how things stood; nil: pages show now only
+	Views  Views
+	Node   Node
+	Proofs Proofs
+	Past   view.Past // how things stood; nil: pages show now only
+	// The daily work of agencies: both or none. Without them there are no accounts of staff.
+	OfficeViews OfficeViews
+	Office      Office
+	// Changed returns when the views have read more events than size, or when ctx ends; nil: pages that follow what happens ask
+	// again by the clock.
+	Changed  func(ctx context.Context, size uint64) error
+	Spool    string    // folder for files on their way into a package, default os.TempDir
 	Accounts *Accounts // opened by the caller, who also closes it after Portal.Close
 	Log      *slog.Logger
 
@@ -44,8 +53,13 @@ type Portal struct {
 	names   *nameCache
 	volumes *volumeCache
 	handler http.Handler
+	offices *officeCache
+	clicks  *clickTable
+	holds   *holds
+	paths   map[string]bool // of GET routes, for the navigation
 
-	bodyTime time.Duration // how long a form may take to arrive
+	bodyTime            time.Duration // how long a form may take to arrive
+	liveWait, livePause time.Duration
 }
 
 // New makes a portal. It does not serve by itself: mount Handler at Config.Base + "/".
@@ -63,13 +77,22 @@ func New(c Config) (*Portal, error) {
 	if c.ClientAddr == nil {
 		c.ClientAddr = tcpPeer
 	}
-	p := &Portal{cfg: c, names: newNameCache(c.Node), volumes: newVolumeCache(), bodyTime: bodyTime}
+	if (c.OfficeViews == nil) != (c.Office == nil) {
+		return nil, errors.New("couldn't make portal: the daily work needs both its views and its office")
+	}
+	p := &Portal{cfg: c, names: newNameCache(c.Node), volumes: newVolumeCache(), bodyTime: bodyTime,
+		offices: newOfficeCache(c.OfficeViews), clicks: newClickTable(), holds: newHolds(c.Node.Now), paths: map[string]bool{}, liveWait: liveWait, livePause: livePause}
 	var err error
 	if p.assets, err = loadAssets(c.Base + "/assets/"); err != nil {
 		return nil, fmt.Errorf("couldn't make portal: %w", err)
 	}
-	if p.pages, err = loadPages(c.Base, p.assets); err != nil {
+	if p.pages, err = loadPages(c.Base, p.assets, c.Node.Now); err != nil {
 		return nil, fmt.Errorf("couldn't make portal: %w", err)
+	}
+	for _, rt := range routes {
+		if rt.method == http.MethodGet {
+			p.paths[strings.TrimSuffix(rt.path, "{$}")] = true
+		}
 	}
 	p.handler = p.secure(p.routes())
 	return p, nil
@@ -78,8 +101,11 @@ func New(c Config) (*Portal, error) {
 // Handler serves everything under Config.Base.
 func (p *Portal) Handler() http.Handler { return p.handler }
 
-// Close ends the portal. It has no background work; Accounts are the caller's to close.
-func (p *Portal) Close() error { return nil }
+// Close ends the portal and lets go of files whose forms were never done. It has no background work; Accounts are the caller's to close.
+func (p *Portal) Close() error {
+	p.holds.close()
+	return nil
+}
 
 func tcpPeer(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -26,6 +27,8 @@ const (
 	readers                 // clerk, viewer, auditor: never the operator
 	operators               // the operator alone
 	provers                 // auditor and operator
+	staff                   // people who work in an agency's office
+	readersAndStaff
 )
 
 // route is one page. Everything a page needs of the request is in the visit.
@@ -33,36 +36,50 @@ type route struct {
 	method, path string // path below Config.Base
 	access       access
 	serve        func(*Portal, *visit) error
+	takes        takes // what a POST brings
 }
 
+// takes says how large the form of a route may be.
+type takes int
+
+const (
+	noForm    takes = iota
+	smallForm       // 64 KiB
+	longForm        // words of people: 512 KiB
+	filesForm       // fields, then files, streamed: uploadMost
+)
+
 // routes of the portal, in one list so that a test can try each with each role.
-var routes = []route{
-	{"GET", "/{$}", anyRole, (*Portal).home},
-	{"GET", "/signin", everyone, (*Portal).signInPage},
-	{"POST", "/signin", everyone, (*Portal).signIn},
-	{"POST", "/signout", signedIn, (*Portal).signOut},
-	{"POST", "/language", everyone, (*Portal).setLanguage},
-	{"GET", "/help", everyone, (*Portal).help},
-	{"GET", "/account", signedIn, (*Portal).accountPage},
-	{"POST", "/account/password", signedIn, (*Portal).changePassword},
-	{"POST", "/account/sessions/end", signedIn, (*Portal).endSession},
-	{"POST", "/account/sessions/end-others", signedIn, (*Portal).endOtherSessions},
-	{"GET", "/registers/{direction}", readers, (*Portal).register},
-	{"GET", "/registers/{direction}/print", readers, (*Portal).printRegister},
-	{"GET", "/search", readers, (*Portal).search},
-	{"GET", "/not-taken", readers, (*Portal).notTaken},
-	{"GET", "/documents/{key}", readers, (*Portal).document},
-	{"GET", "/documents/{key}/package/{sha256}", readers, (*Portal).downloadPackage},
-	{"GET", "/documents/{key}/attachments/{index}", readers, (*Portal).downloadAttachment},
-	{"GET", "/documents/{key}/attachments/{index}/signatures", readers, (*Portal).fileSignatures},
-	{"GET", "/documents/{key}/receipts/{position}", readers, (*Portal).downloadReceipt},
-	{"GET", "/documents/{key}/evidence", readers, (*Portal).downloadEvidence},
-	{"GET", "/trust", anyRole, (*Portal).trust},
-	{"GET", "/proofs", provers, (*Portal).proofs},
-	{"POST", "/proofs/verify", provers, (*Portal).verifyNow},
-	{"GET", "/proofs/checkpoint", provers, (*Portal).downloadCheckpoint},
-	{"GET", "/proofs/reports/{id}", provers, (*Portal).verificationReport},
-	{"GET", "/health", operators, (*Portal).health},
+var routes = slices.Concat(readerRoutes, staffRoutes)
+
+// readerRoutes are for those who read the record, and for every account.
+var readerRoutes = []route{
+	{"GET", "/{$}", anyRole, (*Portal).home, noForm},
+	{"GET", "/signin", everyone, (*Portal).signInPage, noForm},
+	{"POST", "/signin", everyone, (*Portal).signIn, smallForm},
+	{"POST", "/signout", signedIn, (*Portal).signOut, smallForm},
+	{"POST", "/language", everyone, (*Portal).setLanguage, smallForm},
+	{"GET", "/help", everyone, (*Portal).help, noForm},
+	{"GET", "/account", signedIn, (*Portal).accountPage, noForm},
+	{"POST", "/account/password", signedIn, (*Portal).changePassword, smallForm},
+	{"POST", "/account/sessions/end", signedIn, (*Portal).endSession, smallForm},
+	{"POST", "/account/sessions/end-others", signedIn, (*Portal).endOtherSessions, smallForm},
+	{"GET", "/registers/{direction}", readers, (*Portal).register, noForm},
+	{"GET", "/registers/{direction}/print", readers, (*Portal).printRegister, noForm},
+	{"GET", "/search", readersAndStaff, (*Portal).search, noForm},
+	{"GET", "/not-taken", readers, (*Portal).notTaken, noForm},
+	{"GET", "/documents/{key}", readers, (*Portal).document, noForm},
+	{"GET", "/documents/{key}/package/{sha256}", readers, (*Portal).downloadPackage, noForm},
+	{"GET", "/documents/{key}/attachments/{index}", readers, (*Portal).downloadAttachment, noForm},
+	{"GET", "/documents/{key}/attachments/{index}/signatures", readers, (*Portal).fileSignatures, noForm},
+	{"GET", "/documents/{key}/receipts/{position}", readers, (*Portal).downloadReceipt, noForm},
+	{"GET", "/documents/{key}/evidence", readers, (*Portal).downloadEvidence, noForm},
+	{"GET", "/trust", anyRole, (*Portal).trust, noForm},
+	{"GET", "/proofs", provers, (*Portal).proofs, noForm},
+	{"POST", "/proofs/verify", provers, (*Portal).verifyNow, smallForm},
+	{"GET", "/proofs/checkpoint", provers, (*Portal).downloadCheckpoint, noForm},
+	{"GET", "/proofs/reports/{id}", provers, (*Portal).verificationReport, noForm},
+	{"GET", "/health", operators, (*Portal).health, noForm},
 }
 
 // pageTime bounds the work for one page; downloads are bounded by the server's own limits.
@@ -70,6 +87,7 @@ const (
 	pageTime = 20 * time.Second
 	bodyTime = 20 * time.Second // for a form to arrive
 	bodyMax  = 64 << 10
+	longMax  = 512 << 10
 )
 
 // visit is one request with what is known of the visitor.
@@ -84,6 +102,12 @@ type visit struct {
 	before  string // value of the cookie that form tokens hang on before there is a session
 	org     Organisation
 	right   *ReadingRight // auditor: the right in force, nil if none
+	person  string        // staff: id in the agency's office
+	office  *officeLists  // see officeOf
+	held    []heldFile    // files that came with the form
+
+	follows  view.Target // what the page watches, see follow
+	followed uint64
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
@@ -107,7 +131,7 @@ func (v *visit) formToken() string {
 func (p *Portal) reader(v *visit) view.Reader {
 	r := view.Reader{Now: p.cfg.Node.Now()}
 	switch v.role() {
-	case RoleClerk, RoleViewer:
+	case RoleClerk, RoleViewer, RoleStaff: // of staff, whoever asks has asked view.Staff before
 		r.Orgs = v.org.Identities
 	case RoleAuditor:
 		if v.right != nil {
@@ -165,7 +189,7 @@ func (p *Portal) serve(w http.ResponseWriter, r *http.Request, rt route) {
 			p.answer(v, fail(http.StatusInternalServerError))
 		}
 	}()
-	err := p.meet(v)
+	err := p.meet(v, rt)
 	if err == nil {
 		err = p.admit(v, rt)
 	}
@@ -178,11 +202,15 @@ func (p *Portal) serve(w http.ResponseWriter, r *http.Request, rt route) {
 }
 
 // meet reads the cookies: language, session, and the cookie that forms hang on before sign-in.
-func (p *Portal) meet(v *visit) error {
+func (p *Portal) meet(v *visit, rt route) error {
 	v.words.language = p.languageOf(v.r)
 	v.token = p.cookie(v.r, sessionCookie)
 	if v.token != "" {
-		acc, s, err := p.cfg.Accounts.session(v.ctx(), v.token)
+		find := p.cfg.Accounts.session
+		if rt.path == livePath {
+			find = p.cfg.Accounts.peek
+		}
+		acc, s, err := find(v.ctx(), v.token)
 		switch {
 		case errors.Is(err, ErrNoSession):
 			v.token = ""
@@ -207,6 +235,9 @@ func (p *Portal) meet(v *visit) error {
 		}
 		return nil
 	}
+	if p.cfg.Office != nil {
+		v.person = v.account.Person
+	}
 	if v.account.Org != "" {
 		org, err := p.names.organisation(v.ctx(), v.account.Org)
 		if err != nil {
@@ -229,7 +260,23 @@ func (p *Portal) meet(v *visit) error {
 // admit judges access and, for a POST, the form token.
 func (p *Portal) admit(v *visit, rt route) error {
 	if v.r.Method == http.MethodPost {
-		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, bodyMax)
+		if v.account == nil && rt.access != everyone {
+			return p.sessionEnded(v, rt)
+		}
+		judge := func() error {
+			if subtle.ConstantTimeCompare([]byte(v.r.PostForm.Get("form")), []byte(v.formToken())) != 1 {
+				return fail(http.StatusForbidden)
+			}
+			return p.allowed(v, rt)
+		}
+		if kind, _, _ := mime.ParseMediaType(v.r.Header.Get("Content-Type")); rt.takes == filesForm && kind == "multipart/form-data" {
+			return p.readUpload(v, judge)
+		}
+		most := int64(bodyMax)
+		if rt.takes != smallForm {
+			most = longMax
+		}
+		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, most)
 		control := http.NewResponseController(v.w)
 		if err := control.SetReadDeadline(time.Now().Add(p.bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
@@ -244,13 +291,13 @@ func (p *Portal) admit(v *visit, rt route) error {
 		if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
-		if v.account == nil && rt.access != everyone {
-			return p.redirect(v, "/signin?ended=1")
-		}
-		if subtle.ConstantTimeCompare([]byte(v.r.PostForm.Get("form")), []byte(v.formToken())) != 1 {
-			return fail(http.StatusForbidden)
-		}
+		return judge()
 	}
+	return p.allowed(v, rt)
+}
+
+// allowed judges access.
+func (p *Portal) allowed(v *visit, rt route) error {
 	if rt.access == everyone {
 		return nil
 	}
@@ -280,6 +327,14 @@ func (p *Portal) admit(v *visit, rt route) error {
 		}
 	case provers:
 		if v.role() != RoleAuditor && v.role() != RoleOperator {
+			return errGone
+		}
+	case staff:
+		if v.person == "" {
+			return errGone
+		}
+	case readersAndStaff:
+		if v.person == "" && !slices.Contains([]Role{RoleClerk, RoleViewer, RoleAuditor}, v.role()) {
 			return errGone
 		}
 	}

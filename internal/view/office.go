@@ -431,7 +431,9 @@ type Office struct {
 	FilePlan    []FilePlanEntry
 	Retentions  []Named
 	Delegations []Delegation
-	Version     uint64 // log position of the latest change
+	Holidays    []string // yyyy-MM-dd, ascending: days of the week that do not count
+	Working     []string // yyyy-MM-dd, ascending: Saturdays and Sundays that count
+	Version     uint64   // log position of the latest change
 }
 
 // Parts of an office.

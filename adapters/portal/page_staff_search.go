@@ -1,0 +1,88 @@
+package portal
+
+import (
+	"github.com/tram-exchange/tram/internal/view"
+)
+
+// staffSearchBody is what one box finds in the work of an agency.
+type staffSearchBody struct {
+	Query    string
+	Sections []staffFound
+}
+
+type staffFound struct {
+	Title string
+	More  string // address of the whole list
+	Total string
+	Lines []workLine
+}
+
+// staffSearch looks for words or a number among incoming documents, drafts and outgoing documents, and dossiers that the person may see.
+func (p *Portal) staffSearch(v *visit, text string) error {
+	b := staffSearchBody{Query: text}
+	if text == "" {
+		return p.show(v, "staffsearch", "search", v.words.say("search.title"), b)
+	}
+	meaning, _ := understand(text)
+	s := p.staffOf(v)
+	in := view.IncomingQuery{Staff: s, Limit: searchRows}
+	out := view.OutgoingQuery{Staff: s, Limit: searchRows}
+	more := "words"
+	switch meaning {
+	case "search.as.number":
+		in.Number, out.Number, more = text, text, "number"
+	case "search.as.date":
+		date, _ := parseDate(text)
+		in.From, in.To, out.From, out.To, more = date, date, date, date, ""
+	default:
+		in.Words, out.Words = text, text
+	}
+	found, err := p.cfg.OfficeViews.Incoming(v.ctx(), in)
+	if err != nil {
+		return err
+	}
+	section := staffFound{Title: v.words.say("nav.incoming"), Total: p.totalOf(v, found.Total), More: with("/incoming", "list", "all", more, text)}
+	if more == "" {
+		section.More = with("/incoming", "list", "all", "from", text, "to", text)
+	}
+	for _, r := range found.Rows {
+		section.Lines = append(section.Lines, workLine{Key: "incoming/" + r.ID, Path: "/incoming/" + r.ID, Number: r.Number, TypeName: r.TypeName, Subject: r.Subject, Party: partyName(r.From), With: assigneeName(r.InCharge),
+			Priority: r.Priority, Due: r.Due, State: r.State, Since: r.ArrivedAt, Version: r.Version, Destroyed: r.Destroyed})
+	}
+	b.Sections = append(b.Sections, section)
+	if p.hasPage("/outgoing/{id}") {
+		sent, err := p.cfg.OfficeViews.Outgoing(v.ctx(), out)
+		if err != nil {
+			return err
+		}
+		section := staffFound{Title: v.words.say("search.outgoing"), Total: p.totalOf(v, sent.Total)}
+		for _, r := range sent.Rows {
+			l := workLine{Key: "outgoing/" + r.ID, Path: "/outgoing/" + r.ID, Number: r.Number, TypeName: r.TypeName, Subject: r.Subject, With: assigneeName(r.With), Priority: r.Priority, Due: r.Due,
+				State: r.State, Since: r.IssuedAt, Version: r.Version, Destroyed: r.Destroyed}
+			if len(r.To) > 0 {
+				l.Party = partyName(r.To[0])
+			}
+			section.Lines = append(section.Lines, l)
+		}
+		b.Sections = append(b.Sections, section)
+	}
+	if p.hasPage("/dossiers/{id}") && in.Words != "" {
+		dossiers, err := p.cfg.OfficeViews.Dossiers(v.ctx(), view.DossierQuery{Staff: s, Words: text, Limit: searchRows})
+		if err != nil {
+			return err
+		}
+		section := staffFound{Title: v.words.say("nav.dossiers"), Total: p.totalOf(v, dossiers.Total), More: with("/dossiers", "words", text)}
+		for _, r := range dossiers.Rows {
+			section.Lines = append(section.Lines, workLine{Key: "dossier/" + r.ID, Path: "/dossiers/" + r.ID, Number: r.Code, Subject: r.Title, With: r.InCharge.Name, Due: r.Due, State: r.State, Since: r.OpenedAt, Version: r.Version, Destroyed: r.Destroyed})
+		}
+		b.Sections = append(b.Sections, section)
+	}
+	return p.show(v, "staffsearch", "search", v.words.say("search.title"), b)
+}
+
+func (p *Portal) totalOf(v *visit, n int) string {
+	if n < 0 {
+		return ""
+	}
+	return v.words.number(int64(n))
+}
