@@ -154,7 +154,6 @@ const (
 	CodeDraftOrder      = 7103 // not in the phase where it stands
 	CodeDraftInChain    = 7104 // it is being approved
 	CodeDraftIncomplete = 7105 // something is missing before it can be submitted
-	CodeDraftKind       = 7106 // none of the 29 kinds
 	CodeDraftChain      = 7107 // no such chain of approval for the kind
 	CodeDraftSigner     = 7108 // who is named cannot sign
 	CodeSeries          = 7109 // no such series for the kind

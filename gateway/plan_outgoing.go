@@ -234,7 +234,7 @@ var outgoingCodes = map[outgoing.Reason]int{
 	outgoing.ReasonInChain:      CodeDraftInChain,
 	outgoing.ReasonCopy:         CodeCopyFixed,
 	outgoing.ReasonIncomplete:   CodeDraftIncomplete,
-	outgoing.ReasonKind:         CodeDraftKind,
+	outgoing.ReasonKind:         CodeValue,
 	outgoing.ReasonLong:         CodeLength,
 	outgoing.ReasonChain:        CodeDraftChain,
 	outgoing.ReasonSigner:       CodeDraftSigner,

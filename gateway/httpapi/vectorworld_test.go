@@ -73,7 +73,7 @@ func shareable(node string) bool {
 	case "", "own-signatures", "rsa-3072", "two-recipients", "one-megabyte":
 		return true
 	}
-	return false
+	return strings.HasPrefix(node, "drafting")
 }
 
 // nodeIn makes the world in the state that a vector names.
@@ -157,6 +157,9 @@ func nodeIn(t testing.TB, state string) *world {
 		w := newWorld(t)
 		w.second(state)
 		return w
+	}
+	if phase, ok := strings.CutPrefix(state, "drafting"); ok {
+		return officeIn(t, strings.TrimPrefix(phase, "-"))
 	}
 	t.Fatalf("unknown state %q of the node", state)
 	return nil
