@@ -101,6 +101,7 @@ func meanDoc(row []any, texts []string) ([]meaning, error) {
 	m.number("body.counts", d.counts)
 	m.number("body.marks", d.marks)
 	m.hex("body.replaced_by", d.replacedBy)
+	m.hex("body.maker", d.maker)
 	m.text("body.last_status", d.lastStatus)
 	readers := make([]string, len(d.readers))
 	for i, r := range d.readers {

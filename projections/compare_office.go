@@ -19,13 +19,67 @@ var officeTables = []compared{
 		columns: []string{"dossier", "item", "target", "event"}, event: 3},
 	{table: "opened", query: "SELECT k, id, stream, at, data FROM opened ORDER BY k, id", keys: 2,
 		columns: []string{"k", "id", "stream", "at", "data"}, event: 1},
+	{table: "fact", query: "SELECT id, org, day, unit, type, party, outcome, days FROM fact ORDER BY id", keys: 1,
+		columns: []string{"id", "org", "day", "unit", "type", "party", "outcome", "days"}, event: 0, mean: meanFact},
+	{table: "note", query: "SELECT o.s, p.s, n.id, n.kind, n.target, n.at, (SELECT s FROM dict WHERE dict.id = n.who), n.code FROM note n" +
+		" CROSS JOIN dict o ON o.id = n.org CROSS JOIN dict p ON p.id = n.person ORDER BY o.s, p.s, n.id, n.kind, n.target", keys: 5,
+		columns: []string{"org", "person", "id", "kind", "target", "at", "who", "code"}, event: 2},
 	{table: "work", query: "SELECT id, target, what, prio, due, body FROM work ORDER BY id", keys: 1,
 		columns: []string{"id", "target", "what", "prio", "due", "body"}, event: -1},
+}
+
+func meanFact(row []any, texts []string) ([]meaning, error) {
+	m := &meanings{texts: texts}
+	m.cells([]string{"id", "org", "day", "unit", "type", "party", "outcome", "days"}, row, "org", "unit", "type", "party")
+	return m.list, nil
+}
+
+// tallies adds up the facts, which are found alike already, and compares.
+func (c *comparer) tallies(ctx context.Context, _ *sql.Conn) (diff *Difference, err error) {
+	sums := map[tallyKey]int64{}
+	err = eachRow(ctx, c.got, "SELECT f.org, "+factColumns+" FROM fact f", nil, func(rows *sql.Rows) error {
+		var org uint32
+		var f countedFact
+		_, err := scanFact(rows, &f, &org)
+		f.tally(org, sums, 1)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(ctx, c.got, "SELECT org, unit, dim, period, key, outcome, days, n FROM tally", nil, func(rows *sql.Rows) error {
+		var k tallyKey
+		var n int64
+		if err := rows.Scan(&k.org, &k.unit, &k.dim, &k.period, &k.key, &k.outcome, &k.days, &n); err != nil {
+			return err
+		}
+		if n != sums[k] {
+			diff = &Difference{Table: "tally", Key: fmt.Sprintf("%+v", k), Column: "n", Got: fmt.Sprint(n), Want: fmt.Sprint(sums[k])}
+			return errFound
+		}
+		delete(sums, k)
+		c.alike()
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
+	if diff != nil || err != nil {
+		return diff, err
+	}
+	for k, n := range sums {
+		return &Difference{Table: "tally", Key: fmt.Sprintf("%+v", k), Got: "no row", Want: fmt.Sprint(n)}, nil
+	}
+	return nil, nil
 }
 
 func meanTarget(row []any, texts []string) ([]meaning, error) {
 	m := &meanings{texts: texts}
 	m.cells([]string{"id", "k", "kind", "org", "name", "doc", "state", "version", "number", "due", "words", "body", "facts"}, row, "org")
+	if place, ok := row[8].(int64); ok && row[2] == int64(targetOutgoing) && place != 0 { // the series is a number of the dictionary
+		series := textOf(texts, place>>placeSeries&(1<<(placeYear-placeSeries)-1))
+		m.list[8].value = fmt.Sprintf("%d/%s/%d", place>>placeYear, series, placeNumber(uint64(place)))
+	}
 	return m.list, nil
 }
 
@@ -96,7 +150,7 @@ func (o *officeCheck) targets(ctx context.Context) (diff *Difference, err error)
 			t.derive(o.id)
 			for _, l := range t.lists {
 				o.lists++
-				if diff, err := o.there(ctx, listed, "listed", fmt.Sprintf("class=%d, what=%d, id=%d", l.class, l.what, t.id), t.org, l.class, l.what, t.id); diff != nil || err != nil {
+				if diff, err := o.there(ctx, listed, "listed", fmt.Sprintf("class=%d, what=%d, id=%d", l.class, l.what, t.place(l)), t.org, l.class, l.what, t.place(l)); diff != nil || err != nil {
 					return diff, err
 				}
 			}

@@ -64,7 +64,7 @@ func (c *comparer) tables(ctx context.Context, m metaRow) (*Difference, error) {
 			return diff, err
 		}
 	}
-	for _, f := range []func(context.Context, *sql.Conn) (*Difference, error){c.history, c.search, c.offices} {
+	for _, f := range []func(context.Context, *sql.Conn) (*Difference, error){c.history, c.search, c.offices, c.tallies} {
 		if diff, err := f(ctx, want); err != nil || diff != nil {
 			return diff, err
 		}

@@ -23,7 +23,7 @@ type writer struct {
 
 // lookups of what is not in memory.
 type lookups struct {
-	docByKey, docByID, deliveryByKey, paper, targetByKey, openByOrg *sql.Stmt
+	docByKey, docByID, deliveryByKey, paper, targetByKey, openByOrg, actFacts *sql.Stmt
 }
 
 func (l *lookups) prepare(ctx context.Context, c *sql.Conn) error {
@@ -36,6 +36,7 @@ func (l *lookups) prepare(ctx context.Context, c *sql.Conn) error {
 		{&l.deliveryByKey, "SELECT " + deliveryColumns + " FROM delivery WHERE k = ?"},
 		{&l.paper, "SELECT facts FROM paper WHERE id = ?"},
 		{&l.targetByKey, targetByKeySQL},
+		{&l.actFacts, "SELECT facts FROM act WHERE target = ? AND id = ?"},
 		{&l.openByOrg, "SELECT key FROM delivery INDEXED BY delivery_open WHERE org = ? AND peer = 0 AND (state = 1 OR state = 2 OR state = 5) AND kind = 0 ORDER BY id"},
 	} {
 		var err error
@@ -120,7 +121,7 @@ func (c *changes) close(conn *sql.Conn) error {
 
 func (l *lookups) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{l.docByKey, l.docByID, l.deliveryByKey, l.paper, l.targetByKey, l.openByOrg} {
+	for _, s := range []*sql.Stmt{l.docByKey, l.docByID, l.deliveryByKey, l.paper, l.targetByKey, l.openByOrg, l.actFacts} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

@@ -37,6 +37,7 @@ const (
 // dropped.
 func (b *batch) add(ctx context.Context, e *decoded) error {
 	b.count(countEvents, 1)
+	b.at = e.Statement.Time
 	var err error
 	switch data := e.data.(type) {
 	case *document.Received:
@@ -205,6 +206,9 @@ func (b *batch) statusReported(ctx context.Context, e *decoded, data *document.S
 	b.statuses = append(b.statuses, row)
 	b.package_(e, kindStatus, d.id)
 	b.count(countStatuses, 1)
+	if err := b.followStatus(ctx, e, d, data.Reporter, data.Code); err != nil {
+		return err
+	}
 
 	k, err := parseKey(delivery.Key(e.Statement.Stream, delivery.ItemDocument, data.Reporter))
 	if err != nil {
@@ -301,7 +305,7 @@ func (b *batch) offered(ctx context.Context, e *decoded, data *delivery.Offered)
 	l := b.deliveryLine(e, v)
 	b.with(&l, "node", data.Node)
 	b.history(d, &l)
-	return nil
+	return b.followUp(ctx, d)
 }
 
 // lateReader makes a document findable for a recipient that it did not name when it came in.
@@ -391,7 +395,7 @@ func (b *batch) delivered(ctx context.Context, e *decoded) error {
 	}
 	b.touch(v)
 	b.history(d, &l)
-	return nil
+	return b.followUp(ctx, d)
 }
 
 func (b *batch) deliveryLine(e *decoded, v *deliveryState) entry {

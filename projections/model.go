@@ -85,6 +85,7 @@ type docState struct {
 	priority   uint8
 	destroyed  bool   // the words were destroyed
 	decision   uint32 // words of the first decision to destroy the document itself, 0: none
+	maker      key    // streamKey of the outgoing document as which an agency made it, zero: none
 
 	counts     [stateCount]uint32 // of its document deliveries
 	marks      uint8              // of the document as a whole: recalled (for all), updated, replaced
@@ -136,8 +137,14 @@ func (d *docState) body(b []byte) []byte {
 	if d.destroyed {
 		flags = 1
 	}
+	if d.maker != (key{}) {
+		flags |= 2
+	}
 	b = putUint(b, uint64(d.priority))
 	b = putUint(b, flags)
+	if d.maker != (key{}) {
+		b = append(b, d.maker[:]...)
+	}
 	b = putUint(b, uint64(d.decision))
 	for _, n := range d.counts {
 		b = putUint(b, uint64(n))
@@ -163,7 +170,11 @@ func (d *docState) readBody(b []byte) error {
 	d.evidence = r.digest()
 	d.assurance, d.client, d.senderNode = r.id(), r.id(), r.id()
 	d.priority = uint8(r.uint())
-	d.destroyed = r.uint()&1 != 0
+	flags := r.uint()
+	d.destroyed = flags&1 != 0
+	if flags&2 != 0 {
+		d.maker = r.digest()
+	}
 	d.decision = r.id()
 	for i := range d.counts {
 		d.counts[i] = r.id()

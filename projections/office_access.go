@@ -18,6 +18,7 @@ import (
 //	clerk, auditor, head       for the whole agency: every target; for a unit: what was given to the unit or one that is part of it, or to
 //	                           somebody there
 //	specialist                 what was given to the person; what was given to the unit of the duty, or one it is part of, and to nobody by name
+//	                           of outgoing documents also those of the unit of the duty, and of units that are part of it: see outgoingRoles
 //	archivist of the agency    closed dossiers, and what lies in them
 //	administrator              nothing
 //
@@ -38,6 +39,7 @@ type scope struct {
 	people map[string]string // persons: oneself, and those one acts for
 	units  map[string]string // units, and all that was given to somebody for them
 	pools  map[string]string // units, and what was given to them as such
+	roles  map[string]string // see roleName: of outgoing documents
 
 	standings []directory.Standing // the own one first
 }
@@ -50,7 +52,7 @@ func (s *scope) nothing() bool {
 // scopeOf judges a person by the directory as of s.Now. view.ErrNotFound when the agency has no office, or the person none of the
 // duties that let one see anything.
 func (q *question) scopeOf(s view.Staff) (*scope, error) {
-	out := &scope{now: s.Now, people: map[string]string{}, units: map[string]string{}, pools: map[string]string{}}
+	out := &scope{now: s.Now, people: map[string]string{}, units: map[string]string{}, pools: map[string]string{}, roles: map[string]string{}}
 	if out.now.IsZero() {
 		out.now = q.now
 	}
@@ -96,6 +98,7 @@ func (q *question) number(s string) uint32 {
 // add takes in what one standing lets see.
 func (s *scope) add(st directory.Standing) {
 	s.standings = append(s.standings, st)
+	s.fit(st)
 	who := st.Person
 	if st.For != "" {
 		who = st.For
@@ -149,7 +152,11 @@ func (s *scope) above(id, inPlaceOf string) {
 // concern names the lists of those whose targets are seen.
 func (q *question) concern(s *scope, kind targetKind) []listKey {
 	var out []listKey
-	for class, names := range map[uint8]map[string]string{listPerson: s.people, listUnit: s.units, listPool: s.pools} {
+	lists := map[uint8]map[string]string{listPerson: s.people, listUnit: s.units, listPool: s.pools}
+	if kind.row() == targetOutgoing {
+		lists = map[uint8]map[string]string{listPerson: s.people, listRole: s.roles}
+	}
+	for class, names := range lists {
 		for name := range names {
 			if n := q.number(name); n != 0 {
 				out = append(out, listKey{kind.class(class), uint64(n)})

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
@@ -35,6 +36,8 @@ type officeBatch struct {
 	targets  []*target
 	acts     []actRow
 	holdings []holdingRow
+	at       time.Time // of the event in hand
+	notes    map[notedKey][]noted
 	openings []openedRow
 }
 
@@ -109,7 +112,9 @@ func (v *deliveryState) waits() bool {
 
 // touchTarget must be called after every change of a target's row.
 func (b *batch) touchTarget(t *target) {
+	before := t.work
 	t.derive(b.id)
+	b.noteWork(t, before)
 	if !t.dirty {
 		t.dirty = true
 		b.targets = append(b.targets, t)
@@ -118,7 +123,11 @@ func (b *batch) touchTarget(t *target) {
 
 // target of a stream, nil if there is none.
 func (b *batch) target(ctx context.Context, kind targetKind, org, name string) (*target, error) {
-	k := streamKey(targetStream(kind, org, name))
+	return b.targetOf(ctx, streamKey(targetStream(kind, org, name)))
+}
+
+// targetOf a stream by its key, nil if there is none.
+func (b *batch) targetOf(ctx context.Context, k key) (*target, error) {
 	if t, ok := b.cache.targets.get(k); ok {
 		return t, nil
 	}
@@ -127,7 +136,7 @@ func (b *batch) target(ctx context.Context, kind targetKind, org, name string) (
 		return nil, err
 	}
 	t.derive(b.id)
-	t.hadLists, t.hadWork = t.lists, t.work
+	t.hadLists, t.hadWork, t.hadFact = t.lists, t.work, t.fact
 	b.cache.targets.put(k, t)
 	return t, nil
 }
@@ -223,6 +232,8 @@ type officeChanges struct {
 	updateTarget, unlist, work, unwork, workout change
 	countList, countWork                        change
 	hold, unhold                                change
+	facts                                       factChanges
+	notes                                       noteChanges
 }
 
 func (c *officeChanges) prepare(ctx context.Context, d driver.ConnPrepareContext) error {
@@ -259,11 +270,14 @@ func (c *officeChanges) prepare(ctx context.Context, d driver.ConnPrepareContext
 			return err
 		}
 	}
-	return nil
+	if err := c.notes.prepare(ctx, d); err != nil {
+		return err
+	}
+	return c.facts.prepare(ctx, d)
 }
 
 func (c *officeChanges) close() error {
-	var errs []error
+	errs := []error{c.facts.close(), c.notes.close()}
 	for _, one := range []*change{&c.updateTarget, &c.unlist, &c.work, &c.unwork, &c.workout, &c.countList, &c.countWork, &c.hold, &c.unhold} {
 		errs = append(errs, one.close())
 	}
@@ -286,10 +300,10 @@ type (
 
 // writeOffice writes every target that changed, what it has left and what it has come into.
 func (w *writer) writeOffice(ctx context.Context, b *batch) error {
-	if err := w.writeOpenings(ctx, b); err != nil || len(b.targets) == 0 && len(b.acts) == 0 {
+	if err := w.writeOpenings(ctx, b); err != nil || len(b.targets) == 0 && len(b.acts) == 0 && len(b.notes) == 0 {
 		return err
 	}
-	lists, works := map[listCountKey]int64{}, map[workCountKey]int64{}
+	lists, works, sums := map[listCountKey]int64{}, map[workCountKey]int64{}, map[tallyKey]int64{}
 	for _, t := range b.targets {
 		if err := w.writeTarget(ctx, b, t); err != nil {
 			return err
@@ -298,6 +312,9 @@ func (w *writer) writeOffice(ctx context.Context, b *batch) error {
 			return err
 		}
 		if err := w.writeWork(ctx, t, works); err != nil {
+			return err
+		}
+		if err := w.writeFact(ctx, t, sums); err != nil {
 			return err
 		}
 		t.isNew, t.dirty = false, false
@@ -317,6 +334,9 @@ func (w *writer) writeOffice(ctx context.Context, b *batch) error {
 		if err := in.flush(ctx); err != nil {
 			return err
 		}
+	}
+	if err := errors.Join(w.writeTallies(ctx, sums), w.writeNotes(ctx, b)); err != nil {
+		return err
 	}
 	return w.writeOfficeCounts(ctx, lists, works)
 }
@@ -363,7 +383,7 @@ func (w *writer) writeLists(ctx context.Context, t *target, counts map[listCount
 			l := had[0]
 			had = had[1:]
 			counts[listCountKey{t.org, l}]--
-			if err := w.put.office.unlist.exec(ctx, int64(t.org), int64(l.class), int64(l.what), int64(t.id)); err != nil {
+			if err := w.put.office.unlist.exec(ctx, int64(t.org), int64(l.class), int64(l.what), int64(t.place(l))); err != nil {
 				return err
 			}
 			continue
@@ -371,7 +391,7 @@ func (w *writer) writeLists(ctx context.Context, t *target, counts map[listCount
 		l := now[0]
 		now = now[1:]
 		counts[listCountKey{t.org, l}]++
-		if err := w.put.office.listed.add(ctx, int64(t.org), int64(l.class), int64(l.what), int64(t.id)); err != nil {
+		if err := w.put.office.listed.add(ctx, int64(t.org), int64(l.class), int64(l.what), int64(t.place(l))); err != nil {
 			return err
 		}
 	}

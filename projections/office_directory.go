@@ -1,9 +1,7 @@
 package projections
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/tram-exchange/tram/events/directory"
@@ -18,20 +16,22 @@ func (v *Views) Office(ctx context.Context, org string) (out view.Office, err er
 		if !ok {
 			return view.ErrNotFound
 		}
-		out = officeView(o, q.directory.name(org, q.now), q.now)
+		sp := &speaker{q: q, office: o, now: q.now, today: directory.Day(q.now)}
+		out = sp.officeView(q.directory.name(org, q.now))
 		return nil
 	})
 	return out, err
 }
 
-func officeView(o *directory.Office, name string, now time.Time) view.Office {
+func (sp *speaker) officeView(name string) view.Office {
+	o, now := sp.office, sp.now
 	out := view.Office{Org: o.Org, Name: name, Version: o.Position}
 	for _, u := range o.Units {
 		out.Units = append(out.Units, view.OfficeUnit{ID: u.ID, Name: u.Name, Parent: u.Parent, Closed: u.Closed})
 	}
 	for i := range o.Persons {
 		p := &o.Persons[i]
-		person := view.OfficePerson{PersonRef: personRef(p), Gone: p.Gone}
+		person := view.OfficePerson{PersonRef: sp.person(p.ID), Gone: p.Gone}
 		for _, d := range p.Duties {
 			if !p.Gone && d.InForce(now) {
 				person.Duties = append(person.Duties, view.OfficeDuty{Role: string(d.Role), Unit: d.Unit, From: dayOf(d.From), Until: lastDayOf(d.Until)})
@@ -48,7 +48,7 @@ func officeView(o *directory.Office, name string, now time.Time) view.Office {
 	for _, c := range o.Chains {
 		chain := view.Chain{ID: c.ID, Name: c.Name, Types: c.Types, Closed: c.Closed}
 		for i, s := range c.Steps {
-			chain.Steps = append(chain.Steps, view.ChainStep{Role: string(s.Role), Unit: unitRef(o, s.Unit), Signs: i == len(c.Steps)-1})
+			chain.Steps = append(chain.Steps, view.ChainStep{Role: string(s.Role), Unit: sp.unit(s.Unit), Signs: i == len(c.Steps)-1})
 		}
 		out.Chains = append(out.Chains, chain)
 	}
@@ -58,11 +58,11 @@ func officeView(o *directory.Office, name string, now time.Time) view.Office {
 		}
 	}
 	for _, r := range o.Retentions {
-		out.Retentions = append(out.Retentions, view.Named{ID: r.ID, Name: retentionWords(r)})
+		out.Retentions = append(out.Retentions, view.Named{ID: r.ID, Name: sp.retention(r.ID)})
 	}
 	for i := range o.Delegations {
 		d := &o.Delegations[i]
-		one := view.Delegation{ID: d.ID, From: personNamed(o, d.From), To: personNamed(o, d.To), Start: dayOf(d.Start), End: lastDayOf(d.End),
+		one := view.Delegation{ID: d.ID, From: sp.person(d.From), To: sp.person(d.To), Start: dayOf(d.Start), End: lastDayOf(d.End),
 			Withdrawn: !d.Withdrawn.IsZero() && !now.Before(d.Withdrawn), InForce: d.InForce(now)}
 		for _, r := range d.Roles {
 			one.Roles = append(one.Roles, string(r))
@@ -88,38 +88,4 @@ func lastDayOf(end time.Time) string {
 	return directory.Day(end.Add(-time.Nanosecond))
 }
 
-// retentionWords says how long something is kept.
-func retentionWords(r directory.Retention) string {
-	return cmp.Or(r.Name, yearsWords(r.Years))
-}
-
-func yearsWords(years int) string {
-	if years == 0 {
-		return "vĩnh viễn"
-	}
-	return fmt.Sprintf("%d năm", years)
-}
-
-func personRef(p *directory.Person) view.PersonRef {
-	return view.PersonRef{ID: p.ID, Name: p.Name, Position: p.Position}
-}
-
-// personNamed is a person with the words of the directory, the id alone if it knows none.
-func personNamed(o *directory.Office, id string) view.PersonRef {
-	if o != nil && id != "" {
-		if p, ok := o.Person(id); ok {
-			return personRef(&p)
-		}
-	}
-	return view.PersonRef{ID: id}
-}
-
-// unitRef is a unit with the words of the directory.
-func unitRef(o *directory.Office, id string) view.UnitRef {
-	if o != nil && id != "" {
-		if u, ok := o.Unit(id); ok {
-			return view.UnitRef{ID: id, Name: u.Name}
-		}
-	}
-	return view.UnitRef{ID: id}
-}
+var _ view.OfficeViews = (*Views)(nil)

@@ -71,6 +71,8 @@ type incomingRow struct {
 	Given    bool   `json:"given,omitempty"` // the agency has agreed to give it back
 	Gone     bool   `json:"gone,omitempty"`  // taken back before anybody acted
 
+	Measured measured `json:"measured,omitzero"`
+
 	Package   *key `json:"package,omitempty"` // of what came on paper
 	Destroyed bool `json:"destroyed,omitempty"`
 }
@@ -176,6 +178,7 @@ func (b *batch) takenBack(ctx context.Context, e *decoded, d *docState, v *deliv
 	row := t.row.(*incomingRow)
 	if asked {
 		row.Asked, row.AskedAt, row.Given = e.Position, micros(e.Statement.Time), false
+		b.noteFor(t, noteRecalled, "", "", row.State.Assignment.InCharge.Person)
 	} else {
 		row.Gone = true
 	}
@@ -260,6 +263,11 @@ func (r *incomingRow) fold(_ context.Context, b *batch, t *target, e *decoded) e
 	case incoming.NameWithdrawn:
 		r.Done, r.Asked, r.AskedAt = at, 0, 0
 	}
+	office, _ := b.office(b.texts(t.org))
+	r.measure(office, before, e)
+	if e.Statement.Name == incoming.NameFinished {
+		b.noteFor(t, noteDone, who.Person, "", before.Assignment.By)
+	}
 	r.settle(t)
 	return nil
 }
@@ -330,6 +338,7 @@ func (r *incomingRow) derive(d *derivation) {
 		}
 	}
 	r.work(d)
+	r.fact(d)
 }
 
 // work of an incoming document.

@@ -144,6 +144,9 @@ func (q *question) incomingListing(s *scope, sp *speaker, iq *view.IncomingQuery
 	if iq.To != "" {
 		l.cond("t.body ->> '$.day' <= ?", iq.To)
 	}
+	if err := q.figure(l, iq); err != nil {
+		return nil, err
+	}
 	l.match.addWords(iq.Words)
 	words := len(l.match)
 	if number := foldNumber(iq.Number); number != "" {
@@ -390,9 +393,4 @@ func (q *question) targetsOf(ctx context.Context, doc uint64, kind targetKind) (
 		return nil, fmt.Errorf("couldn't load targets: %w", err)
 	}
 	return out, nil
-}
-
-// outgoingRow is the line of one outgoing document.
-func (q *question) outgoingRow(_ context.Context, _ *speaker, t *target) (view.OutgoingRow, error) {
-	return view.OutgoingRow{ID: t.name, Version: t.version}, nil
 }

@@ -151,7 +151,7 @@ func (q *question) feed(ctx context.Context, l *targetListing) (feed, error) {
 	if len(l.match) > 0 {
 		var own [][]byte
 		for _, org := range l.scope.orgs {
-			own = append(own, appendOffice(nil, l.kind, q.text(org)))
+			own = append(own, appendOffice(nil, l.kind.row(), q.text(org)))
 			if l.kind == targetIncoming {
 				own = append(own, appendOrg(nil, signRecipient, q.text(org)))
 			}
@@ -290,7 +290,7 @@ func (q *question) checks(l *targetListing) checkText {
 	for i, org := range l.scope.orgs {
 		orgs[i] = strconv.FormatUint(uint64(org), 10)
 	}
-	add("t.kind = ? AND t.org IN ("+strings.Join(orgs, ", ")+")", l.kind)
+	add("t.kind = ? AND t.org IN ("+strings.Join(orgs, ", ")+")", l.kind.row())
 	for _, k := range l.and {
 		add(listedText([]listKey{k}))
 	}
@@ -324,7 +324,11 @@ func listedText(lists []listKey) string {
 	}
 	parts := make([]string, len(lists))
 	for i, l := range lists {
-		parts[i] = fmt.Sprintf("EXISTS (SELECT 1 FROM listed WHERE org = t.org AND class = %d AND what = %d AND id = t.id)", l.class, l.what)
+		place := "t.id"
+		if targetKind(l.class>>classBits) == targetIssued {
+			place = "t.number"
+		}
+		parts[i] = fmt.Sprintf("EXISTS (SELECT 1 FROM listed WHERE org = t.org AND class = %d AND what = %d AND id = %s)", l.class, l.what, place)
 	}
 	return "(" + strings.Join(parts, " OR ") + ")"
 }
@@ -340,6 +344,9 @@ func (q *question) checked(ctx context.Context, l *targetListing, c checkText, p
 	}
 	columns := "t." + strings.ReplaceAll(targetColumns, ", ", ", t.")
 	text := "SELECT c.value, " + columns + " FROM json_each(?) c CROSS JOIN target t ON t.id = c.value WHERE " + c.text
+	if l.kind == targetIssued { // places are numbers in the register
+		text = "SELECT c.value, " + columns + " FROM json_each(?) c CROSS JOIN target t INDEXED BY target_number ON t.number = c.value WHERE t.number <> 0 AND " + c.text
+	}
 	args := append([]any{string(list)}, c.args...)
 	if len(l.match) > 0 { // places are rows of words
 		text = "SELECT c.value, " + columns + " FROM json_each(?) c CROSS JOIN target t INDEXED BY target_words ON t.words = c.value WHERE t.words <> 0 AND " + c.text

@@ -27,6 +27,9 @@ const (
 	targetIncoming targetKind = 1
 	targetOutgoing targetKind = 2
 	targetDossier  targetKind = 3
+	// targetIssued is an outgoing document in its register. It has lists of its own: they hold the places in the register
+	// (target.number) of those that have a number.
+	targetIssued targetKind = 4
 )
 
 // kindNames are the words of package view and of streams.
@@ -57,6 +60,16 @@ const (
 	listShelf    = 13 // as listBook, of any year
 	listYear     = 14 // what is the year
 	listPool     = 15 // units to which it is or was given, and to nobody by name
+	// Of outgoing documents.
+	listAuthorUnit = 16 // unit of who wrote it
+	listOpen       = 17 // neither issued nor given up; what is 0
+	listValid      = 18 // its number is not void; what is 0
+	listRole       = 23 // whoever has a role for a unit sees it: see roleName
+	listAbout      = 22 // what is the id of the own document that it updates, replaces, corrects or copies
+	// Of incoming documents.
+	listInCharge = 19 // unit that is or was in charge
+	listOutcome  = 20 // what is the outcome
+	listDays     = 21 // what is the working days until it was finished, at most manyDays
 )
 
 // States of a dossier.
@@ -66,7 +79,25 @@ const (
 )
 
 // class of a list of targets of a kind.
-func (k targetKind) class(list uint8) uint8 { return uint8(k)<<5 | list }
+func (k targetKind) class(list uint8) uint8 { return uint8(k)<<classBits | list }
+
+const classBits = 5 // of a class are the list
+
+// row is the kind of the targets that stand in lists of this kind.
+func (k targetKind) row() targetKind {
+	if k == targetIssued {
+		return targetOutgoing
+	}
+	return k
+}
+
+// place of the target in a list: its id, or its number in the register.
+func (t *target) place(l listKey) uint64 {
+	if targetKind(l.class>>classBits) == targetIssued {
+		return t.number
+	}
+	return t.id
+}
 
 // bookName names a register, series or plan in one year.
 func bookName(book string, year int) string { return fmt.Sprintf("%s/%d", book, year) }
@@ -89,6 +120,10 @@ const (
 	workUnit   = 4 // with the unit or with somebody for the unit
 	workWatch  = 5 // given by this person to others
 	workAll    = 6 // of the agency; who is 0
+	// For whoever has another role: who is the unit, 0 the agency.
+	workLeader     = 7
+	workSpecialist = 8
+	workStep       = 9 // of heads, at a step of a chain: what is given to a unit (workHead) is also for its specialists
 )
 
 // workNames number the things that work asks for. Only add at the end.
@@ -156,10 +191,12 @@ type target struct {
 
 	lists []listKey  // sorted
 	work  []workItem // in order of id
+	fact  countedFact
 
 	// What views.db holds.
 	hadLists []listKey
 	hadWork  []workItem
+	hadFact  countedFact
 
 	isNew, dirty bool
 }
@@ -177,6 +214,8 @@ func newRow(kind targetKind) (targetRow, error) {
 	switch kind {
 	case targetIncoming:
 		return new(incomingRow), nil
+	case targetOutgoing:
+		return new(outgoingRow), nil
 	case targetDossier:
 		return new(dossierRow), nil
 	}
@@ -242,7 +281,7 @@ func (d *derivation) give(w workItem, unit, person, watcher string) {
 
 // derive works out anew where the target stands.
 func (t *target) derive(id func(string) uint32) {
-	t.lists, t.work = nil, nil
+	t.lists, t.work, t.fact = nil, nil, countedFact{}
 	d := &derivation{target: t, id: id}
 	d.listNumber(listAll, 0)
 	d.listNumber(listState, uint64(t.state))

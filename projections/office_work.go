@@ -44,12 +44,17 @@ func (q *question) boxLists(s *scope, box view.Box) ([]boxList, error) {
 	mine := func() {
 		each(workPerson, s.people)
 		for _, st := range s.standings {
-			if st.HasFor(directory.RoleClerk, "") {
-				add(workPool, "", st.For)
-			}
-			for i := range s.office.Units {
-				if u := s.office.Units[i].ID; st.HasFor(directory.RoleHead, u) {
-					add(workHead, u, st.For)
+			for _, role := range []directory.Role{directory.RoleClerk, directory.RoleHead, directory.RoleLeader, directory.RoleSpecialist} {
+				if st.HasFor(role, "") {
+					add(workRole(role), "", st.For)
+				}
+				for i := range s.office.Units {
+					if u := s.office.Units[i].ID; st.HasFor(role, u) {
+						add(workRole(role), u, st.For)
+						if role == directory.RoleHead {
+							add(workStep, u, st.For)
+						}
+					}
 				}
 			}
 		}

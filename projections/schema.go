@@ -224,7 +224,7 @@ func createSchema(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, schemaSQL+officeSQL); err != nil {
+	if _, err := tx.ExecContext(ctx, schemaSQL+officeSQL+factSQL+noteSQL); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES (1, ?, '', 0, x'')", schemaVersion); err != nil {

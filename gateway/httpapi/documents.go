@@ -258,7 +258,7 @@ func NewDocumentAnswer(d *view.Document) DocumentAnswer {
 		answer.Files[i] = FileRow{Index: x.Index, Name: x.Name, ContentType: x.ContentType, Size: x.Size}
 	}
 	for i, x := range d.Related {
-		answer.Related[i] = RelationRow(x)
+		answer.Related[i] = RelationRow{Kind: x.Kind, Document: x.Document, Number: x.Number, Org: x.Org}
 	}
 	return answer
 }

@@ -227,10 +227,11 @@ type Attachment struct {
 
 // Relation to another document.
 type Relation struct {
-	Kind     string // replies-to|recalls|recalled-by|updates|updated-by|replaces|replaced-by
+	Kind     string // replies-to|recalls|recalled-by|updates|updated-by|replaces|replaced-by|corrects|corrected-by|copies|copied-as
 	Document string // key if known here
 	Number   string
 	Org      string
+	Target   Target // in the work of the asker's agency
 }
 
 // Pending is one line of "who has not taken it".
