@@ -39,17 +39,20 @@ func newID(prefix string) (string, error) {
 
 // makeChange writes and signs a change of the directory.
 func makeChange(ctx context.Context, origin string, admin identity, at time.Time, reason string, ops ...schemas.Operation) ([]byte, error) {
-	id, err := newID("change")
+	return makeChangeFrom(ctx, schemas.Header{From: "node:" + origin, To: []string{"node:" + origin}, IssuedAt: at}, admin, reason, ops)
+}
+
+// makeChangeFrom is makeChange for whom a header names; its id is made here.
+func makeChangeFrom(ctx context.Context, h schemas.Header, by identity, reason string, ops []schemas.Operation) ([]byte, error) {
+	var err error
+	if h.ID, err = newID("change"); err != nil {
+		return nil, err
+	}
+	doc, _, err := schemas.MarshalDirectoryChange(h, schemas.DirectoryChange{Reason: reason, Operations: ops})
 	if err != nil {
 		return nil, err
 	}
-	doc, _, err := schemas.MarshalDirectoryChange(schemas.Header{
-		ID: id, Kind: schemas.KindDirectoryChange, From: "node:" + origin, To: []string{"node:" + origin}, IssuedAt: at,
-	}, schemas.DirectoryChange{Reason: reason, Operations: ops})
-	if err != nil {
-		return nil, err
-	}
-	return signBytes(ctx, doc, admin)
+	return signBytes(ctx, doc, by)
 }
 
 // writeGenesis makes the first change: it pins the administrator's certificate, puts the authorities of the trust folder on the
@@ -141,20 +144,19 @@ func genesisCommand() *cobra.Command {
 
 func directoryCommand() *cobra.Command {
 	var config, reason, out string
+	var by agencySigner
 	cmd := &cobra.Command{Use: "directory", Short: "Danh bạ: cơ quan, chứng thư, máy khách, trạm bạn / changes of the directory"}
 	change := &cobra.Command{
 		Use:   "change OPERATIONS.yaml",
 		Short: "Make and sign one change of the directory from a list of operations",
 		Long: `Reads a YAML list of operations (add_organisation, change_organisation, close_organisation, add_code, remove_code,
-enrol_certificate, revoke_certificate, register_client, remove_client, add_peer, change_peer, grant_reading, revoke_reading, set_policy, trust_authority, distrust_authority; their
-members are in docs/operations.md), signs them as one change with the administrator's key, and writes the package. Hand it in with "tram send".`,
+enrol_certificate, revoke_certificate, register_client, remove_client, add_peer, change_peer, grant_reading, revoke_reading, set_policy, trust_authority, distrust_authority, office; their
+members are in docs/operations.md), signs them as one change with the administrator's key, and writes the package. Hand it in with "tram send".
+
+An agency changes what is its own with its own key: --from CODE --key KEY.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(config)
-			if err != nil {
-				return err
-			}
-			admin, err := adminIdentity(c)
 			if err != nil {
 				return err
 			}
@@ -169,13 +171,13 @@ members are in docs/operations.md), signs them as one change with the administra
 			at := time.Now()
 			var ops []schemas.Operation
 			for i, y := range list {
-				op, err := y.operation(writing{dir: filepath.Dir(args[0]), at: at})
+				some, err := y.operations(writing{dir: filepath.Dir(args[0]), at: at})
 				if err != nil {
 					return fmt.Errorf("operation %d: %w", i+1, err)
 				}
-				ops = append(ops, op)
+				ops = append(ops, some...)
 			}
-			signed, err := makeChange(cmd.Context(), c.Origin, admin, at, reason, ops...)
+			signed, err := by.change(cmd, c, at, reason, ops)
 			if err != nil {
 				return err
 			}
@@ -185,6 +187,7 @@ members are in docs/operations.md), signs them as one change with the administra
 	change.Flags().StringVarP(&config, "config", "c", "tram.yaml", "the node's configuration")
 	change.Flags().StringVar(&reason, "reason", "", "the decision it follows")
 	change.Flags().StringVarP(&out, "output", "o", "change.xml", "the signed change")
+	by.register(change.Flags())
 	cmd.AddCommand(change)
 	return cmd
 }

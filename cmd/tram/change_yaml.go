@@ -28,6 +28,7 @@ type operationYAML struct {
 	SetPolicy          *policyYAML             `yaml:"set_policy"`
 	TrustAuthority     *trustYAML              `yaml:"trust_authority"`
 	DistrustAuthority  *distrustYAML           `yaml:"distrust_authority"`
+	Office             *officeYAML             `yaml:"office"` // many operations: see officeYAML
 }
 
 // Days are written dd/MM/yyyy or yyyy-MM-dd.

@@ -2,10 +2,13 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tram-exchange/tram/testdata/demo"
 )
 
 // TestMain makes this test binary a tram: run under that name it is the program, so that scripts and tests start real
@@ -29,6 +32,15 @@ func TestScripts(t *testing.T) {
 			operations, err := freeAddress()
 			if err != nil {
 				return err
+			}
+			for _, name := range []string{demo.OfficeOfCommittee, demo.OfficeOfDepartment, demo.OfficeOfDistrict} {
+				b, err := demo.Office(name)
+				if err != nil {
+					return err
+				}
+				if err := os.WriteFile(filepath.Join(e.WorkDir, name), b, 0o600); err != nil {
+					return err
+				}
 			}
 			e.Setenv("API", api)
 			e.Setenv("OPERATIONS", operations)

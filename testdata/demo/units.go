@@ -2,7 +2,7 @@
 package demo
 
 import (
-	_ "embed"
+	"embed"
 	"encoding/csv"
 	"fmt"
 	"strconv"
@@ -11,6 +11,25 @@ import (
 
 //go:embed bac-giang-units.csv
 var unitsCSV string
+
+//go:embed office-ubnd.yaml office-so.yaml office-huyen.yaml
+var offices embed.FS
+
+// Offices of the demonstration, each a list of operations for "tram directory change".
+const (
+	OfficeOfCommittee  = "office-ubnd.yaml"
+	OfficeOfDepartment = "office-so.yaml" // also printed in docs/operations.md
+	OfficeOfDistrict   = "office-huyen.yaml"
+)
+
+// Office is one of them.
+func Office(name string) ([]byte, error) {
+	b, err := offices.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read office: %w", err)
+	}
+	return b, nil
+}
 
 // Unit is one line of the list.
 type Unit struct {
