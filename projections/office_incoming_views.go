@@ -123,7 +123,7 @@ func (q *question) incomingListing(s *scope, sp *speaker, iq *view.IncomingQuery
 				units = append(units, listKey{class(listWithUnit), q.listWhat(u)})
 			}
 		}
-		l.any = append(l.any, units)
+		l.any, l.overlap = append(l.any, units), true
 	}
 	q.in(l, listWith, iq.Person)
 	q.in(l, listParty, iq.Correspondent)

@@ -41,6 +41,8 @@ type targetListing struct {
 	numberParts matchParts
 	late        bool
 	today       string
+	budget      int  // of entries to read, 0: listBudget
+	overlap     bool // a target may stand in two lists of one group
 }
 
 func (l *targetListing) cond(text string, args ...any) {
@@ -84,7 +86,8 @@ func (q *question) targets(ctx context.Context, l *targetListing, cursor string,
 		return nil, "", err
 	}
 	check := q.checks(l)
-	for piece, spent := listPiece, 0; ; piece = min(4*piece, listLimit) {
+	budget := cmp.Or(l.budget, listBudget)
+	for piece, spent := min(listPiece, budget), 0; ; piece = min(4*piece, listLimit, budget-spent) {
 		places, err := from(ctx, before, piece)
 		if err != nil {
 			return nil, "", err
@@ -103,7 +106,7 @@ func (q *question) targets(ctx context.Context, l *targetListing, cursor string,
 			return hits, "", nil
 		}
 		before = places[len(places)-1]
-		if spent += len(places); spent >= listBudget {
+		if spent += len(places); spent >= budget {
 			return hits, strconv.FormatUint(before, 10), nil
 		}
 	}
@@ -111,12 +114,12 @@ func (q *question) targets(ctx context.Context, l *targetListing, cursor string,
 
 // count is how many targets there are, -1 if it would take too long to know.
 func (q *question) countTargets(ctx context.Context, l *targetListing) (int, error) {
-	if l.scope.all && !l.late && len(l.and) <= 1 && len(l.any) == 0 && len(l.conds) == 0 && len(l.match) == 0 {
-		key := listKey{l.kind.class(listAll), 0}
-		if len(l.and) == 1 {
-			key = l.and[0]
+	if l.scope.all && !l.late && len(l.and)+len(l.any) <= 1 && len(l.conds) == 0 && len(l.match) == 0 && !l.overlap {
+		lists := append(slices.Clone(l.and), slices.Concat(l.any...)...)
+		if len(lists) == 0 {
+			lists = []listKey{{l.kind.class(listAll), 0}}
 		}
-		return q.listLength(ctx, l.scope.orgs, key)
+		return q.listLengths(ctx, l.scope.orgs, lists)
 	}
 	from, err := q.feed(ctx, l)
 	if err != nil {
@@ -129,19 +132,56 @@ func (q *question) countTargets(ctx context.Context, l *targetListing) (int, err
 	if len(places) > countBudget {
 		return -1, nil
 	}
-	found, err := q.checked(ctx, l, q.checks(l), places)
-	return len(found), err
+	if len(places) == 0 {
+		return 0, nil
+	}
+	text, args, err := q.checking(l, q.checks(l), places, "t.id")
+	if err != nil {
+		return 0, err
+	}
+	var n int
+	if err := q.conn.QueryRowContext(ctx, "SELECT count(DISTINCT id) FROM ("+text+")", args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("couldn't count targets: %w", err)
+	}
+	return n, nil
 }
 
-func (q *question) listLength(ctx context.Context, orgs []uint32, l listKey) (int, error) {
+// checking is SQL for columns of the targets at some places that belong on the page.
+func (q *question) checking(l *targetListing, c checkText, places []uint64, columns string) (string, []any, error) {
+	list, err := json.Marshal(places)
+	if err != nil {
+		return "", nil, err
+	}
+	args := append([]any{string(list)}, c.args...)
+	if len(l.match) == 0 {
+		on := "target t ON t.id = c.value WHERE "
+		if l.kind == targetIssued { // places are numbers in the register
+			on = "target t INDEXED BY target_number ON t.number = c.value WHERE t.number <> 0 AND "
+		}
+		return "SELECT " + columns + " FROM json_each(?) c CROSS JOIN " + on + c.text, args, nil
+	}
+	// Places are rows of words.
+	text := "SELECT " + columns + " FROM json_each(?) c CROSS JOIN target t INDEXED BY target_words ON t.words = c.value WHERE t.words <> 0 AND " + c.text
+	if l.kind == targetIncoming {
+		text += " UNION ALL SELECT " + columns + " FROM json_each(?) c LEFT JOIN late ON late.id = c.value CROSS JOIN target t INDEXED BY target_doc" +
+			" ON t.doc = coalesce(late.doc, c.value) WHERE t.doc <> 0 AND t.words = 0 AND " + c.text
+		args = append(append(args, string(list)), c.args...)
+	}
+	return text, args, nil
+}
+
+// listLengths adds up how much stands in lists.
+func (q *question) listLengths(ctx context.Context, orgs []uint32, lists []listKey) (int, error) {
 	total := 0
 	for _, org := range orgs {
-		var n int
-		err := eachRow(ctx, q.conn, "SELECT n FROM listcount WHERE org = ? AND class = ? AND what = ?", []any{org, l.class, l.what}, func(r *sql.Rows) error { return r.Scan(&n) })
-		if err != nil {
-			return 0, fmt.Errorf("couldn't read length of list: %w", err)
+		for _, l := range lists {
+			var n int
+			err := eachRow(ctx, q.conn, "SELECT n FROM listcount WHERE org = ? AND class = ? AND what = ?", []any{org, l.class, int64(l.what)}, func(r *sql.Rows) error { return r.Scan(&n) })
+			if err != nil {
+				return 0, fmt.Errorf("couldn't read length of list: %w", err)
+			}
+			total += n
 		}
-		total += n
 	}
 	return total, nil
 }
@@ -160,7 +200,7 @@ func (q *question) feed(ctx context.Context, l *targetListing) (feed, error) {
 		match.addAny(own)
 		text := match.String()
 		return func(ctx context.Context, before uint64, n int) ([]uint64, error) {
-			return q.places(ctx, "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?", text, before, n)
+			return q.places(ctx, wordsSQL, text, before, n)
 		}, nil
 	}
 	groups := [][]listKey{{{l.kind.class(listAll), 0}}}
@@ -179,13 +219,9 @@ func (q *question) feed(ctx context.Context, l *targetListing) (feed, error) {
 	}
 	best, shortest := groups[0], math.MaxInt
 	for _, g := range groups {
-		n := 0
-		for _, k := range g {
-			length, err := q.listLength(ctx, l.scope.orgs, k)
-			if err != nil {
-				return nil, err
-			}
-			n += length
+		n, err := q.listLengths(ctx, l.scope.orgs, g)
+		if err != nil {
+			return nil, err
 		}
 		if n < shortest {
 			best, shortest = g, n
@@ -203,7 +239,7 @@ func (q *question) feed(ctx context.Context, l *targetListing) (feed, error) {
 func (q *question) lateOnes(ctx context.Context, l *targetListing, most int) (ids []uint64, ok bool, err error) {
 	most = min(most, listBudget)
 	for _, org := range l.scope.orgs {
-		open, err := q.places(ctx, "SELECT id FROM target INDEXED BY target_due WHERE org = ? AND kind = ? AND due <> '' AND due < ? LIMIT ?", org, l.kind, l.today, most+1)
+		open, err := q.places(ctx, lateSQL, org, l.kind, l.today, most+1)
 		if err != nil {
 			return nil, false, err
 		}
@@ -230,13 +266,19 @@ func fixedFeed(ids []uint64) feed {
 	}
 }
 
+const (
+	listSQL  = "SELECT id FROM listed WHERE org = ? AND class = ? AND what = ? AND id < ? ORDER BY id DESC LIMIT ?"
+	wordsSQL = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
+	lateSQL  = "SELECT id FROM target INDEXED BY target_due WHERE org = ? AND kind = ? AND due <> '' AND due < ? LIMIT ?"
+)
+
 // listFeed merges lists.
 func (q *question) listFeed(orgs []uint32, lists []listKey) feed {
 	return func(ctx context.Context, before uint64, n int) ([]uint64, error) {
 		var all []uint64
 		for _, org := range orgs {
 			for _, l := range lists {
-				ids, err := q.places(ctx, "SELECT id FROM listed WHERE org = ? AND class = ? AND what = ? AND id < ? ORDER BY id DESC LIMIT ?", org, l.class, l.what, before, n)
+				ids, err := q.places(ctx, listSQL, org, l.class, l.what, before, n)
 				if err != nil {
 					return nil, err
 				}
@@ -338,23 +380,9 @@ func (q *question) checked(ctx context.Context, l *targetListing, c checkText, p
 	if len(places) == 0 {
 		return nil, nil
 	}
-	list, err := json.Marshal(places)
+	text, args, err := q.checking(l, c, places, "c.value, t."+strings.ReplaceAll(targetColumns, ", ", ", t."))
 	if err != nil {
 		return nil, err
-	}
-	columns := "t." + strings.ReplaceAll(targetColumns, ", ", ", t.")
-	text := "SELECT c.value, " + columns + " FROM json_each(?) c CROSS JOIN target t ON t.id = c.value WHERE " + c.text
-	if l.kind == targetIssued { // places are numbers in the register
-		text = "SELECT c.value, " + columns + " FROM json_each(?) c CROSS JOIN target t INDEXED BY target_number ON t.number = c.value WHERE t.number <> 0 AND " + c.text
-	}
-	args := append([]any{string(list)}, c.args...)
-	if len(l.match) > 0 { // places are rows of words
-		text = "SELECT c.value, " + columns + " FROM json_each(?) c CROSS JOIN target t INDEXED BY target_words ON t.words = c.value WHERE t.words <> 0 AND " + c.text
-		if l.kind == targetIncoming {
-			text += " UNION ALL SELECT c.value, " + columns + " FROM json_each(?) c LEFT JOIN late ON late.id = c.value CROSS JOIN target t INDEXED BY target_doc" +
-				" ON t.doc = coalesce(late.doc, c.value) WHERE t.doc <> 0 AND t.words = 0 AND " + c.text
-			args = append(append(args, string(list)), c.args...)
-		}
 	}
 	var hits []hit
 	seen := map[uint64]bool{}

@@ -233,6 +233,11 @@ func (q *question) workPage(ctx context.Context, s *scope, sp *speaker, lists []
 	return out, nil
 }
 
+const (
+	workSQL      = "SELECT due, id FROM workin WHERE org = ? AND class = ? AND who = ? AND rank = ? AND (due, id) > (?, ?) AND due < ?"
+	workOrderSQL = " ORDER BY due, id LIMIT ?"
+)
+
 // workRange reads what follows a place within its range: equally late and urgent.
 func (q *question) workRange(ctx context.Context, orgs []uint32, lists []boxList, what uint8, today string, after workPlace, limit int) ([]foundWork, error) {
 	lower, upper := "", today // late: due before today
@@ -242,11 +247,11 @@ func (q *question) workRange(ctx context.Context, orgs []uint32, lists []boxList
 	if after.due < lower {
 		after.due, after.id = lower, -1
 	}
-	text := "SELECT due, id FROM workin WHERE org = ? AND class = ? AND who = ? AND rank = ? AND (due, id) > (?, ?) AND due < ?"
+	text := workSQL
 	if what != 0 {
 		text += " AND what = " + strconv.Itoa(int(what))
 	}
-	text += " ORDER BY due, id LIMIT ?"
+	text += workOrderSQL
 	var out []foundWork
 	for _, org := range orgs {
 		for _, l := range lists {
