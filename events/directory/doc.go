@@ -14,6 +14,25 @@
 //     their codes, enrol and revoke their certificates: only codes inside the peer's identifier space (PeerSet.Prefixes), only
 //     organisations that the directory says it serves, only purposes that sign packages. Successors too must be inside.
 //
+// # Offices
+//
+// An agency that this node serves may have a part of its own in the directory (Office): units, persons with their duties, delegations,
+// and the registers, series, chains, file plan, deadlines and calendar it works by. It begins with the first operation about it.
+//
+//   - An administrator of the node may change it, and the agency with its own PurposeSign key. Nobody else opens one, and nobody changes
+//     that of another agency.
+//   - With the agency's key in custody (PurposeCustody) the node signs in the name of a person (Change.Person): one who has the role
+//     administrator in the office before the change may change all of it; everybody may delegate what is his own, and withdraw that.
+//   - Nobody widens his own rights: a change signed in custody is refused if the person in whose name it is could then do anything, at any
+//     time from now on, in the own name or in another's place, that was not open to him before it. So who is administrator and has
+//     another duty was given one of the two by somebody else: another administrator, an operator, the agency's own key. What an
+//     administrator may do is to set up chains and registers and to give rights to others; that no two of them do so for each other
+//     is the agency's to see to, and the record shows who did (ChangeAccepted.Person).
+//   - A delegation is of what the other may do in the own name at the time, never of what was delegated to him, and never of
+//     administering. It ends with its period, by withdrawal, or as one of the two leaves.
+//
+// Days are those of +07:00; Calendar and Office.Due say how they are counted.
+//
 // # Trust list
 //
 // Which authorities are believed, for whose certificates and when, is part of the directory: only a genesis change and administrators
