@@ -16,7 +16,6 @@ const (
 	CodeIncomingNotAssigned = 7060
 	CodeIncomingAssigned    = 7061
 	CodeIncomingStarted     = 7062
-	CodeIncomingPaper       = 7063 // only for what came through the exchange
 	CodeIncomingExchange    = 7064 // only for what did not
 	CodeIncomingRegister    = 7065
 	CodeAssigneeUnit        = 7066
@@ -94,9 +93,6 @@ var incomingCatalogue = []Entry{
 	{CodeIncomingStarted, "incoming-started", 409, once,
 		"Văn bản đã được bắt đầu xử lý trước đó; hãy xử lý tiếp hoặc kết thúc.",
 		"Work on the document has begun before; go on with it, or finish it."},
-	{CodeIncomingPaper, "incoming-not-exchange", 409, once,
-		"Việc này chỉ dành cho văn bản đến qua trục liên thông; với văn bản giấy hãy đăng ký kèm bản quét.",
-		"This is only for documents that came through the exchange; register paper with its scan instead."},
 	{CodeIncomingExchange, "incoming-exchange", 409, once,
 		"Mã này dành cho văn bản đến qua trục liên thông; hãy đăng ký văn bản từ danh sách chờ vào sổ, hoặc chọn mã khác cho văn bản giấy.",
 		"That id is one of a document of the exchange; register it from the list of arrivals, or choose another id for paper."},

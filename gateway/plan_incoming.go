@@ -168,7 +168,6 @@ var incomingCodes = map[incoming.Reason]int{
 	incoming.ReasonNotAssigned: CodeIncomingNotAssigned,
 	incoming.ReasonAssigned:    CodeIncomingAssigned,
 	incoming.ReasonStarted:     CodeIncomingStarted,
-	incoming.ReasonPaper:       CodeIncomingPaper,
 	incoming.ReasonExchange:    CodeIncomingExchange,
 	incoming.ReasonRegister:    CodeIncomingRegister,
 	incoming.ReasonUnit:        CodeAssigneeUnit,

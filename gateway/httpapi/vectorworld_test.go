@@ -70,7 +70,7 @@ func (w *world) close() {
 // shareable says whether refusals leave the node as it was, so that vectors can share it.
 func shareable(node string) bool {
 	switch node {
-	case "", "own-signatures", "rsa-3072", "two-recipients", "one-megabyte":
+	case "", "own-signatures", "rsa-3072", "two-recipients", "one-megabyte", "desk":
 		return true
 	}
 	return strings.HasPrefix(node, "drafting")
@@ -126,6 +126,10 @@ func nodeIn(t testing.TB, state string) *world {
 		w.key("person")
 		w.mustChange(w.trust(w.people, "person"))
 		return w
+	case "desk":
+		return deskIn(t)
+	case "desk-full":
+		return fullDeskIn(t)
 	case "office":
 		w := newWorld(t)
 		w.key("custody")

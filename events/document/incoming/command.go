@@ -152,7 +152,6 @@ const (
 	ReasonNotAssigned Reason = "not-assigned" // nobody is in charge
 	ReasonAssigned    Reason = "assigned"     // assign it again instead of presenting it
 	ReasonStarted     Reason = "started"      // work had begun before
-	ReasonPaper       Reason = "paper"        // only for what came through the exchange
 	ReasonExchange    Reason = "exchange"     // only for what did not
 	ReasonRegister    Reason = "register"     // no such register, or closed
 	ReasonUnit        Reason = "unit"         // no such unit, or closed

@@ -109,7 +109,7 @@ func (j *judge) asked(id, kind string, priority int) (RegistrationAsked, error) 
 
 func (j *judge) register(a Register) ([]events.New, error) {
 	if j.x == nil {
-		return nil, refuse(ReasonPaper)
+		return nil, refuse(ReasonUnknown)
 	}
 	d, err := j.asked(a.Register, "", j.x.Priority)
 	if err != nil {
@@ -173,7 +173,7 @@ func isKey(id string) bool {
 func (j *judge) refuse(a Refuse) ([]events.New, error) {
 	switch {
 	case j.x == nil:
-		return nil, refuse(ReasonPaper)
+		return nil, refuse(ReasonUnknown)
 	case a.Reason == "":
 		return nil, refuse(ReasonIncomplete, "Reason")
 	}

@@ -113,7 +113,7 @@ func (s State) order(act string, x *Exchange) error {
 	switch {
 	case s.Events >= maxActs:
 		return refuse(ReasonFull)
-	case back == BackAsked && act != actOpine:
+	case back == BackAsked && act != actOpine && (act == actReopen || s.Phase != PhaseWithdrawn):
 		return refuse(ReasonAsked)
 	case back == BackGiven && act != actOpine:
 		return refuse(ReasonWithdrawn)
