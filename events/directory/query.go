@@ -15,6 +15,12 @@ func (s State) Basis() uint64 { return s.basis }
 // Version is the version of the last event folded, -1 if none: what events.Append.Expected wants.
 func (s State) Version() int64 { return int64(s.events) - 1 }
 
+// ChangeAccepted is where a change was accepted, by its id.
+func (s State) ChangeAccepted(id string) (events.Address, bool) {
+	c, ok := s.changes.Get(id)
+	return c.address, ok
+}
+
 func validAt(from, until, at time.Time) bool {
 	return !at.Before(from) && (until.IsZero() || at.Before(until))
 }

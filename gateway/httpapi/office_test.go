@@ -2,14 +2,17 @@ package httpapi_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/gateway"
+	"github.com/tram-exchange/tram/gateway/office"
 	"github.com/tram-exchange/tram/gateway/rerun"
 	"github.com/tram-exchange/tram/schemas"
 )
@@ -107,4 +110,59 @@ func TestOfficeThroughTheDoor(t *testing.T) {
 			t.Errorf("%s: %v, expected it to be found at %d", name, err, at)
 		}
 	}
+}
+
+// keptKeys is the custody of a world: the key that its sender left with the node.
+type keptKeys struct{ w *world }
+
+func (k keptKeys) Key(codes []string, _ time.Time) (office.Key, error) {
+	if !slices.Contains(codes, codeSender) {
+		return office.Key{}, office.ErrNoKey
+	}
+	a := k.w.key("custody")
+	return office.Key{Signer: a.key, Chain: []*x509.Certificate{a.cert}, Release: func() {}}, nil
+}
+
+// The portal of an agency's administrator asks the node to make, sign and hand in a change.
+func TestOfficeChangesInCustody(t *testing.T) {
+	w := newWorld(t)
+	w.key("custody")
+	w.mustChange(senderOffice()...)
+	o, err := office.New(office.Options{Log: w.store, Node: w.node, Custody: keptKeys{w}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := func(agency string) []schemas.Operation {
+		return []schemas.Operation{schemas.SetUnit{Agency: agency, Unit: "phong-moi", Name: "Phòng mới"}}
+	}
+	c := office.Change{Org: codeSender, Person: "nv-1", PackageID: "click-1", Reason: "Quyết định 1", Operations: unit(codeSender)}
+	done, err := o.Change(w.ctx, c)
+	if err != nil || done.Again || done.Stream != directory.Stream {
+		t.Fatalf("done %+v, %v", done, err)
+	}
+	again, err := o.Change(w.ctx, c) // a double click
+	if err != nil || !again.Again || again.Position != done.Position || again.Package != done.Package {
+		t.Errorf("again %+v, %v, expected %+v", again, err, done)
+	}
+	for name, test := range map[string]struct {
+		change func(*office.Change)
+		want   int
+	}{
+		"another's id":   {func(c *office.Change) { c.Person = "nv-2" }, gateway.CodeHeaderTaken},
+		"no right":       {func(c *office.Change) { c.PackageID, c.Person = "click-2", "nv-2" }, gateway.CodeOfficePerson},
+		"another agency": {func(c *office.Change) { c.PackageID, c.Operations = "click-3", unit(codeRecipient) }, gateway.CodeDirectoryRule},
+		"no key in hand": {func(c *office.Change) { c.PackageID, c.Org = "click-4", codeRecipient }, gateway.CodeCustodyNone},
+		"no such agency": {func(c *office.Change) { c.PackageID, c.Org = "click-5", "H99" }, gateway.CodeSenderUnknown},
+		"not its matters": {func(c *office.Change) {
+			c.PackageID, c.Operations = "click-6", []schemas.Operation{schemas.RemoveClient{ID: "x"}}
+		}, gateway.CodeDirectoryRule},
+	} {
+		other := c
+		test.change(&other)
+		var r *gateway.Refusal
+		if _, err := o.Change(w.ctx, other); !errors.As(err, &r) || r.Code != test.want {
+			t.Errorf("%s: %v, expected %d", name, err, test.want)
+		}
+	}
+	w.judgedAgain(t)
 }
