@@ -36,4 +36,14 @@
 //   - sender, recipients, type name, and day, month and year of the document's date.
 //
 // Text that has neither letters nor digits is no filter. There is no query syntax: no user text is ever an error.
+//
+// # The work of agencies
+//
+// Incoming documents, outgoing documents and dossiers of an agency that has an office are targets: see office_model.go. A new event of
+// one is folded into the row of its kind (targetRow.fold); where the target then stands (lists) and what somebody must do about it (work)
+// follow from the row alone (targetRow.derive), so a new filter or box is a new list and no more. Words are kept for the rows of lists;
+// the page of one target is made from the events of its stream as they were recorded.
+//
+// Who sees what is one function, scopeOf, judged by the directory at the time of the question, and one check, seesTarget. What may be
+// done is asked of the deciders. Late is a matter of the day of the question and is stored nowhere.
 package projections

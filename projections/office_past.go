@@ -11,6 +11,8 @@ import (
 // is asked of today's views too: a dossier that was closed then and is open now is no archivist's any more. Words that were destroyed
 // since are not told.
 
+var _ view.OfficeViews = (*pastViews)(nil)
+
 // targetsToday says of each target whether the person may see it now, and whether its words are still there.
 func (p *pastViews) targetsToday(ctx context.Context, s view.Staff, list []view.Target) (map[view.Target]standing, error) {
 	out := make(map[view.Target]standing, len(list))
@@ -144,9 +146,7 @@ func (p *pastViews) IncomingDocument(ctx context.Context, s view.Staff, id strin
 		return view.IncomingDocument{}, err
 	}
 	doc.Dossiers = dossiers.Rows
-	replies, err := rowsOfToday(ctx, p, s, view.Page[view.OutgoingRow]{Rows: doc.Replies}, func(r *view.OutgoingRow) view.Target {
-		return view.Target{Kind: targetOutgoing.String(), ID: r.ID}
-	}, func(r *view.OutgoingRow, by string) { *r = view.OutgoingRow{ID: r.ID, State: r.State, Destroyed: by} })
+	replies, err := p.outgoingOfToday(ctx, s, view.Page[view.OutgoingRow]{Rows: doc.Replies})
 	if err != nil {
 		return view.IncomingDocument{}, err
 	}
@@ -224,4 +224,57 @@ func (p *pastViews) Readings(ctx context.Context, s view.Staff, t view.Target, l
 		return nil, err
 	}
 	return p.Views.Readings(ctx, s, t, limit)
+}
+
+func forgetOutgoing(r *view.OutgoingRow, by string) {
+	*r = view.OutgoingRow{ID: r.ID, Document: r.Document, Series: r.Series, SeqNumber: r.SeqNumber, Year: r.Year, State: r.State, Version: r.Version, Destroyed: by}
+}
+
+// Outgoing is that of Views, as of today's rights.
+func (p *pastViews) Outgoing(ctx context.Context, q view.OutgoingQuery) (view.Page[view.OutgoingRow], error) {
+	page, err := p.Views.Outgoing(ctx, q)
+	if err != nil {
+		return page, err
+	}
+	return p.outgoingOfToday(ctx, q.Staff, page)
+}
+
+func (p *pastViews) outgoingOfToday(ctx context.Context, s view.Staff, page view.Page[view.OutgoingRow]) (view.Page[view.OutgoingRow], error) {
+	return rowsOfToday(ctx, p, s, page, func(r *view.OutgoingRow) view.Target { return view.Target{Kind: targetOutgoing.String(), ID: r.ID} }, forgetOutgoing)
+}
+
+// OutgoingDocument is that of Views, as of today's rights. Nothing can be done in the past.
+func (p *pastViews) OutgoingDocument(ctx context.Context, s view.Staff, id string) (view.OutgoingDocument, error) {
+	now, err := p.targetOfToday(ctx, s, view.Target{Kind: targetOutgoing.String(), ID: id})
+	if err != nil {
+		return view.OutgoingDocument{}, err
+	}
+	doc, err := p.Views.OutgoingDocument(ctx, s, id)
+	if err != nil {
+		return view.OutgoingDocument{}, err
+	}
+	doc.May, doc.Stands = nil, nil
+	dossiers, err := p.dossiersOfToday(ctx, s, view.Page[view.DossierRow]{Rows: doc.Dossiers})
+	if err != nil {
+		return view.OutgoingDocument{}, err
+	}
+	if doc.Dossiers = dossiers.Rows; now.destroyed != "" {
+		forgetOutgoing(&doc.Row, now.destroyed)
+		forgetTrail(doc.Trail)
+		doc.Versions, doc.Related = nil, nil
+		for i := range doc.Chain {
+			doc.Chain[i].Note = ""
+		}
+	}
+	return doc, nil
+}
+
+// Notes is that of Views, of what the person may see today.
+func (p *pastViews) Notes(ctx context.Context, s view.Staff, after uint64, limit int) ([]view.Note, error) {
+	list, err := p.Views.Notes(ctx, s, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	page, err := rowsOfToday(ctx, p, s, view.Page[view.Note]{Rows: list}, func(n *view.Note) view.Target { return n.Target }, func(*view.Note, string) {})
+	return page.Rows, err
 }

@@ -131,8 +131,11 @@ func (v *visit) formToken() string {
 func (p *Portal) reader(v *visit) view.Reader {
 	r := view.Reader{Now: p.cfg.Node.Now()}
 	switch v.role() {
-	case RoleClerk, RoleViewer, RoleStaff: // of staff, whoever asks has asked view.Staff before
+	case RoleClerk, RoleViewer:
 		r.Orgs = v.org.Identities
+	case RoleStaff: // what the person's duties allow
+		s := p.staffOf(v)
+		r.Orgs, r.Person = []string{s.Org}, s.Person
 	case RoleAuditor:
 		if v.right != nil {
 			r.Right = v.right.ID
