@@ -277,6 +277,7 @@ var recordMessages = map[string]message{
 	"check.witness":       {"Bên chứng kiến", "Witness"},
 	"check.contradiction": {"Trạm khác đưa ra hai lịch sử", "Another station has shown two histories"},
 	"check.other-log":     {"Nhật ký của trạm khác", "Log of another station"},
+	"check.office":        {"Việc trạm làm cho các cơ quan", "The station's work for agencies"},
 	"check.revocation":    {"Dữ liệu thu hồi chứng thư", "Certificate revocation data"},
 
 	"count.documents":    {"Văn bản", "Documents"},

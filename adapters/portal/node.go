@@ -259,6 +259,7 @@ const (
 	CheckWitness       = "witness"       // Subject: one of them; Number: size that it cosigned last; At: when
 	CheckContradiction = "contradiction" // Subject: another log that has shown two histories; Number: at which size
 	CheckOtherLog      = "other-log"     // Subject: another log; Number: size of the head that it publishes; At: when that was seen
+	CheckOffice        = "office"        // Number: things that could not be done for agencies yet
 	CheckRevocation    = "revocation"    // Number: authorities whose revocation lists are not current
 )
 

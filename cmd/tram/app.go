@@ -26,6 +26,7 @@ import (
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/evidence"
 	"github.com/tram-exchange/tram/gateway/httpapi"
+	work "github.com/tram-exchange/tram/gateway/office"
 	"github.com/tram-exchange/tram/gateway/router"
 	"github.com/tram-exchange/tram/gateway/router/exchange"
 	"github.com/tram-exchange/tram/gateway/router/peer"
@@ -51,6 +52,7 @@ type app struct {
 	peers    *peer.Client
 	router   *router.Router
 	exchange *exchange.Exchange
+	work     *work.Office // what follows from the acts of agencies' people
 	callers  callers
 	api      *httpapi.API
 	accounts *portal.Accounts
@@ -172,8 +174,13 @@ func (a *app) openGateway(ctx context.Context, data string) (err error) {
 	a.closers = append(a.closers, func() error { a.peers.Close(); return nil })
 	if a.router, err = router.New(router.Options{
 		Log: a.store, Node: a.node, Transport: a.peers, Now: time.Now, Logger: a.log,
-		Keeper: router.FileKeeper(c.routerFile(data)), Backoff: c.Delivery.RetryMin, Longest: c.Delivery.RetryMax,
+		Keeper: router.FileKeeper(c.positionsFile(data, "router.json")), Backoff: c.Delivery.RetryMin, Longest: c.Delivery.RetryMax,
 		Metrics: a.metrics,
+	}); err != nil {
+		return err
+	}
+	if a.work, err = work.New(work.Options{
+		Log: a.store, Node: a.node, Custody: custody{a.keys.ring}, Logger: a.log, Keeper: router.FileKeeper(c.positionsFile(data, "office.json")),
 	}); err != nil {
 		return err
 	}
@@ -270,7 +277,7 @@ func (a *app) openPortal(data string) (err error) {
 		return err
 	}
 	if a.portal, err = portal.New(portal.Config{
-		Views: a.views, Past: a.past, Node: newPortalNode(a), Proofs: a.proofs, Accounts: a.accounts, Log: a.log,
+		Views: a.views, OfficeViews: a.views, Office: portalOffice{a}, Past: a.past, Node: newPortalNode(a), Proofs: a.proofs, Accounts: a.accounts, Log: a.log,
 		Secure: !a.c.Portal.PlainHTTP, Trial: a.c.Trial, Name: a.c.Name,
 	}); err != nil {
 		return err
@@ -327,6 +334,7 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("keys", a.watchKeys)
 	part("office", a.whileInOffice(a.takeOffice))
 	part("router", a.whileInOffice(a.deliver))
+	part("work of agencies", a.whileInOffice(a.carryOn))
 	part("destruction", a.whileInOffice(a.node.RunDestruction))
 	part("destruction elsewhere", a.followDestruction)
 	part("directory exchange", a.whileInOffice(a.exchange.Run))

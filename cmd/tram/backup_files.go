@@ -35,6 +35,7 @@ var neverCopied = []leftOut{
 	{viewsFile, "được dựng lại từ nhật ký", "built again from the log"},
 	{logFolder + "/", "được viết lại từ nhật ký", "the published log is written again from the log"},
 	{"router.json", "được dựng lại từ nhật ký", "the state of delivery is found again in the log"},
+	{"office.json", "được dựng lại từ nhật ký", "what is left to do for agencies is found again in the log"},
 	{"spool/, revocation/", "chỉ là dữ liệu tạm", "temporary"},
 }
 

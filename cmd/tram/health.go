@@ -42,7 +42,7 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 	case lag.Lag > 5*time.Second:
 		views.State = portal.StateWarn
 	}
-	out = append(out, views)
+	out = append(out, views, a.workCheck(now))
 	out = append(out, a.rebuild.checks()...)
 	out = append(out, a.stamps.check(), a.public.check())
 	out = append(out, a.backups.check()...)

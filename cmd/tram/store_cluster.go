@@ -265,12 +265,12 @@ func (a *app) deliver(ctx context.Context) error {
 	return a.router.Run(ctx)
 }
 
-// routerFile is where the router's positions are kept.
-func (c *Config) routerFile(data string) string {
+// positionsFile is where positions of what follows the log are kept: all nodes of a log have the same.
+func (c *Config) positionsFile(data, name string) string {
 	if c.Store.Kind == storeESDB {
 		data = c.path(c.Store.Objects)
 	}
-	return filepath.Join(data, "router.json")
+	return filepath.Join(data, name)
 }
 
 // clusterCheck is the cluster's line on the health page.
