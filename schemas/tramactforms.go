@@ -199,13 +199,13 @@ func copyRules(r *reader, path string, c *MakeCopy) {
 func dossierForms() []actForm {
 	return []actForm{
 		form(onDossier, false, nil,
-			plain("FilePlan", func(a *OpenDossier) *string { return &a.FilePlan }),
+			words("FilePlan", func(a *OpenDossier) *string { return &a.FilePlan }),
 			words("Title", func(a *OpenDossier) *string { return &a.Title }),
 			plain("Retention", func(a *OpenDossier) *string { return &a.Retention }),
 			plain("InCharge", func(a *OpenDossier) *string { return &a.InCharge }),
 			due("Due", func(a *OpenDossier) *Date { return &a.Due })),
 		form(onDossier, false, nil,
-			plain("FilePlan", func(a *ClassifyDossier) *string { return &a.FilePlan }),
+			words("FilePlan", func(a *ClassifyDossier) *string { return &a.FilePlan }),
 			words("Title", func(a *ClassifyDossier) *string { return &a.Title }),
 			plain("Retention", func(a *ClassifyDossier) *string { return &a.Retention }),
 			words("Reason", func(a *ClassifyDossier) *string { return &a.Reason })),

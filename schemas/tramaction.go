@@ -80,7 +80,7 @@ func (r *reader) finishAction() {
 		if why := fileNameFault(f.Name); why != "" {
 			r.problem(AttachmentName, path+"/Name", f.Name, "file %s", why)
 		}
-		r.secret(max(SecrecyOfText(f.Description), SecrecyOfText(fileWords(f.Name))), path)
+		r.secret(max(SecrecyOfText(f.Description), SecrecyOfText(fileWords(f.Name)), SecrecyOfText(f.ContentType)), path)
 	}
 	r.pkg.Action = &a
 }

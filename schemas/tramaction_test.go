@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -305,6 +306,70 @@ func TestActionScript(t *testing.T) {
 		if got := p.Action.Act.(RegisterPaper); got.Subject != subject || got.FromName != subject {
 			t.Errorf("%q is read as %+v", subject, got)
 		}
+	}
+}
+
+// eachText calls see for every text in v, in turn.
+func eachText(v reflect.Value, see func(text reflect.Value)) {
+	switch v.Kind() {
+	case reflect.String:
+		see(v)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			eachText(v.Field(i), see)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			eachText(v.Index(i), see)
+		}
+	}
+}
+
+// No text of an act or of its files carries the mark of a secret through the door, whichever member it stands in.
+func TestActionSecrets(t *testing.T) {
+	packages := rapid.Custom(func(t *rapid.T) []DossierAction {
+		var all []DossierAction
+		for _, act := range genActs(t) {
+			_, a, _ := genAction(t, act)
+			if a.Files = nil; formOf(act).files && act.Name() != "AddItem" {
+				a.Files = []ActFile{{Name: "a.pdf", ContentType: "b", Description: "c", SHA256: sha256.Sum256(nil)}}
+			}
+			all = append(all, a)
+		}
+		return all
+	})
+	secrets := 0
+	for seed := range 3 {
+		for _, a := range packages.Example(seed) {
+			act := reflect.New(reflect.TypeOf(a.Act)).Elem()
+			act.Set(reflect.ValueOf(a.Act))
+			try := func(text reflect.Value) {
+				before := text.String()
+				text.SetString("TUYỆT MẬT")
+				defer text.SetString(before)
+				a.Act = act.Interface().(Act)
+				files := slices.Repeat([]File{FileBytes("a.pdf", "", nil)}, len(a.Files))
+				h := Header{ID: "click-1", From: "H05.07", IssuedAt: vectorTime.UTC(), Person: Person{Name: "Trần Thị Thư", Account: "p-0142"}}
+				b, _, err := MarshalDossierAction(h, a, files)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = Parse(context.Background(), ReceivedBytes(b), Options{Now: vectorTime})
+				var r *Refusal
+				if !errors.As(err, &r) || !r.Has(Secret) && r.Stage != StageSchema {
+					t.Errorf("%s with a mark in place of %q: %v\n%s", a.Act.Name(), before, err, b)
+				} else if r.Has(Secret) {
+					secrets++
+				}
+			}
+			eachText(act, try)
+			if len(a.Files) > 0 {
+				eachText(reflect.ValueOf(&a.Files[0]).Elem(), try)
+			}
+		}
+	}
+	if secrets < 150 {
+		t.Errorf("%d marks were found, want more: the others failed for their form", secrets)
 	}
 }
 

@@ -14,12 +14,46 @@ func Day(t time.Time) string { return t.In(Vietnam).Format(time.DateOnly) }
 // Days are counted since 1970-01-01, which was a Thursday.
 const daySeconds = 24 * 60 * 60
 
+// dayNumber reads yyyy-MM-dd strictly. Registers ask for many days: it is done without package time.
 func dayNumber(day string) (int, bool) {
-	t, err := time.Parse(time.DateOnly, day)
-	if err != nil {
+	if len(day) != 10 || day[4] != '-' || day[7] != '-' {
 		return 0, false
 	}
-	return int(t.Unix() / daySeconds), true
+	y, ok1 := digits(day[:4])
+	m, ok2 := digits(day[5:7])
+	d, ok3 := digits(day[8:])
+	if !ok1 || !ok2 || !ok3 || y == 0 || m < 1 || m > 12 || d < 1 || d > daysIn(y, m) {
+		return 0, false
+	}
+	y-- // whole years before
+	n := farMonday + y*365 + y/4 - y/100 + y/400 + d - 1
+	for i := 1; i < m; i++ {
+		n += daysIn(y+1, i)
+	}
+	return n, true
+}
+
+func digits(s string) (n int, ok bool) {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n, true
+}
+
+func daysIn(year, month int) int {
+	switch month {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 31
 }
 
 func dayString(n int) string { return time.Unix(int64(n)*daySeconds, 0).UTC().Format(time.DateOnly) }

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -177,6 +178,33 @@ func TestDue(t *testing.T) {
 		}
 		if got := o.Due(test.what, test.priority, from); got != test.want {
 			t.Errorf("Due(%s, %d, %s) = %q, want %q", test.what, test.priority, test.from, got, test.want)
+		}
+	}
+}
+
+// Days are what package time says they are.
+func TestDayNumber(t *testing.T) {
+	for n := farMonday; n <= lastDay; n += 13 {
+		day := dayString(n)
+		if got, ok := dayNumber(day); !ok || got != n {
+			t.Fatalf("%s is day %d, %v, expected %d", day, got, ok, n)
+		}
+		d := time.Unix(int64(n)*daySeconds, 0).UTC().Weekday()
+		if weekend(n) != (d == time.Saturday || d == time.Sunday) {
+			t.Fatalf("%s is a %s", day, d)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		day := fmt.Sprintf("%04d-%02d-%02d", rapid.IntRange(0, 3000).Draw(t, "y"), rapid.IntRange(0, 14).Draw(t, "m"), rapid.IntRange(0, 33).Draw(t, "d"))
+		want, err := time.Parse(time.DateOnly, day)
+		got, ok := dayNumber(day)
+		if ok != (err == nil && want.Year() > 0) || ok && int64(got)*daySeconds != want.Unix() {
+			t.Fatalf("%s is day %d, %v, expected %v, %v", day, got, ok, want, err)
+		}
+	})
+	for _, day := range []string{"", "2026-1-01", "2026/01/01", "2026-01-011", "+026-01-01", "٢٠٢٦-01-01"} {
+		if _, ok := dayNumber(day); ok {
+			t.Errorf("%q is a day", day)
 		}
 	}
 }

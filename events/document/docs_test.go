@@ -11,10 +11,13 @@ import (
 	"github.com/tram-exchange/tram/events/destruction"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/document/incoming"
 	"github.com/tram-exchange/tram/events/document/outgoing"
+	"github.com/tram-exchange/tram/events/dossier"
 	"github.com/tram-exchange/tram/events/logbook"
 	"github.com/tram-exchange/tram/events/numbering"
 	"github.com/tram-exchange/tram/events/policy"
+	"github.com/tram-exchange/tram/events/reading"
 	"github.com/tram-exchange/tram/events/refusal"
 	"github.com/tram-exchange/tram/events/submission"
 	"github.com/tram-exchange/tram/events/timestamp"
@@ -78,6 +81,35 @@ var kinds = map[string][2]any{
 	logbook.NameBegun:                 {logbook.Begun{}, logbook.Reason{}},
 	logbook.NameKeyRotated:            {logbook.KeyRotated{}, nil},
 	logbook.NameKeyBound:              {logbook.KeyBound{}, nil},
+	incoming.NamePaperEntered:         {incoming.PaperEntered{}, incoming.PaperFacts{}},
+	incoming.NameRegistrationAsked:    {incoming.RegistrationAsked{}, nil},
+	incoming.NameNumberChosen:         {incoming.NumberChosen{}, nil},
+	incoming.NameRegistered:           {incoming.Registered{}, nil},
+	incoming.NameRefused:              {incoming.Refused{}, incoming.ReasonFacts{}},
+	incoming.NamePresented:            {incoming.Presented{}, incoming.NoteFacts{}},
+	incoming.NameAssigned:             {incoming.Assigned{}, incoming.AssignedFacts{}},
+	incoming.NameTransferredBack:      {incoming.TransferredBack{}, incoming.ReasonFacts{}},
+	incoming.NameHandlingStarted:      {incoming.HandlingStarted{}, incoming.NoteFacts{}},
+	incoming.NameOpinionGiven:         {incoming.OpinionGiven{}, incoming.OpinionFacts{}},
+	incoming.NameDeadlineChanged:      {incoming.DeadlineChanged{}, incoming.ReasonFacts{}},
+	incoming.NameReplyLinked:          {incoming.ReplyLinked{}, nil},
+	incoming.NameFinished:             {incoming.Finished{}, incoming.FinishedFacts{}},
+	incoming.NameReopened:             {incoming.Reopened{}, incoming.ReasonFacts{}},
+	incoming.NameWithdrawn:            {incoming.Withdrawn{}, nil},
+	dossier.NameOpened:                {dossier.Opened{}, dossier.OpenedFacts{}},
+	dossier.NameNumberChosen:          {dossier.NumberChosen{}, nil},
+	dossier.NameNumbered:              {dossier.Numbered{}, nil},
+	dossier.NameClassified:            {dossier.Classified{}, dossier.ClassifiedFacts{}},
+	dossier.NameItemAdded:             {dossier.ItemAdded{}, dossier.ItemFacts{}},
+	dossier.NameItemRemoved:           {dossier.ItemRemoved{}, dossier.ReasonFacts{}},
+	dossier.NameOpinionGiven:          {dossier.OpinionGiven{}, dossier.TextFacts{}},
+	dossier.NameTaskGiven:             {dossier.TaskGiven{}, dossier.TextFacts{}},
+	dossier.NameTaskFinished:          {dossier.TaskFinished{}, dossier.ResultFacts{}},
+	dossier.NameDecisionRecorded:      {dossier.DecisionRecorded{}, dossier.TextFacts{}},
+	dossier.NameHandedOver:            {dossier.HandedOver{}, dossier.ReasonFacts{}},
+	dossier.NameClosed:                {dossier.Closed{}, dossier.NoteFacts{}},
+	dossier.NameReopened:              {dossier.Reopened{}, dossier.ReasonFacts{}},
+	reading.NameOpened:                {reading.Opened{}, nil},
 	witnessing.NameContradiction:      {witnessing.Contradiction{}, nil},
 	outgoing.NameOpened:               {outgoing.Opened{}, nil},
 	outgoing.NameRevised:              {outgoing.Revised{}, outgoing.RevisedFacts{}},
