@@ -25,6 +25,7 @@ import (
 // actForm is one form on a page, for the part "act". A page makes it with newActForm or, after a refusal, with keepActForm.
 type actForm struct {
 	Name    string // of the act, as in schemas
+	As      string // what its button calls it in this place, "" by its name
 	Path    string // where it is sent, below Config.Base
 	Token   string // form token
 	ID      string // one-time id
@@ -39,6 +40,9 @@ type actForm struct {
 	Data    any // what the fields of this act need beside
 	Values  url.Values
 }
+
+// Words is the message of the act's button.
+func (f *actForm) Words() string { return "act." + cmp.Or(f.As, f.Name) }
 
 // Value is what stands in a field.
 func (f *actForm) Value(name string) string { return f.Values.Get(name) }

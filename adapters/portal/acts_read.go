@@ -24,7 +24,7 @@ type actInput struct {
 
 // actReader finds what reads the form of an act, nil for none.
 func actReader(name string) func(*actInput) schemas.Act {
-	for _, group := range []map[string]func(*actInput) schemas.Act{incomingActs} {
+	for _, group := range []map[string]func(*actInput) schemas.Act{incomingActs, outgoingActs, dossierActs} {
 		if read, ok := group[name]; ok {
 			return read
 		}

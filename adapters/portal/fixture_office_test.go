@@ -54,6 +54,7 @@ type fakeIncoming struct {
 type fakeOutgoing struct {
 	view.OutgoingDocument
 	author string
+	asked  []string // persons whose opinion somebody wants
 }
 
 type fakeDossier struct{ view.Dossier }
@@ -73,6 +74,7 @@ var officePeople = []view.OfficePerson{
 
 func newFakeOffice(f *fixture) *fakeOffice {
 	o := &fakeOffice{f: f, readings: map[view.Target][]view.Reading{}, numbers: map[string]int{}, acts: map[string]bool{}, files: map[string]fakeFile{}, position: 5000}
+	f.acted = o.acted
 	o.office = view.Office{Org: orgInterior, Name: "Sở Nội vụ tỉnh Bắc Giang",
 		Units:   []view.OfficeUnit{{ID: "ld", Name: "Ban Giám đốc"}, {ID: "vp", Name: "Văn phòng Sở"}, {ID: "tccc", Name: "Phòng Tổ chức công chức"}, {ID: "cchc", Name: "Phòng Cải cách hành chính"}},
 		Persons: officePeople, Registers: []view.Named{{ID: "chung", Name: "Sổ văn bản đến"}, {ID: "don-thu", Name: "Sổ đơn thư"}},
@@ -118,12 +120,7 @@ func (o *fakeOffice) fill() {
 			}
 		}
 	}
-	for i, s := range []string{view.DossierOpen, view.DossierClosed} {
-		o.dossiers = append(o.dossiers, &fakeDossier{view.Dossier{Version: 3, Row: view.DossierRow{ID: fmt.Sprintf("ho-so-%d", i+1), Code: fmt.Sprintf("%02d/2026/01.TCCC", i+1), Title: []string{"Tuyển dụng công chức năm 2027", "Tuyển dụng công chức năm 2026"}[i],
-			FilePlan: "01.TCCC", Retention: "20 năm", InCharge: o.ref("minh"), Unit: o.unit("tccc"), OpenedAt: testNow.AddDate(0, -1, 0), State: s, Version: 3}}})
-	}
-	o.outgoing = append(o.outgoing, &fakeOutgoing{author: "minh", OutgoingDocument: view.OutgoingDocument{Version: 2, Row: view.OutgoingRow{ID: "du-thao-1", TypeName: "Công văn", Subject: "về việc trả lời đề nghị hỗ trợ kinh phí của huyện Lục Ngạn",
-		Author: o.ref("minh"), Unit: o.unit("tccc"), Signer: o.ref("huong"), State: view.OutgoingDraft, Version: 2, VersionsNo: 1, Date: "2026-11-22"}}})
+	o.fillMade()
 }
 
 func (o *fakeOffice) ref(id string) view.PersonRef {
@@ -338,6 +335,10 @@ func (o *fakeOffice) Act(_ context.Context, by Actor, packageID string, a schema
 	switch a.Target.Kind {
 	case schemas.TargetIncoming:
 		acted, err = o.actIncoming(by, packageID, a, did.files)
+	case schemas.TargetOutgoing:
+		acted, err = o.actOutgoing(by, packageID, a, did.files)
+	case schemas.TargetDossier:
+		acted, err = o.actDossier(by, packageID, a, did.files)
 	default:
 		err = notAllowed
 	}

@@ -51,7 +51,8 @@ func (o *fakeOffice) work(person string, now time.Time) (all []view.WorkItem, mi
 		}
 		all, mine, unit, watch = append(all, w), append(mine, m), append(unit, u), append(watch, g)
 	}
-	return all, mine, unit, watch
+	made, m, g := o.workMade(person, now)
+	return append(all, made...), append(mine, m...), append(unit, make([]bool, len(made))...), append(watch, g...)
 }
 
 func (o *fakeOffice) box(person string, box view.Box, what string, now time.Time) []view.WorkItem {
@@ -166,62 +167,6 @@ func (o *fakeOffice) IncomingDocument(_ context.Context, s view.Staff, id string
 	return d, nil
 }
 
-// Outgoing lists drafts and what was sent.
-func (o *fakeOffice) Outgoing(_ context.Context, q view.OutgoingQuery) (view.Page[view.OutgoingRow], error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var all []view.OutgoingRow
-	for _, x := range o.outgoing {
-		if q.Words == "" || strings.Contains(strings.ToLower(withoutMarks(x.Row.Subject)), strings.ToLower(withoutMarks(q.Words))) {
-			all = append(all, x.Row)
-		}
-	}
-	if o.f.broken != nil {
-		return view.Page[view.OutgoingRow]{}, o.f.broken
-	}
-	return fakePage(all, q.Cursor, q.Limit, 50)
-}
-
-// OutgoingDocument is one.
-func (o *fakeOffice) OutgoingDocument(_ context.Context, _ view.Staff, id string) (view.OutgoingDocument, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, x := range o.outgoing {
-		if x.Row.ID == id {
-			return x.OutgoingDocument, o.f.broken
-		}
-	}
-	return view.OutgoingDocument{}, view.ErrNotFound
-}
-
-// Dossiers lists them.
-func (o *fakeOffice) Dossiers(_ context.Context, q view.DossierQuery) (view.Page[view.DossierRow], error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var all []view.DossierRow
-	for _, x := range o.dossiers {
-		if (q.State == "" || q.State == x.Row.State) && (q.Words == "" || strings.Contains(strings.ToLower(withoutMarks(x.Row.Title)), strings.ToLower(withoutMarks(q.Words)))) {
-			all = append(all, x.Row)
-		}
-	}
-	if o.f.broken != nil {
-		return view.Page[view.DossierRow]{}, o.f.broken
-	}
-	return fakePage(all, q.Cursor, q.Limit, 50)
-}
-
-// Dossier is one.
-func (o *fakeOffice) Dossier(_ context.Context, _ view.Staff, id string) (view.Dossier, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, x := range o.dossiers {
-		if x.Row.ID == id {
-			return x.Dossier, o.f.broken
-		}
-	}
-	return view.Dossier{}, view.ErrNotFound
-}
-
 // Statistics counts nothing here: the page that asks brings its own answers.
 func (o *fakeOffice) Statistics(_ context.Context, q view.StatisticsQuery) (view.Statistics, error) {
 	return view.Statistics{From: q.From, To: q.To, AsOf: 5100}, o.f.broken
@@ -246,6 +191,9 @@ func (o *fakeOffice) Notes(_ context.Context, s view.Staff, after uint64, limit 
 	var out []view.Note
 	for _, w := range o.box(s.Person, view.BoxMine, "", s.Now) {
 		x := o.find(w.Target.ID)
+		if x == nil {
+			continue
+		}
 		last := x.Trail[len(x.Trail)-1]
 		if last.Position >= after && last.Person.ID != s.Person && len(out) < limit {
 			out = append(out, view.Note{Position: last.Position, At: last.At, Kind: w.What, Target: w.Target, By: last.Person, Code: w.Number})

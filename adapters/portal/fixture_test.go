@@ -73,7 +73,8 @@ type fixture struct {
 	docs   []*fakeDoc // oldest first
 	rights map[string]ReadingRight
 	checks []Check
-	broken error // every question fails with it
+	broken error                                        // every question fails with it
+	acted  func(sum string, index int) (fakeFile, bool) // files that came with acts
 
 	authorities []Authority
 	stamp       Stamp
@@ -301,6 +302,11 @@ func (f *fixture) OpenPackage(_ context.Context, sum string) (Package, error) {
 			return bytesPackage{bytes.NewReader(b)}, nil
 		}
 	}
+	if f.acted != nil {
+		if _, ok := f.acted(sum, 0); ok {
+			return bytesPackage{bytes.NewReader([]byte("<DossierAction/>"))}, nil
+		}
+	}
 	return nil, view.ErrNotFound
 }
 
@@ -324,6 +330,11 @@ func (f *fixture) Attachment(_ context.Context, sum string, index int) (Attachme
 			return Attachment{Name: file.name, ContentType: file.contentType, Size: int64(len(file.body)), Body: io.NopCloser(bytes.NewReader(file.body))}, nil
 		}
 	}
+	if f.acted != nil {
+		if file, ok := f.acted(sum, index); ok {
+			return Attachment{Name: file.name, ContentType: file.contentType, Size: int64(len(file.body)), Body: io.NopCloser(bytes.NewReader(file.body))}, nil
+		}
+	}
 	return Attachment{}, view.ErrNotFound
 }
 
@@ -331,6 +342,11 @@ func (f *fixture) FileSignatures(_ context.Context, sum string, index int) (File
 	for _, d := range f.docs {
 		if d.doc.Package.SHA256 == sum && index >= 0 && index < len(d.files) {
 			return d.inside[index], nil
+		}
+	}
+	if f.acted != nil {
+		if file, ok := f.acted(sum, index); ok {
+			return FileSignatures{Name: file.name, Problem: ProblemNotPDF}, nil
 		}
 	}
 	return FileSignatures{}, view.ErrNotFound

@@ -23,6 +23,7 @@ type arrivalBody struct {
 	Files    []fileLine
 	Lines    []trailLine
 	Acts     []*actForm
+	Links    []linkButton
 	Verdict  *Verdict
 	Stamp    *Stamp
 	Readings []view.Reading
@@ -116,6 +117,7 @@ func (p *Portal) showArrival(v *visit, d view.IncomingDocument, failed *actFailu
 	if err := p.arrivalActs(v, &b, lists, failed); err != nil {
 		return err
 	}
+	b.Links = p.arrivalLinks(v, d.Row, lists)
 	if b.Readings, err = p.cfg.OfficeViews.Readings(v.ctx(), p.staffOf(v), view.Target{Kind: "incoming", ID: d.Row.ID}, readingsShown); err == nil {
 		b.MayKnow = true
 	} else if !errors.Is(err, view.ErrNotFound) {

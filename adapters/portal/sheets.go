@@ -24,6 +24,7 @@ type sheet struct {
 	Back    string
 	XLSX    string
 	Forms   []listTab // other forms of the same register
+	About   string    // message: which form it follows, "" that of the registers
 }
 
 type sheetColumn struct {

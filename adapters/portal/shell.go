@@ -254,7 +254,8 @@ func typedFields(w words, form map[string][]string) []typedField {
 }
 
 // writtenFields are those in which people write sentences.
-var writtenFields = []string{"reason", "note", "opinion", "text", "result", "subject", "from_name", "question", "content", "title", "description"}
+var writtenFields = []string{"reason", "note", "opinion", "text", "result", "subject", "from_name", "question", "content", "title", "description",
+	"task_text", "task_result", "decision"}
 
 // sessionEnded answers a form that came without a session.
 func (p *Portal) sessionEnded(v *visit, rt route) error {

@@ -55,7 +55,7 @@ func (w words) workState(state string) string { return w.named("work.state.", st
 // actTone says how an act's button looks: main for the usual next step, danger for what takes something back, else quiet.
 func actTone(name string) string {
 	switch name {
-	case "RegisterIncoming", "Assign", "StartHandling", "FinishHandling", "Submit", "Approve", "Issue", "SaveDraft":
+	case "RegisterIncoming", "Assign", "StartHandling", "FinishHandling", "Submit", "Approve", "Issue", "SaveDraft", "OpenDossier", "AddItem":
 		return "primary"
 	case "RefuseIncoming", "TransferBack", "SendBack", "Cancel", "RecallIssued", "RemoveItem":
 		return "danger"
@@ -67,6 +67,7 @@ func actTone(name string) string {
 func actIcon(name string) string {
 	if i, ok := map[string]string{"RegisterIncoming": "book", "RegisterPaper": "book", "RefuseIncoming": "back", "Present": "up", "Assign": "people", "TransferBack": "back", "StartHandling": "play",
 		"GiveOpinion": "say", "ChangeDeadline": "clock", "LinkReply": "link", "FinishHandling": "ok", "Reopen": "history", "SaveDraft": "edit", "AskOpinion": "say", "Submit": "up", "Approve": "seal",
+		"Sign": "seal", "OpenDossier": "folder", "AddItem": "plus", "RemoveItem": "back", "GiveTask": "people", "FinishTask": "ok", "RecordDecision": "seal", "HandOver": "people", "ClassifyDossier": "folder", "CloseDossier": "ok",
 		"SendBack": "back", "Issue": "outgoing", "Cancel": "bad", "RecallIssued": "back", "MakeCopy": "copy"}[name]; ok {
 		return i
 	}
@@ -76,16 +77,19 @@ func actIcon(name string) string {
 // officeFunctions are the functions of the templates for the daily work.
 func officeFunctions(w words, now func() time.Time) template.FuncMap {
 	return template.FuncMap{
-		"dueWords":   w.dueWords,
-		"dueTone":    dueTone,
-		"workTone":   workTone,
-		"workState":  w.workState,
-		"actTone":    actTone,
-		"actIcon":    actIcon,
-		"presets":    func(l *officeLists) []duePreset { return l.duePresets(now()) },
-		"today":      func() string { return now().In(vietnamTime).Format(time.DateOnly) },
-		"priorities": func() []string { return []string{"0", "1", "2", "3", "4"} },
-		"shortDay":   func(t time.Time) string { return w.weekday(t) + " " + t.In(vietnamTime).Format("02/01") },
+		"dueWords":    w.dueWords,
+		"dueTone":     dueTone,
+		"workTone":    workTone,
+		"workState":   w.workState,
+		"actTone":     actTone,
+		"actIcon":     actIcon,
+		"kindName":    upperFirst,
+		"fieldLabel":  w.fieldLabel,
+		"competences": func() []string { return competences },
+		"presets":     func(l *officeLists) []duePreset { return l.duePresets(now()) },
+		"today":       func() string { return now().In(vietnamTime).Format(time.DateOnly) },
+		"priorities":  func() []string { return []string{"0", "1", "2", "3", "4"} },
+		"shortDay":    func(t time.Time) string { return w.weekday(t) + " " + t.In(vietnamTime).Format("02/01") },
 		"isoDay": func(typed string) string {
 			iso, ok := parseDate(strings.TrimSpace(typed))
 			if !ok {
