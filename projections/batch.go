@@ -35,9 +35,9 @@ func (g *generations[K, V]) get(k K) (V, bool) {
 
 func (g *generations[K, V]) put(k K, v V) { g.young[k] = v }
 
-func (g *generations[K, V]) turn() {
-	if len(g.young) >= cacheSize {
-		g.old, g.young = g.young, make(map[K]V, cacheSize/2)
+func (g *generations[K, V]) turn(size int) {
+	if len(g.young) >= size {
+		g.old, g.young = g.young, make(map[K]V, size/2)
 	}
 }
 
@@ -59,10 +59,10 @@ func newMemory() *memory {
 }
 
 func (m *memory) turn() {
-	m.docs.turn()
-	m.docIDs.turn()
-	m.deliveries.turn()
-	m.targets.turn()
+	m.docs.turn(cacheSize)
+	m.docIDs.turn(cacheSize)
+	m.deliveries.turn(cacheSize)
+	m.targets.turn(cacheSize / 4) // they are larger
 }
 
 type (

@@ -42,6 +42,8 @@ type scope struct {
 	roles  map[string]string // see roleName: of outgoing documents
 
 	standings []directory.Standing // the own one first
+
+	sight map[targetKind]string // SQL by which seesTarget judges
 }
 
 // nothing says that nothing may be seen at all.
@@ -175,14 +177,20 @@ func (q *question) seesTarget(ctx context.Context, s *scope, t *target) (bool, e
 	if s.all {
 		return true, nil
 	}
-	for _, l := range q.concern(s, t.kind) {
-		in, err := q.inList(ctx, t.org, l, t.id)
-		if in || err != nil {
-			return in, err
-		}
+	if s.sight == nil {
+		s.sight = map[targetKind]string{}
 	}
-	if !s.archive {
-		return false, nil
+	text, known := s.sight[t.kind]
+	if !known {
+		text = "SELECT " + listedText(q.concern(s, t.kind)) + " FROM target t WHERE t.id = ?"
+		s.sight[t.kind] = text
+	}
+	var sees bool
+	if err := q.conn.QueryRowContext(ctx, text, t.id).Scan(&sees); err != nil {
+		return false, fmt.Errorf("couldn't look up lists: %w", err)
+	}
+	if sees || !s.archive {
+		return sees, nil
 	}
 	return q.archived(ctx, t)
 }
