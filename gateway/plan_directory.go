@@ -31,6 +31,9 @@ func (h *handIn) planChange(ctx context.Context, p *schemas.Package) (*plan, err
 	if err := h.judgeChains(v, h.changeSigner(v.Fingerprint())); err != nil {
 		return nil, err
 	}
+	if err := h.custodyEnough(v.Fingerprint(), p.Kind); err != nil {
+		return nil, err
+	}
 	ops, err := h.operations(p.Change.Operations)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,10 @@ package gateway
 import (
 	"fmt"
 
+	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/directory"
+	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/schemas"
 )
 
@@ -87,6 +90,19 @@ func calendarDays(in []schemas.Date) []string {
 		out = append(out, fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Month, d.Day))
 	}
 	return out
+}
+
+// custodyEnough refuses what an agency's key in custody has signed where the policy wants the agency's own signature: a change of its
+// office says who acts for it.
+func (h *handIn) custodyEnough(signer events.Digest, kind schemas.Kind) error {
+	c, ok := h.snap.Directory.Certificate(signer)
+	if !ok || c.Holder.Kind != directory.HolderOrganisation || c.ValidAt(h.at, directory.PurposeSign) || !c.ValidAt(h.at, directory.PurposeCustody) {
+		return nil
+	}
+	if least := h.required(c.Holder.ID, kind); policy.Level(document.AssuranceCustody) < policy.Level(least) {
+		return Refuse(CodeAssurance).With("required: " + least)
+	}
+	return nil
 }
 
 // officeCode numbers refusals that have to do with the person for whom the agency's key in custody signs.

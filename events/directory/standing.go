@@ -204,7 +204,7 @@ func (s Series) DocumentNotation(kind, unit string, year int) string {
 //
 // It counts the agency's working days from the day of the moment, at whatever hour. What is not urgent and comes on a day off
 // counts as come on the next working day. What is urgent (above 0) counts from now, and "the same day" is then the very day,
-// working or not (NĐ 30/2020 Điều 22: registered and passed on as soon as it is received).
+// working or not (NĐ 30/2020: registered, presented and passed on as soon as it is received).
 func (o *Office) Due(what string, priority int, from time.Time) (day string) {
 	var rule *DeadlineRule
 	for i := range o.Deadlines {

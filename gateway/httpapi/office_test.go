@@ -165,4 +165,15 @@ func TestOfficeChangesInCustody(t *testing.T) {
 		}
 	}
 	w.judgedAgain(t)
+
+	// Where the policy wants the agency's own signature, custody is not enough.
+	w.mustChange(schemas.SetPolicy{Assurance: []schemas.RequiredAssurance{{Sender: codeSender, Level: "own"}}})
+	c.PackageID = "click-7"
+	var r *gateway.Refusal
+	if _, err := o.Change(w.ctx, c); !errors.As(err, &r) || r.Code != gateway.CodeAssurance {
+		t.Errorf("under a policy of own signatures: %v", err)
+	}
+	if a := w.post("sender", w.officeChange("sender", "", unit(codeSender)...)); a.status != http.StatusCreated {
+		t.Errorf("signed by the agency itself: status %d: %s", a.status, a.body)
+	}
 }
