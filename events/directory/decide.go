@@ -120,6 +120,7 @@ type judge struct {
 	out       []events.New
 	bad       []BadOperation
 	revoked   []int // operations that took an administrator's certificate away
+	ofOffices int   // operations on agencies' own parts
 }
 
 // verdict is what is wrong with one operation; the zero value is nothing.

@@ -4,6 +4,7 @@ import "time"
 
 // Limits of one agency's own part of the directory: of what every node holds in memory and every question may go through.
 const (
+	MaxOfficeChange = 1000 // operations of one change: its events are one append, and a cluster takes 1 MiB at once
 	MaxUnits        = 500
 	MaxPersons      = 2000
 	MaxDuties       = 20   // of one person

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,9 @@ func (j *judge) officeOperation(op officeOperation) (verdict, error) {
 	}
 	if v := j.mayChange(org, op); v != good {
 		return v, nil
+	}
+	if j.ofOffices++; j.ofOffices > MaxOfficeChange {
+		return wrong(ReasonOfficeLimit, fmt.Sprintf("at most %d operations at once", MaxOfficeChange)), nil
 	}
 	o, ok := j.s.Office(org.ID)
 	if !ok {

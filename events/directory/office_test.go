@@ -238,19 +238,63 @@ func decideErr(s State, c Change) error {
 
 func TestOfficeLimits(t *testing.T) {
 	s := world(t)
-	var ops []Operation
-	for i := range MaxUnits + 1 {
-		ops = append(ops, SetUnit{Agency: "H02.05", ID: fmt.Sprint("u", i), Name: "U"})
+	units, persons := func(i int) Operation { return SetUnit{Agency: "H02.05", ID: fmt.Sprint("u", i), Name: "U"} },
+		func(i int) Operation { return SetPerson{Agency: "H02.05", ID: fmt.Sprint("p", i), Name: "P"} }
+	some := func(from, to int, op func(int) Operation) (ops []Operation) {
+		for i := from; i < to; i++ {
+			ops = append(ops, op(i))
+		}
+		return ops
 	}
-	if got := decideErr(s, change("x", "root", 1, ops...)); bad(got, 0) != ReasonOfficeLimit || bad(got, 1) != "" {
-		t.Errorf("units: %v", got)
+	if err := decideErr(s, change("x", "root", 1, some(0, MaxUnits+1, units)...)); bad(err, 0) != ReasonOfficeLimit || bad(err, 1) != "" {
+		t.Errorf("units: %v", err)
 	}
-	ops = ops[:0]
-	for i := range MaxPersons + 1 {
-		ops = append(ops, SetPerson{Agency: "H02.05", ID: fmt.Sprint("p", i), Name: "P"})
+	if err := decideErr(s, change("x", "root", 1, some(0, MaxOfficeChange+1, persons)...)); bad(err, 0) != ReasonOfficeLimit || bad(err, 1) != "" {
+		t.Errorf("operations at once: %v", err)
 	}
-	if got := decideErr(s, change("x", "root", 1, ops...)); bad(got, 0) != ReasonOfficeLimit || bad(got, 1) != "" {
-		t.Errorf("persons: %v", got)
+	for n := 0; n < MaxPersons; n += MaxOfficeChange {
+		s = mustChange(t, s, change(fmt.Sprint("persons ", n), "root", 1, some(n, n+MaxOfficeChange, persons)...))
+	}
+	if err := decideErr(s, change("x", "root", 1, persons(MaxPersons))); bad(err, 0) != ReasonOfficeLimit {
+		t.Errorf("persons: %v", err)
+	}
+	if err := decideErr(s, change("x", "root", 1, persons(0))); err != nil {
+		t.Errorf("a person there is: %v", err)
+	}
+}
+
+// The events of the largest change fit into one write of a cluster.
+func TestOfficeChangeFitsOneAppend(t *testing.T) {
+	c := change("x", "root", 1)
+	for i := range MaxOfficeChange {
+		c.Operations = append(c.Operations, SetPerson{Agency: "H02.05", ID: fmt.Sprintf("%064d", i), Name: "P",
+			Duties: []Duty{{Role: RoleArchivist, Until: at(900)}, {Role: RoleClerk, From: at(1), Until: at(900)}}})
+	}
+	d, err := Decide(world(t), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	pos := uint64(1 << 40)
+	for i, n := range d.Events {
+		data, err := events.MarshalObject(n.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := dig("x")
+		st := events.Statement{
+			Origin: "tram.bacgiang.example/log", Stream: Stream, Version: pos + uint64(i), Name: n.Name, Time: at(1), Actor: "operator:center",
+			Client: "token:operator-of-the-centre", Basis: events.Basis{Directory: pos, Policy: pos}, Package: &events.PackageRef{SHA256: sum, Length: 1 << 20},
+			Evidence: &sum, Facts: &sum, Data: data,
+		}
+		b, err := st.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += len(b)
+	}
+	if most := 1<<20 - 64<<10; size > most {
+		t.Errorf("%d bytes of statements, a cluster takes %d", size, most)
 	}
 }
 
