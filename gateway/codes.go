@@ -143,9 +143,8 @@ const (
 	CodePersonUnknown  = 7002 // nobody of that id works there now
 	CodeNotInPlace     = 7003 // no delegation lets the person act in the place of the other
 	CodeActStale       = 7004 // somebody else acted meanwhile
-	CodeActTarget      = 7005 // no such act on such a target
-	CodeActInterrupted = 7006 // the node stopped before it recorded the act: begin again
-	CodeCustodyNone    = 7007 // the node keeps no key of the agency
+	CodeActInterrupted = 7005 // the node stopped before it recorded the act: begin again
+	CodeCustodyNone    = 7006 // the node keeps no key of the agency
 
 	// 7100–7149: documents that an agency makes.
 	CodeDraftRight      = 7100 // the person's duties do not allow it

@@ -49,7 +49,8 @@ func (a *act) planTarget() (stream func(org, id string) string, decide decideAct
 		stream, decide = dossier.Stream, a.planDossier()
 	}
 	if decide == nil {
-		return nil, nil, Refuse(CodeActTarget).With(string(a.form.Target.Kind), a.form.Act.Name())
+		// The form says which acts there are on what: another cannot be read.
+		return nil, nil, fmt.Errorf("couldn't plan act: no %s on %s", a.form.Act.Name(), a.form.Target.Kind)
 	}
 	return stream, decide, err
 }
