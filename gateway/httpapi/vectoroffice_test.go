@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,7 @@ func officeIn(t testing.TB, phase string) *world {
 	w.mustChange(append(workingOffice(w.clock.Now()), schemas.EnrolCertificate{Holder: schemas.Holder{Kind: schemas.HolderOrganisation, ID: codeSender},
 		Purposes: []schemas.Purpose{schemas.PurposeCustody}, DER: cert.Raw})...)
 	custody, steps := vectorCustody{&agency{key: key, cert: cert}}, 1000
+	w.custody = custody
 	draft := schemas.Draft{Type: "Công văn", Subject: "V/v báo cáo", Recipients: []string{codeRecipient, codeSecond}, ToPlaces: []string{"Lưu: VT"}, Signer: "dung"}
 	acts := []struct {
 		phase, person string
@@ -106,15 +108,22 @@ func officeIn(t testing.TB, phase string) *world {
 	return w
 }
 
-// act is done by a person of the sender, under its own signature, and accepted.
+// act is done by a person of the sender with document d, under its own signature, and accepted.
 func (w *world) act(id, person string, act schemas.Act) {
 	w.t.Helper()
+	if a := w.tryAct(id, person, "d", act); a.status >= 300 {
+		w.t.Fatalf("%s by %s: status %d: %s", act.Name(), person, a.status, a.body)
+	}
+}
+
+// tryAct hands in an act of a person, or of one in the place of another ("lan/dung").
+func (w *world) tryAct(id, person, target string, act schemas.Act, files ...schemas.File) answer {
+	w.t.Helper()
+	person, inPlaceOf, _ := strings.Cut(person, "/")
 	b, _, err := schemas.MarshalDossierAction(schemas.Header{ID: id, From: codeSender, IssuedAt: w.clock.Now(), Person: schemas.Person{Name: "Người " + person, Account: person}},
-		schemas.DossierAction{Target: schemas.ActTarget{Kind: schemas.TargetOutgoing, ID: "d"}, Act: act}, nil)
+		schemas.DossierAction{Target: schemas.ActTarget{Kind: schemas.TargetOutgoing, ID: target}, For: inPlaceOf, Act: act}, files)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if a := w.post("sender", w.sign(b, w.agencies[codeSender])); a.status >= 300 {
-		w.t.Fatalf("%s by %s: status %d: %s", act.Name(), person, a.status, a.body)
-	}
+	return w.post("sender", w.sign(b, w.agencies[codeSender]))
 }

@@ -73,6 +73,7 @@ type world struct {
 	apiConfig    httpapi.Config
 	metrics      *prometheus.Registry
 	keys         map[string]*agency // made for vectors
+	custody      vectorCustody      // of the sender, where it works in its office
 	lastPackage  string
 	lastDocument string
 	lastTaken    string
