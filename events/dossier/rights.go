@@ -115,8 +115,8 @@ func May(s State, st directory.Standing) []string {
 	return out
 }
 
-// MayFinish says whether the person may end the task now.
-func (s State) MayFinish(task string, st directory.Standing) bool {
+// mayFinish says whether the person may end the task now.
+func (s State) mayFinish(task string, st directory.Standing) bool {
 	t, ok := s.tasks.Get(task)
 	return ok && !t.Done && s.may(actFinishTask, st, task) == nil
 }
@@ -126,7 +126,7 @@ func (s State) mayFinishAny(st directory.Standing) bool {
 		return false
 	}
 	for id := range s.tasks.All() {
-		if s.MayFinish(id, st) {
+		if s.mayFinish(id, st) {
 			return true
 		}
 	}

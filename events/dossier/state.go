@@ -1,8 +1,6 @@
 package dossier
 
 import (
-	"iter"
-
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/internal/pmap"
@@ -70,6 +68,3 @@ func (s State) Wanted() (book string, year int, ok bool) {
 
 // Task by id.
 func (s State) Task(id string) (Task, bool) { return s.tasks.Get(id) }
-
-// AllTasks gives every task, in no order.
-func (s State) AllTasks() iter.Seq2[string, Task] { return s.tasks.All() }

@@ -217,6 +217,9 @@ func (j *judge) assign(a Assign) ([]events.New, error) {
 	if d.Due, err = j.due(a, d.Leader); err != nil {
 		return nil, err
 	}
+	if now := j.s.Assignment; d.Again && a.Opinion == "" && d.Due == j.s.Due && d.InCharge == now.InCharge && slices.Equal(d.Cooperating, now.Cooperating) {
+		return nil, refuse(ReasonSame, d.InCharge.String())
+	}
 	d.Late = !d.Again && j.late()
 	return one(NameAssigned, d, AssignedFacts{Opinion: a.Opinion})
 }

@@ -34,6 +34,9 @@ func TestAssign(t *testing.T) {
 		{"twice", presented, "dung", Assign{InCharge: of("nv"), Cooperating: all("kt", "kt")}, ReasonTwice},
 		{"in charge and cooperating", presented, "dung", Assign{InCharge: of("/an"), Cooperating: all("nv/an")}, ReasonTwice},
 		{"too many", presented, "dung", Assign{InCharge: of("nv"), Cooperating: slices.Repeat(all("kt"), MaxCooperating+1)}, ReasonFull},
+		{"as it is", assigned, "cuc", Assign{InCharge: of("/an"), Cooperating: all("kt")}, ReasonOutside},
+		{"as it is, by a leader", assigned, "dung", Assign{InCharge: of("/an"), Cooperating: all("kt")}, ReasonSame},
+		{"as it is, with a word", assigned, "dung", Assign{InCharge: of("/an"), Cooperating: all("kt"), Opinion: "Gấp"}, ""},
 		{"no such unit cooperating", presented, "dung", Assign{InCharge: of("nv"), Cooperating: all("cu")}, ReasonUnit},
 		{"head within", cuc, "cuc", Assign{InCharge: of("nv1/son"), Cooperating: all("nv/binh")}, ""},
 		{"head outside", cuc, "cuc", Assign{InCharge: of("kt")}, ReasonOutside},
@@ -134,6 +137,9 @@ func TestSmallRules(t *testing.T) {
 		act  Act
 		want Reason
 	}{
+		{"refuse what came on paper", func(t fataler) *story {
+			return paper(t).do("em", Enter{Channel: "fax", Facts: PaperFacts{Subject: "x"}}).number(1)
+		}, "em", Refuse{Reason: "x"}, ReasonRegistered},
 		{"refuse without a reason", arrived, "em", Refuse{}, ReasonIncomplete},
 		{"refuse twice", func(t fataler) *story { return arrived(t).do("em", Refuse{Reason: "x"}) }, "em", Refuse{Reason: "x"}, ReasonRefused},
 		{"no such register", arrived, "em", Register{Register: "khong"}, ReasonRegister},
