@@ -31,6 +31,8 @@ const (
 	CodeIncomingReply       = 7076
 	CodeIncomingLinked      = 7077
 	CodeIncomingFull        = 7078
+	CodeIncomingNotAsked    = 7079 // the sender does not ask for it back
+	CodeIncomingAnswered    = 7080
 
 	// 7150–7179: work dossiers.
 	CodeDossierUnknown   = 7150 // no such dossier, or not for this person
@@ -138,6 +140,12 @@ var incomingCatalogue = []Entry{
 	{CodeIncomingFull, "incoming-full", 422, once,
 		"Đã vượt số lượng cho phép của một văn bản; hãy rút gọn danh sách hoặc lập hồ sơ công việc.",
 		"Over what one document may have; shorten the list, or open a dossier for the work."},
+	{CodeIncomingNotAsked, "incoming-not-asked", 409, once,
+		"Nơi gửi không đề nghị lấy lại văn bản này nên không có gì để trả lời; hãy xử lý tiếp như bình thường.",
+		"The sender does not ask for the document back, so there is nothing to answer; just go on with it."},
+	{CodeIncomingAnswered, "incoming-answered", 409, once,
+		"Đã trả lời đề nghị lấy lại này; hãy chờ trạm báo cho nơi gửi.",
+		"That request was answered before; wait for the node to tell the sender."},
 }
 
 var dossierCatalogue = []Entry{

@@ -213,6 +213,14 @@ func StatusOf(e events.Event) (org string, code schemas.StatusCode, ok bool) {
 		code = schemas.StatusProcessing
 	case incoming.NameFinished:
 		code = schemas.StatusDone
+	case incoming.NameRecallAnswered:
+		var d incoming.RecallAnswered
+		if err := json.Unmarshal(e.Statement.Data, &d); err != nil {
+			return "", "", false
+		}
+		if code = schemas.StatusTakeBackDenied; d.Agree {
+			code = schemas.StatusTakeBackAgreed
+		}
 	default:
 		return "", "", false
 	}
@@ -234,6 +242,8 @@ func StatusOwed(s document.State, org string, code schemas.StatusCode) bool {
 	}
 	at := s.Progress(org).Stage
 	switch {
+	case code == schemas.StatusTakeBackAgreed || code == schemas.StatusTakeBackDenied:
+		return s.Progress(org).Asked != ""
 	case at == document.StageRefused || at == document.StageTakenBack:
 		return false
 	case code == schemas.StatusRejected:

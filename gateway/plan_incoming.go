@@ -67,6 +67,10 @@ func (a *act) incomingAct() incoming.Act {
 		return incoming.LinkReply{Document: f.Document, Outgoing: f.Outgoing}
 	case schemas.FinishHandling:
 		return incoming.Finish{Result: f.Result, Files: incomingFiles(a.form.Files)}
+	case schemas.AgreeRecall:
+		return incoming.Agree{Reason: f.Reason}
+	case schemas.DeclineRecall:
+		return incoming.Decline{Reason: f.Reason}
 	case schemas.Reopen:
 		return incoming.Reopen{Reason: f.Reason}
 	}
@@ -184,6 +188,8 @@ var incomingCodes = map[incoming.Reason]int{
 	incoming.ReasonBeyond:      CodeDeadlineBeyond,
 	incoming.ReasonReply:       CodeIncomingReply,
 	incoming.ReasonLinked:      CodeIncomingLinked,
+	incoming.ReasonNotAsked:    CodeIncomingNotAsked,
+	incoming.ReasonAnswered:    CodeIncomingAnswered,
 	incoming.ReasonFull:        CodeIncomingFull,
 }
 

@@ -106,6 +106,10 @@ type (
 	}
 	// FinishHandling ends it. 06.
 	FinishHandling struct{ Result string }
+	// AgreeRecall gives a document back that its sender asks for. 15.
+	AgreeRecall struct{ Reason string }
+	// DeclineRecall keeps it, with a reason. 16.
+	DeclineRecall struct{ Reason string }
 	// Reopen takes an end back (incoming document or dossier).
 	Reopen struct{ Reason string }
 )
@@ -276,6 +280,12 @@ func (LinkReply) Name() string { return "LinkReply" }
 
 // Name is the element name.
 func (FinishHandling) Name() string { return "FinishHandling" }
+
+// Name is the element name.
+func (AgreeRecall) Name() string { return "AgreeRecall" }
+
+// Name is the element name.
+func (DeclineRecall) Name() string { return "DeclineRecall" }
 
 // Name is the element name.
 func (Reopen) Name() string { return "Reopen" }

@@ -104,6 +104,8 @@ func incomingForms() []actForm {
 			plain("Document", func(a *LinkReply) *string { return &a.Document }),
 			plain("Outgoing", func(a *LinkReply) *string { return &a.Outgoing })),
 		form(onIncoming, true, nil, words("Result", func(a *FinishHandling) *string { return &a.Result })),
+		form(onIncoming, false, nil, words("Reason", func(a *AgreeRecall) *string { return &a.Reason })),
+		form(onIncoming, false, nil, reason("Reason", func(a *DeclineRecall) *string { return &a.Reason })),
 		form(onEnded, false, nil, reason("Reason", func(a *Reopen) *string { return &a.Reason })),
 		form(onAny, true, nil, reason("Text", func(a *GiveOpinion) *string { return &a.Text })),
 	}

@@ -109,6 +109,8 @@ func genActs(t *rapid.T) []Act {
 		ChangeDeadline{day(), text()},
 		reply,
 		FinishHandling{maybe(t, text)},
+		AgreeRecall{maybe(t, text)},
+		DeclineRecall{text()},
 		Reopen{text()},
 		GiveOpinion{text()},
 		SaveDraft{genDraft(t), maybe(t, text)},

@@ -94,6 +94,7 @@ var kinds = map[string][2]any{
 	incoming.NameDeadlineChanged:      {incoming.DeadlineChanged{}, incoming.ReasonFacts{}},
 	incoming.NameReplyLinked:          {incoming.ReplyLinked{}, nil},
 	incoming.NameFinished:             {incoming.Finished{}, incoming.FinishedFacts{}},
+	incoming.NameRecallAnswered:       {incoming.RecallAnswered{}, incoming.ReasonFacts{}},
 	incoming.NameReopened:             {incoming.Reopened{}, incoming.ReasonFacts{}},
 	incoming.NameWithdrawn:            {incoming.Withdrawn{}, nil},
 	dossier.NameOpened:                {dossier.Opened{}, dossier.OpenedFacts{}},

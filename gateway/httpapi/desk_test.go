@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tram-exchange/tram/events"
+	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/document/incoming"
 	"github.com/tram-exchange/tram/events/dossier"
 	"github.com/tram-exchange/tram/gateway/rerun"
@@ -123,5 +124,40 @@ func TestDeskOfNoRecipient(t *testing.T) {
 		return errors.New("something was recorded: " + e.Statement.Name)
 	}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A sender who asks for a document back is answered by a clerk of the recipient's office, and told by the node: 15, and the document is
+// withdrawn; or 16, and the work goes on.
+func TestDeskAnswersTheSender(t *testing.T) {
+	for _, x := range []struct {
+		act    schemas.Act
+		status string
+		phase  incoming.Phase
+	}{
+		{schemas.AgreeRecall{}, "15", incoming.PhaseWithdrawn},
+		{schemas.DeclineRecall{Reason: "Đã xử lý xong"}, "16", incoming.PhaseAssigned},
+	} {
+		w, carryOn := deskWith(t)
+		id, stream := arrivalKey("asked"), incoming.Stream(codeSender, arrivalKey("asked"))
+		w.deskAct("tra-loi", deskAct{kind: schemas.TargetIncoming, id: id, person: "em", act: x.act})
+		carryOn()
+		d, err := w.node.Others().Document(w.ctx, document.StreamPrefix+id)
+		if err != nil || d.Progress(codeSender).Answered != x.status {
+			t.Fatalf("%s: the sender knows %+v, %v", x.act.Name(), d.Progress(codeSender), err)
+		}
+		s, err := w.node.Others().Incoming(w.ctx, stream)
+		if err != nil || s.Phase != x.phase {
+			t.Errorf("%s: %q, %v", x.act.Name(), s.Phase, err)
+		}
+		after := w.post("sender", w.deskPackage("sau", deskAct{kind: schemas.TargetIncoming, id: id, person: "an", act: schemas.StartHandling{}}))
+		if x.phase == incoming.PhaseWithdrawn {
+			if p := after.problem(t); p.Code != 7056 {
+				t.Errorf("after 15: %d %s", p.Code, p.ID)
+			}
+		} else if after.status >= 300 {
+			t.Errorf("after 16: %d %s", after.status, after.body)
+		}
+		w.judgedAgain(t)
 	}
 }

@@ -36,6 +36,13 @@ type deskAct struct {
 // the task t1 for kt and the item 1, and closed; they are an's.
 func deskIn(t testing.TB) *world {
 	t.Helper()
+	w, _ := deskWith(t)
+	return w
+}
+
+// deskWith also gives what does the node's steps.
+func deskWith(t testing.TB) (_ *world, carryOn func()) {
+	t.Helper()
 	w := newWorld(t)
 	key, cert := w.issue(w.ca, trialca.Leaf{Name: "Khóa giữ hộ", OrgCode: codeSender, Use: trialca.Sign})
 	w.mustChange(append(workingOffice(w.clock.Now()),
@@ -46,7 +53,7 @@ func deskIn(t testing.TB) *world {
 		schemas.SetDeadlines{Agency: codeSender, Rules: []schemas.OfficeDeadline{{What: "handle", Days: 5}}},
 		schemas.EnrolCertificate{Holder: schemas.Holder{Kind: schemas.HolderOrganisation, ID: codeSender},
 			Purposes: []schemas.Purpose{schemas.PurposeCustody}, DER: cert.Raw})...)
-	carryOn := deskOffice(w, vectorCustody{&agency{key: key, cert: cert}})
+	carryOn = deskOffice(w, vectorCustody{&agency{key: key, cert: cert}})
 	way := []deskAct{
 		{person: "em", act: schemas.RegisterIncoming{}}, {person: "em", act: schemas.Present{To: "dung"}},
 		{person: "dung", act: schemas.Assign{InCharge: schemas.Assignee{Unit: "nv", Person: "an"}}},
@@ -104,7 +111,7 @@ func deskIn(t testing.TB) *world {
 		}
 	}
 	w.clock.Add(24 * time.Hour) // the deadline of "late" was yesterday
-	return w
+	return w, carryOn
 }
 
 // fullDeskIn has as many replies and tasks as there can be, on the document and the dossier that vectors act on. They were not

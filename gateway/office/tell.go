@@ -30,8 +30,13 @@ func (o *Office) tell(ctx context.Context, stream string) error {
 	var milestones []events.Event
 	known := map[schemas.StatusCode]bool{}
 	paper := false
+	var answer *events.Event // the latest
 	err = o.o.Log.Stream(ctx, stream, 0, func(e events.Event) error {
 		paper = paper || e.Statement.Name == incoming.NamePaperEntered
+		if e.Statement.Name == incoming.NameRecallAnswered {
+			answer = &e
+			return nil
+		}
 		if _, code, ok := gateway.StatusOf(e); ok && !known[code] {
 			known[code] = true
 			milestones = append(milestones, e)
@@ -40,6 +45,15 @@ func (o *Office) tell(ctx context.Context, stream string) error {
 	})
 	if err != nil || paper {
 		return err
+	}
+	if answer != nil {
+		now, err := o.answersNow(ctx, org, doc, *answer)
+		if err != nil {
+			return err
+		}
+		if now {
+			milestones = append(milestones, *answer)
+		}
 	}
 	for _, e := range milestones {
 		if e.Statement.Name == incoming.NameRegistered || e.Statement.Name == incoming.NameRefused {
@@ -52,6 +66,20 @@ func (o *Office) tell(ctx context.Context, stream string) error {
 		}
 	}
 	return nil
+}
+
+// answersNow says whether an answer is to what the sender asks for now: another request waits for an answer of its own.
+func (o *Office) answersNow(ctx context.Context, org, doc string, e events.Event) (bool, error) {
+	var d incoming.RecallAnswered
+	if err := json.Unmarshal(e.Statement.Data, &d); err != nil {
+		return false, fmt.Errorf("couldn't read event %d: %w", e.Position, err)
+	}
+	s, err := o.streams.Document(ctx, doc)
+	if err != nil {
+		return false, err
+	}
+	by, ok := s.Recalled(org)
+	return ok && by == d.By, nil
 }
 
 // arrived does what follows from an offer to an agency that works in its office: the sender is told that the document has come. A

@@ -20,6 +20,7 @@ type Exchange struct {
 	Priority int
 	Arrived  time.Time // zero: not known
 	Back     Back
+	By       string // what it is asked back by, "" not asked, or not known
 }
 
 // Back says whether the sender wants it back.
@@ -93,6 +94,10 @@ type (
 		Result string
 		Files  []FileFacts
 	}
+	// Agree gives it back to the sender, who asks for it.
+	Agree struct{ Reason string }
+	// Decline keeps it.
+	Decline struct{ Reason string }
 	// Reopen takes an end back.
 	Reopen struct{ Reason string }
 )
@@ -110,6 +115,8 @@ const (
 	actChangeDeadline = "ChangeDeadline"
 	actLinkReply      = "LinkReply"
 	actFinish         = "FinishHandling"
+	actAgree          = "AgreeRecall"
+	actDecline        = "DeclineRecall"
 	actReopen         = "Reopen"
 )
 
@@ -124,6 +131,8 @@ func (Opine) act() string          { return actOpine }
 func (ChangeDeadline) act() string { return actChangeDeadline }
 func (LinkReply) act() string      { return actLinkReply }
 func (Finish) act() string         { return actFinish }
+func (Agree) act() string          { return actAgree }
+func (Decline) act() string        { return actDecline }
 func (Reopen) act() string         { return actReopen }
 
 // Limits of one document.
@@ -168,6 +177,8 @@ const (
 	ReasonBeyond      Reason = "beyond"       // later than a leader has set
 	ReasonReply       Reason = "reply"        // not a document of the agency
 	ReasonLinked      Reason = "linked"       // linked before
+	ReasonNotAsked    Reason = "not-asked"    // the sender does not ask for it back
+	ReasonAnswered    Reason = "answered"     // the sender was answered before
 	ReasonFull        Reason = "full"         // over a limit
 )
 

@@ -57,6 +57,13 @@ func Decide(s State, c Command) ([]events.New, error) {
 		return one(NameFinished, Finished{
 			Person: c.Standing.Person, For: c.Standing.For, Late: j.late(), Judged: c.judged(),
 		}, FinishedFacts(a))
+	case Agree:
+		return j.answer(true, a.Reason)
+	case Decline:
+		if a.Reason == "" {
+			return nil, refuse(ReasonIncomplete, "Reason")
+		}
+		return j.answer(false, a.Reason)
 	case Reopen:
 		if a.Reason == "" {
 			return nil, refuse(ReasonIncomplete, "Reason")
@@ -284,6 +291,12 @@ func (j *judge) transferBack(a TransferBack) ([]events.New, error) {
 		Person: j.Standing.Person, For: j.Standing.For, To: j.s.Assignment.By,
 		Due: j.Office.Due(stepAssign, j.s.Priority, j.At), Judged: j.judged(),
 	}, ReasonFacts(a))
+}
+
+func (j *judge) answer(agree bool, reason string) ([]events.New, error) {
+	return one(NameRecallAnswered, RecallAnswered{
+		Person: j.Standing.Person, For: j.Standing.For, Document: j.x.Document, By: j.x.By, Agree: agree, Judged: j.judged(),
+	}, ReasonFacts{Reason: reason})
 }
 
 func (j *judge) changeDeadline(a ChangeDeadline) ([]events.New, error) {

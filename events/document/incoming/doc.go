@@ -21,6 +21,10 @@
 // reopening: of finished by a leader or head; of withdrawn when the sender has given the document again. Refused is an end for ever:
 // the sender was told so (02), and a registered document is refused no more: finish it with that result.
 //
+// A sender may ask for the document back at any time (document.recalled, or an update that takes the agency off its recipients). Until a
+// clerk or leader has answered, nothing is done with it but opinions; the answer is recorded here and told by the node (15, 16). What
+// nobody had registered is withdrawn at once.
+//
 // # Number
 //
 // See package numbering. incoming.registration-asked is the clerk's act and names book and year; number-chosen and registered are the
@@ -39,6 +43,7 @@
 //	give an opinion                 who has to do with it: before whom it lies, in charge, cooperating, their units; a leader
 //	change the deadline             a leader; before it has passed who assigned it, not beyond what a leader set
 //	link a reply                    who may finish it, and a clerk
+//	answer a sender who asks back   a clerk, a leader
 //	reopen                          a leader; the head of the unit in charge
 //
 // Administrators, auditors and archivists do nothing here. To someone with whom a document has nothing to do it does not exist: see

@@ -21,6 +21,7 @@ const (
 	NameDeadlineChanged   = "incoming.deadline-changed.v1"
 	NameReplyLinked       = "incoming.reply-linked.v1"
 	NameFinished          = "incoming.finished.v1"
+	NameRecallAnswered    = "incoming.recall-answered.v1"
 	NameReopened          = "incoming.reopened.v1"
 	NameWithdrawn         = "incoming.withdrawn.v1"
 )
@@ -197,6 +198,16 @@ type Finished struct {
 type FinishedFacts struct {
 	Result string      `json:"result,omitempty"`
 	Files  []FileFacts `json:"files,omitempty"`
+}
+
+// RecallAnswered is the agency's answer to a sender who asks for the document back: the node tells it (status 15 or 16).
+type RecallAnswered struct {
+	Person   string    `json:"person"`
+	For      string    `json:"for,omitempty"`
+	Document string    `json:"document"` // key
+	By       string    `json:"by"`       // the request that is answered: see Withdrawn.By
+	Agree    bool      `json:"agree,omitempty"`
+	Judged   time.Time `json:"judged"`
 }
 
 // Reopened takes an end back.

@@ -22,12 +22,12 @@ func OfDocument(d document.State, identities []string) *Exchange {
 		if len(d.Packages) == 1 && !slices.ContainsFunc(d.Effects, func(e document.Effect) bool { return len(e.Added) > 0 }) {
 			x.Arrived = d.At
 		}
-		if _, recalled := d.Recalled(org); recalled {
+		if by, recalled := d.Recalled(org); recalled {
 			switch p := d.Progress(org); {
 			case p.Asked != "":
-				x.Back = BackAsked
+				x.Back, x.By = BackAsked, by
 			case p.Answered != statusNo:
-				x.Back = BackGiven
+				x.Back, x.By = BackGiven, by
 			}
 		}
 		return x

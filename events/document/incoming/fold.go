@@ -45,6 +45,8 @@ func Fold(s State, e events.Event) (State, error) {
 		err = apply(&next, data, (*State).replyLinked)
 	case NameFinished:
 		err = apply(&next, data, (*State).finished)
+	case NameRecallAnswered:
+		err = apply(&next, data, (*State).recallAnswered)
 	case NameReopened:
 		err = apply(&next, data, (*State).reopened)
 	case NameWithdrawn:
@@ -211,6 +213,14 @@ func (s *State) finished(Finished) error {
 	err := s.in(PhaseRegistered, PhasePresented, PhaseAssigned, PhaseHandling)
 	s.Ended, s.Phase = s.Phase, PhaseFinished
 	return err
+}
+
+func (s *State) recallAnswered(d RecallAnswered) error {
+	if s.Phase == PhaseRefused || s.Channel != "" || d.By == "" || d.By == s.Answered || d.Document == "" || s.Document != "" && s.Document != d.Document {
+		return errOrder
+	}
+	s.Document, s.Answered = d.Document, d.By
+	return nil
 }
 
 func (s *State) reopened(Reopened) error {

@@ -41,7 +41,7 @@ func actGen(t *rapid.T, at time.Time) Act {
 	if n := rapid.SampledFrom([]int{-1, 0, 1, 3, 10, 11, 40, none}).Draw(t, "days from now"); n != none {
 		day = directory.Day(at.AddDate(0, 0, n))
 	}
-	switch rapid.IntRange(0, 13).Draw(t, "act") {
+	switch rapid.IntRange(0, 15).Draw(t, "act") {
 	case 0:
 		return Register{Register: rapid.SampledFrom([]string{"", "chung", "cu"}).Draw(t, "register")}
 	case 1:
@@ -67,6 +67,10 @@ func actGen(t *rapid.T, at time.Time) Act {
 		return ChangeDeadline{Due: day, Reason: words}
 	case 11:
 		return LinkReply{Outgoing: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "reply"), Own: rapid.Bool().Draw(t, "own")}
+	case 13:
+		return Agree{Reason: words}
+	case 14:
+		return Decline{Reason: words}
 	case 12:
 		return Finish{Result: words}
 	}
@@ -89,6 +93,7 @@ func TestAnySequence(t *testing.T) {
 			case 1:
 				if h.x != nil {
 					h.x.Back = rapid.SampledFrom([]Back{BackNone, BackNone, BackAsked, BackGiven}).Draw(t, "back")
+					h.x.By = rapid.SampledFrom([]string{"a", "b"}).Draw(t, "by")
 					news, err := DecideWithdrawn(h.state, *h.x, "by")
 					if err != nil {
 						t.Fatal(err)
@@ -145,6 +150,7 @@ type watcher struct {
 	inCharge directory.Assignee
 	others   []directory.Assignee
 	by       string
+	answered string // the request answered last
 	limit    string // day that a leader has set
 }
 
@@ -218,6 +224,8 @@ func (w *watcher) allowed(who string, act Act) {
 		ok = leader || w.takesPart(who)
 	case ChangeDeadline:
 		ok = leader || w.by == name(who) && w.heads(who, w.inCharge)
+	case Agree, Decline:
+		ok = (clerk || leader) && w.x != nil && w.x.Back == BackAsked && w.answered != w.x.By
 	case LinkReply:
 		ok = clerk || leader || w.handles(who) || has
 	case Reopen:
@@ -266,6 +274,8 @@ func (w *watcher) record(who string, news []events.New) {
 				w.Fatal("given back to", d.To, "who did not assign it:", w.by)
 			}
 			w.before, w.inCharge, w.others, w.by = d.To, directory.Assignee{}, nil, ""
+		case RecallAnswered:
+			w.answered = d.By
 		case DeadlineChanged:
 			due(d.Due, "")
 			if d.Before != "" && d.Before < today && !byLeader {
@@ -280,11 +290,11 @@ func (w *watcher) record(who string, news []events.New) {
 func TestFoldAnything(t *testing.T) {
 	names := []string{
 		NamePaperEntered, NameRegistrationAsked, NameNumberChosen, NameRegistered, NameRefused, NamePresented, NameAssigned, NameTransferredBack,
-		NameHandlingStarted, NameOpinionGiven, NameDeadlineChanged, NameReplyLinked, NameFinished, NameReopened, NameWithdrawn, "incoming.unknown.v1",
+		NameHandlingStarted, NameOpinionGiven, NameDeadlineChanged, NameReplyLinked, NameFinished, NameReopened, NameWithdrawn, NameRecallAnswered, "incoming.unknown.v1",
 	}
 	data := []string{
 		`{}`, `null`, `[]`, `{"document":"` + key + `","register":"chung","book":"den-chung","year":2026}`, `{"book":"den-chung","year":2026,"n":1}`,
-		`{"channel":"mail"}`, `{"to":"dung"}`, `{"in_charge":{"unit":"nv"}}`, `{"in_charge":{"unit":"nv"},"again":true}`, `{"outgoing":"a"}`, `{"due":"2026-12-01"}`,
+		`{"channel":"mail"}`, `{"to":"dung"}`, `{"in_charge":{"unit":"nv"}}`, `{"in_charge":{"unit":"nv"},"again":true}`, `{"outgoing":"a"}`, `{"due":"2026-12-01"}`, `{"document":"` + key + `","by":"b"}`,
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		var s State

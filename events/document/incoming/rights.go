@@ -83,6 +83,8 @@ func (s State) right(act string, st directory.Standing) bool {
 		return leader(st) || s.heads(st) && st.Is(s.Assignment.By)
 	case actLinkReply:
 		return clerk(st) || s.handles(st) || s.has(st) || leader(st)
+	case actAgree, actDecline:
+		return clerk(st) || leader(st)
 	case actReopen:
 		return leader(st) || s.heads(st) || s.Phase == PhaseWithdrawn && clerk(st)
 	}
@@ -109,6 +111,9 @@ func (s State) order(act string, x *Exchange) error {
 	back := BackNone
 	if x != nil {
 		back = x.Back
+	}
+	if act == actAgree || act == actDecline {
+		return s.answer(x)
 	}
 	switch {
 	case s.Events >= maxActs:
@@ -158,11 +163,24 @@ func (s State) order(act string, x *Exchange) error {
 	return refuse(ReasonNotAssigned)
 }
 
+// answer judges whether there is a request of the sender to be answered, wherever the document stands.
+func (s State) answer(x *Exchange) error {
+	switch {
+	case s.Phase == PhaseRefused:
+		return refuse(ReasonRefused)
+	case x == nil || x.Back != BackAsked:
+		return refuse(ReasonNotAsked)
+	case x.By != "" && x.By == s.Answered:
+		return refuse(ReasonAnswered)
+	}
+	return nil
+}
+
 // May names the acts that the person may do with the document now, as the forms name them. x is as in Command.
 func May(s State, st directory.Standing, x *Exchange) []string {
 	var out []string
 	for _, act := range []string{
-		actRegister, actRefuse, actPresent, actAssign, actStart, actFinish, actLinkReply, actChangeDeadline, actTransferBack, actOpine, actReopen,
+		actRegister, actRefuse, actPresent, actAssign, actStart, actFinish, actLinkReply, actChangeDeadline, actTransferBack, actOpine, actAgree, actDecline, actReopen,
 	} {
 		if s.may(act, st, x) == nil {
 			out = append(out, act)

@@ -21,7 +21,7 @@ func goodActs(who string) []Act {
 	return []Act{
 		Register{}, Refuse{Reason: "Sai nơi nhận"}, Present{To: "oanh"}, Assign{InCharge: of(unit), Opinion: "Gấp"},
 		TransferBack{Reason: "Không thuộc đơn vị"}, Start{}, Opine{Text: "Nhất trí"}, ChangeDeadline{Due: "2026-12-02", Reason: "Gấp"},
-		LinkReply{Outgoing: "tra-loi", Own: true}, Finish{Result: "Xong"}, Reopen{Reason: "Còn việc"},
+		LinkReply{Outgoing: "tra-loi", Own: true}, Finish{Result: "Xong"}, Agree{}, Reopen{Reason: "Còn việc"},
 	}
 }
 
@@ -30,7 +30,7 @@ func places() []struct {
 	name string
 	h    func(fataler) *story
 } {
-	asked := func(t fataler) *story { h := handling(t); h.x.Back = BackAsked; return h }
+	asked := func(t fataler) *story { h := handling(t); h.x.Back, h.x.By = BackAsked, "by"; return h }
 	return []struct {
 		name string
 		h    func(fataler) *story

@@ -177,6 +177,14 @@ func TestSmallRules(t *testing.T) {
 	}
 }
 
+func TestOpen(t *testing.T) {
+	for _, p := range Phases() {
+		if want := !slices.Contains([]Phase{PhaseFinished, PhaseRefused, PhaseWithdrawn}, p); (State{Phase: p}).Open() != want {
+			t.Errorf("%q: expected %v", p, want)
+		}
+	}
+}
+
 // What was reopened stands where it stood, and is handled if anybody is in charge.
 func TestReopen(t *testing.T) {
 	for _, x := range []struct {
@@ -226,6 +234,41 @@ func TestWithdrawn(t *testing.T) {
 	h.do("em", Reopen{Reason: "Gửi lại"}).do("em", Register{}).number(1)
 	if _, err := DecideWithdrawn(paper(t).do("em", Enter{Channel: "fax", Facts: PaperFacts{Subject: "x"}}).number(1).state, *h.x, "by"); err == nil {
 		t.Error("paper was withdrawn through the exchange")
+	}
+}
+
+// A sender's request is answered once, wherever the document stands; the next request anew.
+func TestAnswer(t *testing.T) {
+	asked := func(h *story, by string) *story { h.x.Back, h.x.By = BackAsked, by; return h }
+	for _, x := range []struct {
+		name string
+		h    *story
+		who  string
+		act  Act
+		want Reason
+	}{
+		{"clerk", asked(handling(t), "b"), "em", Agree{}, ""},
+		{"leader", asked(finished(t), "b"), "dung", Decline{Reason: "Đã xử lý xong"}, ""},
+		{"without a reason", asked(handling(t), "b"), "em", Decline{}, ReasonIncomplete},
+		{"who is in charge", asked(handling(t), "b"), "binh", Agree{}, ReasonUnknown},
+		{"head of who is in charge", asked(handling(t), "b"), "cuc", Agree{}, ReasonRight},
+		{"nobody asks", handling(t), "em", Agree{}, ReasonNotAsked},
+		{"paper", paper(t).do("em", Enter{Channel: "fax", Facts: PaperFacts{Subject: "x"}}), "em", Agree{}, ReasonNotAsked},
+		{"not registered", asked(arrived(t), "b"), "em", Agree{}, ""},
+		{"while it gets its number", asked(arrived(t).do("em", Register{}), "b"), "em", Decline{Reason: "x"}, ""},
+		{"given back before", asked(arrived(t).do("em", Refuse{Reason: "x"}), "b"), "em", Agree{}, ReasonRefused},
+		{"withdrawn before anybody answered", asked(withdrawn(t), "b"), "em", Decline{Reason: "x"}, ""},
+		{"answered before", asked(handling(t), "b").do("em", Agree{}), "dung", Decline{Reason: "x"}, ReasonAnswered},
+		{"asked once more", asked(asked(handling(t), "b").do("em", Decline{Reason: "x"}), "c"), "em", Agree{}, ""},
+	} {
+		phase := x.h.state.Phase
+		if got := reason(x.h.try(x.who, x.act)); got != x.want || x.h.state.Phase != phase {
+			t.Errorf("%s: %q in phase %q, expected %q", x.name, got, x.h.state.Phase, x.want)
+		}
+	}
+	h := asked(handling(t), "b").do("lan/dung", Agree{Reason: "Đồng ý"})
+	if d := last[RecallAnswered](h); !d.Agree || d.By != "b" || d.Document != key || d.For != "dung" || h.state.Answered != "b" {
+		t.Errorf("%+v, %+v", d, h.state)
 	}
 }
 
@@ -279,11 +322,11 @@ func TestOfDocument(t *testing.T) {
 		{"successor", []step{received}, []string{"H09", "H02"}, &Exchange{Document: key, Priority: 2, Arrived: monday}},
 		{"no recipient", []step{received}, []string{"H04"}, nil},
 		{"of another node", []step{received}, []string{"H03"}, nil},
-		{"recalled", []step{received, recalled}, []string{"H02"}, &Exchange{Document: key, Priority: 2, Arrived: monday, Back: BackAsked}},
-		{"agreed", []step{received, recalled, status("15")}, []string{"H02"}, &Exchange{Document: key, Priority: 2, Arrived: monday, Back: BackGiven}},
+		{"recalled", []step{received, recalled}, []string{"H02"}, &Exchange{Document: key, Priority: 2, Arrived: monday, Back: BackAsked, By: "b"}},
+		{"agreed", []step{received, recalled, status("15")}, []string{"H02"}, &Exchange{Document: key, Priority: 2, Arrived: monday, Back: BackGiven, By: "b"}},
 		{"declined", []step{received, recalled, status("16")}, []string{"H02"}, &Exchange{Document: key, Priority: 2, Arrived: monday}},
 		{"removed by an update", []step{received, {document.NameUpdated, document.Updated{Document: key, By: "c", Sender: "H01", Removed: []string{"H02"}}}},
-			[]string{"H02"}, &Exchange{Document: key, Priority: 2, Arrived: monday, Back: BackAsked}},
+			[]string{"H02"}, &Exchange{Document: key, Priority: 2, Arrived: monday, Back: BackAsked, By: "c"}},
 		{"added by an update", []step{received, {document.NameUpdated, document.Updated{Document: key, By: "c", Sender: "H01", Added: []document.Recipient{{Org: "H05"}}}}},
 			[]string{"H05"}, &Exchange{Document: key, Priority: 2}},
 	} {

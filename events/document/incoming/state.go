@@ -49,6 +49,7 @@ type State struct {
 	Assignment Assignment
 	Before     []directory.Assignee // who had it before, each once
 	Replies    []Reply
+	Answered   string         // the request to give it back that was answered last: RecallAnswered.By
 	Ended      Phase          // finished or withdrawn: the phase it was in
 	Last       events.Address // of the latest event
 	Events     int64          // folded
@@ -73,6 +74,15 @@ func (s State) Version() int64 { return s.Events - 1 }
 
 // Entered says whether anything is known of it here: for what came on paper, that it exists.
 func (s State) Entered() bool { return s.Events > 0 }
+
+// Open says whether there is work to do with it.
+func (s State) Open() bool {
+	switch s.Phase {
+	case PhaseFinished, PhaseRefused, PhaseWithdrawn:
+		return false
+	}
+	return true
+}
 
 // Assigned says whether somebody is in charge of it.
 func (s State) Assigned() bool { return s.Assignment.By != "" }
