@@ -142,7 +142,7 @@ func (o *fakeOffice) Incoming(_ context.Context, q view.IncomingQuery) (view.Pag
 		case !o.sees(q.Staff.Person, x), q.Register != "" && r.Register != q.Register, q.Year != 0 && r.Year != q.Year, q.State != "" && r.State != q.State, q.Open && !open,
 			q.Late && !r.Due.Late, q.Words != "" && !strings.Contains(plain(r.Subject), plain(q.Words)), q.Number != "" && !strings.Contains(plain(r.Number), plain(q.Number)) && strconv.Itoa(r.ArrivalNumber) != q.Number,
 			q.From != "" && day < q.From, q.To != "" && day > q.To, q.TypeName != "" && r.TypeName != q.TypeName, q.Channel != "" && r.Channel != q.Channel, q.Correspondent != "" && r.From.Org != q.Correspondent,
-			q.Unit != "" && r.InCharge.Unit.ID != q.Unit, q.Person != "" && r.InCharge.Person.ID != q.Person:
+			!behindFigure(q, r), q.Unit != "" && r.InCharge.Unit.ID != q.Unit, q.Person != "" && r.InCharge.Person.ID != q.Person:
 			continue
 		}
 		all = append(all, r)
@@ -165,11 +165,6 @@ func (o *fakeOffice) IncomingDocument(_ context.Context, s view.Staff, id string
 	d.Row.Due = deadline(d.Row.Due, d.Row.FinishedAt, s.Now)
 	d.Trail, d.May = slices.Clone(d.Trail), o.may(s.Person, x)
 	return d, nil
-}
-
-// Statistics counts nothing here: the page that asks brings its own answers.
-func (o *fakeOffice) Statistics(_ context.Context, q view.StatisticsQuery) (view.Statistics, error) {
-	return view.Statistics{From: q.From, To: q.To, AsOf: 5100}, o.f.broken
 }
 
 // Readings for leaders and auditors.

@@ -30,6 +30,9 @@ var madeRoutes = []route{
 	{"GET", "/dossiers/{id}/files/{sha256}/{index}/signatures", staff, (*Portal).dossierSignatures, noForm},
 	{"GET", "/dossiers/{id}/print", staff, (*Portal).printDossier, noForm},
 	{"GET", "/dossiers/{id}/export", staff, (*Portal).exportDossier, noForm},
+	{"GET", "/leader", staff, (*Portal).leader, noForm},
+	{"POST", "/leader/{kind}/{id}", staff, (*Portal).actLeader, longForm},
+	{"GET", "/statistics", staff, (*Portal).statistics, noForm},
 }
 
 // competences are the usual ways to say in whose name or place a document is signed (NĐ 30/2020 Điều 13).

@@ -25,6 +25,9 @@ type arrivalFilter struct {
 	Correspondent string
 	TypeName      string
 	Unit, Channel string
+	Outcome, Days string // of a figure of the statistics
+	Charge        string // unit that is or was in charge
+	Figure        string // the same in words
 	Problems      []string
 	Active        int
 
@@ -88,6 +91,7 @@ func (p *Portal) readArrivals(v *visit, lists *officeLists) (arrivalFilter, erro
 	case "back":
 		f.query.State = view.IncomingRefused
 	}
+	f.readFigure(v.words, lists, get)
 	if slices.ContainsFunc(lists.Registers, func(n view.Named) bool { return n.ID == f.Register }) {
 		f.query.Register = f.Register
 	}
@@ -122,7 +126,7 @@ func (p *Portal) readArrivals(v *visit, lists *officeLists) (arrivalFilter, erro
 		}
 		f.query.Correspondent = found.Org
 	}
-	for _, s := range []string{f.query.Register, f.query.Unit, f.query.Channel, f.Words, f.Number, f.query.From, f.query.To, f.query.Correspondent, f.TypeName} {
+	for _, s := range []string{f.query.Register, f.query.Unit, f.query.Channel, f.Words, f.Number, f.query.From, f.query.To, f.query.Correspondent, f.TypeName, f.Figure} {
 		if s != "" {
 			f.Active++
 		}
@@ -136,7 +140,7 @@ func (p *Portal) readArrivals(v *visit, lists *officeLists) (arrivalFilter, erro
 // address of this list with the filters in use; more overrides single ones.
 func (f arrivalFilter) address(path string, more ...string) string {
 	pairs := []string{"list", f.List, "register", f.Register, "year", f.Year, "words", f.Words, "number", f.Number, "from", f.From, "to", f.To, "with", f.Correspondent,
-		"type", f.TypeName, "unit", f.Unit, "channel", f.Channel}
+		"type", f.TypeName, "unit", f.Unit, "channel", f.Channel, "outcome", f.Outcome, "days", f.Days, "charge", f.Charge}
 	return with(path, append(pairs, more...)...)
 }
 

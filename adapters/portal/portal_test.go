@@ -218,6 +218,9 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		"GET /dossiers/{id}/files/{sha256}/{index}/signatures": {signIn, gone, gone, gone, gone, gone, moved, ok, gone, gone},
 		"GET /dossiers/{id}/files/{sha256}/77":                 {signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone},
 		"GET /dossiers/{id}/print":                             {signIn, gone, gone, gone, gone, gone, moved, ok, gone, gone},
+		"GET /leader":                                          {signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone},
+		"POST /leader/{kind}/{id}":                             {signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone},
+		"GET /statistics":                                      {signIn, gone, gone, gone, gone, gone, moved, ok, ok, ok},
 		"GET /dossiers/{id}/export":                            {signIn, gone, gone, gone, gone, gone, moved, ok, gone, gone},
 	}
 	for _, rt := range routes {
