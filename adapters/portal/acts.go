@@ -68,14 +68,13 @@ func (p *Portal) newActForm(v *visit, name, path string, seen uint64, stands map
 // actFailure is an act that was not done, with what the page needs to show the form again.
 type actFailure struct {
 	Name    string
-	ID      string
-	Status  int // of the answer
+	ID      string // of the form when it is shown again: its own, unless that is used up
+	Status  int    // of the answer
 	Said    []string
 	Codes   []string
 	Values  url.Values
 	Held    []heldFile
 	Stale   bool // somebody was faster
-	Twice   bool // the id had been used, by a form that said something else
 	Unknown bool // nobody knows whether it was done: sending it again is safe
 }
 
@@ -84,10 +83,7 @@ func (f *actForm) keep(x *actFailure) {
 	if x == nil || x.Name != f.Name {
 		return
 	}
-	f.Open, f.Refused, f.Codes, f.Held, f.Values = true, x.Said, x.Codes, x.Held, x.Values
-	if !x.Twice {
-		f.ID = x.ID
-	}
+	f.Open, f.ID, f.Refused, f.Codes, f.Held, f.Values = true, x.ID, x.Said, x.Codes, x.Held, x.Values
 }
 
 // actRequest is a form that came back.
@@ -123,7 +119,7 @@ func (p *Portal) doAct(v *visit, q actRequest) (*actFailure, error) {
 	if seen, ok := in.seen(); ok {
 		a.Seen = &seen
 	}
-	click := clickOf(form, v.held)
+	click := clickOf(form, v.arrived)
 	done, again, err := p.clicks.once(v.ctx(), v.account.ID+"/"+id, func() (actDone, error) {
 		// Who closes the page has still pressed the button: the act goes on.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime)
@@ -144,7 +140,8 @@ func (p *Portal) doAct(v *visit, q actRequest) (*actFailure, error) {
 		failed.Said = append(failed.Said, v.words.say("act.unknown"))
 		return failed, nil
 	case again && done.Click != click && done.Click != (clickSum{}):
-		failed.Status, failed.Twice = http.StatusConflict, true
+		failed.Status, failed.ID = http.StatusConflict, newActID()
+		p.holds.move(p.holdKey(v), v.account.ID+"/"+failed.ID)
 		failed.Said = append(failed.Said, v.words.say("act.twice", "time", done.At))
 		return failed, nil
 	}

@@ -71,6 +71,9 @@ func cleanText(s string) string {
 // date reads a day as people type it or as a date field sends it.
 func (in *actInput) date(name string, required bool) schemas.Date {
 	typed := strings.TrimSpace(in.form.Get(name))
+	if typed == "" {
+		typed = in.form.Get(name + "_date") // picked in the calendar, without script
+	}
 	iso, ok := parseDate(typed)
 	if !ok {
 		in.trouble("register.bad.date", "value", typed)
@@ -97,7 +100,7 @@ func (in *actInput) due(required bool) schemas.Date {
 		if required {
 			return in.notPast(in.date("due", true))
 		}
-		if in.form.Get("due_in") == "" && in.form.Get("due") != "" {
+		if in.form.Get("due_in") == "" && in.form.Get("due")+in.form.Get("due_date") != "" {
 			return in.notPast(in.date("due", false))
 		}
 		return schemas.Date{}

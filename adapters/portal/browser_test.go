@@ -128,7 +128,7 @@ func (b *tab) look(page string, expected ...string) {
 		// Touch targets: 44 px, except links within running text.
 		small := eval[string](b, `[...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')].filter(e => {
 			const r = e.getBoundingClientRect(), s = getComputedStyle(e)
-			return r.width > 1 && r.height > 1 && s.visibility !== 'hidden' && r.height < 43.5 && !(s.display === 'inline' && e.closest('p, dd, li')) && !e.closest('.skip, .tools, .sheet')
+			return r.width > 1 && r.height > 1 && s.visibility !== 'hidden' && r.height < 43.5 && !e.closest('label') && !(s.display === 'inline' && e.closest('p, dd, li')) && !e.closest('.skip, .tools, .sheet')
 		}).map(e => e.tagName + '.' + e.className + ' ' + Math.round(e.getBoundingClientRect().height) + ' ' + e.textContent.trim().slice(0, 30)).join(' | ')`)
 		if small != "" && !strings.HasPrefix(page, "print") {
 			b.t.Errorf("%s %s: too small for fingers: %s", b.name, page, small)
@@ -143,6 +143,7 @@ func (b *tab) look(page string, expected ...string) {
 	if bad := eval[string](b, contrastScript); bad != "" {
 		b.t.Errorf("%s %s: contrast below WCAG AA: %s", b.name, page, bad)
 	}
+	b.axe(page)
 	b.mu.Lock()
 	console := strings.Join(slices.DeleteFunc(b.console, func(m string) bool {
 		return slices.ContainsFunc(expected, func(status string) bool { return strings.Contains(m, "status of "+status) })
@@ -155,8 +156,34 @@ func (b *tab) look(page string, expected ...string) {
 	b.picture(page)
 }
 
+// axe lets axe-core (npm ci in assets brings it) judge the page by WCAG 2.2 AA. Serious and critical findings fail.
+func (b *tab) axe(page string) {
+	b.t.Helper()
+	if axeSource == "" {
+		b.t.Fatal("couldn't find axe-core: run npm ci in adapters/portal/assets")
+	}
+	eval[bool](b, axeSource+"; true")
+	found, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations']}).then(r =>
+		r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical').map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.target + ' ' + n.html.slice(0, 120)).join(' ; ')).join(' | '))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("%s %s: couldn't run axe: %v", b.name, page, err)
+	}
+	if found != "" {
+		b.t.Errorf("%s %s: axe: %s", b.name, page, found)
+	}
+}
+
+var axeSource = func() string {
+	source, err := os.ReadFile(filepath.Join("assets", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		return ""
+	}
+	return string(source)
+}()
+
 func (b *tab) picture(page string) {
 	b.t.Helper()
+	eval[bool](b, "(scrollTo(0, 0), true)")
 	take := chromedp.FullScreenshot(100)
 	if b.width < 500 && eval[int](b, "document.body.scrollHeight") > 4000 {
 		take = chromedp.CaptureScreenshot() // a page of fifty cards is too long to look at

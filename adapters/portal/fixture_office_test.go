@@ -32,9 +32,10 @@ type fakeOffice struct {
 	opened   []string // "person kind/id what"
 	files    map[string]fakeFile
 
-	refuse *Refused                                        // the next act gets it
-	fail   error                                           // the next act gets it
-	hold   func(packageID string, a schemas.DossierAction) // runs before an act is judged, without the lock
+	openFails error
+	refuse    *Refused                                        // the next act gets it
+	fail      error                                           // the next act gets it
+	hold      func(packageID string, a schemas.DossierAction) // runs before an act is judged, without the lock
 }
 
 type fakeAct struct {
@@ -436,8 +437,8 @@ func isoDate(d schemas.Date) string {
 func (o *fakeOffice) Opened(_ context.Context, by Actor, w Opening) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.f.broken != nil {
-		return o.f.broken
+	if o.openFails != nil {
+		return o.openFails
 	}
 	o.opened = append(o.opened, by.Person+" "+w.Target.Kind+"/"+w.Target.ID+" "+w.What)
 	o.readings[w.Target] = append(o.readings[w.Target], view.Reading{At: o.f.clock.now(), Person: o.ref(by.Person), What: w.What})

@@ -73,6 +73,7 @@ var officeMessages = map[string]message{
 	"work.state.closed":     {"Đã kết thúc", "Closed"},
 
 	"due.late":      {"Quá hạn {n} ngày làm việc", "{n} working days late"},
+	"due.late.day":  {"Quá hạn ({day})", "Late ({day})"},
 	"due.done.late": {"Xong sau hạn {day}", "Done after {day}"},
 	"due.today":     {"Hạn hôm nay ({day})", "Due today ({day})"},
 	"due.left":      {"Còn {n} ngày làm việc ({day})", "{n} working days left ({day})"},

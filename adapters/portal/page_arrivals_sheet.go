@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,7 +28,7 @@ func (p *Portal) exportArrivals(v *visit) error {
 	return p.sendXLSX(v, s, fmt.Sprintf("so-van-ban-den-%s.xlsx", s.At.In(vietnamTime).Format("20060102")))
 }
 
-// arrivalsSheet gathers the sheet with the filters of the list, oldest first. What has no arrival number is not in a register.
+// arrivalsSheet gathers the sheet with the filters of the list, in the order of its numbers. What has no arrival number is not in a register.
 func (p *Portal) arrivalsSheet(v *visit, most int) (*sheet, error) {
 	lists, err := p.officeOf(v)
 	if err != nil {
@@ -63,6 +64,7 @@ func (p *Portal) arrivalsSheet(v *visit, most int) (*sheet, error) {
 			s.Filters = append(s.Filters, r.Name)
 		}
 	}
+	var rows []view.IncomingRow
 	f.query.Cursor, f.query.Limit = "", sheetBatch
 	for {
 		page, err := p.cfg.OfficeViews.Incoming(v.ctx(), f.query)
@@ -72,19 +74,24 @@ func (p *Portal) arrivalsSheet(v *visit, most int) (*sheet, error) {
 		s.AsOf = page.AsOf
 		for _, r := range page.Rows {
 			if r.ArrivalNumber > 0 {
-				s.Rows = append(s.Rows, arrivalCells(v.words, r, form))
+				rows = append(rows, r)
 			}
 		}
 		if page.Next == "" || len(page.Rows) == 0 {
 			break
 		}
-		if len(s.Rows) >= most {
-			s.Rows, s.Capped = s.Rows[:most], most
+		if len(rows) >= most {
+			rows, s.Capped = rows[:most], most
 			break
 		}
 		f.query.Cursor = page.Next
 	}
-	slices.Reverse(s.Rows) // the views give the latest first
+	slices.SortStableFunc(rows, func(a, b view.IncomingRow) int {
+		return cmp.Or(cmp.Compare(a.Year, b.Year), cmp.Compare(a.Register, b.Register), cmp.Compare(a.ArrivalNumber, b.ArrivalNumber))
+	})
+	for _, r := range rows {
+		s.Rows = append(s.Rows, arrivalCells(v.words, r, form))
+	}
 	return s, nil
 }
 

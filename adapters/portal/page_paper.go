@@ -38,7 +38,7 @@ func (p *Portal) showPaper(v *visit, failed *actFailure) error {
 	}
 	f := p.newActForm(v, "RegisterPaper", "/incoming/new", 0, nil)
 	f.Office, f.Upload = lists, true
-	f.Values.Set("received_on", dateWords(schemas.DateOf(p.cfg.Node.Now()).String()))
+	f.Values.Set("received_on", day(p.cfg.Node.Now()))
 	f.Values.Set("priority", "0")
 	f.keep(failed)
 	b := paperBody{Form: f, Channels: paperChannels}

@@ -47,7 +47,7 @@ func (p *Portal) staffSearch(v *visit, text string) error {
 	}
 	for _, r := range found.Rows {
 		section.Lines = append(section.Lines, workLine{Key: "incoming/" + r.ID, Path: "/incoming/" + r.ID, Number: r.Number, TypeName: r.TypeName, Subject: r.Subject, Party: partyName(r.From), With: assigneeName(r.InCharge),
-			Priority: r.Priority, Due: r.Due, State: r.State, Since: r.ArrivedAt, Version: r.Version, Destroyed: r.Destroyed})
+			Priority: r.Priority, Due: r.Due, State: r.State, Done: !r.FinishedAt.IsZero(), Since: r.ArrivedAt, Version: r.Version, Destroyed: r.Destroyed})
 	}
 	b.Sections = append(b.Sections, section)
 	if p.hasPage("/outgoing/{id}") {

@@ -25,6 +25,7 @@ type workLine struct {
 	Since     time.Time
 	Version   uint64
 	Destroyed string
+	Done      bool // the deadline is that of a thing that is finished
 }
 
 // listTab is one of several lists, for the part "tabs".
@@ -132,7 +133,11 @@ func (p *Portal) workGroups(v *visit, items []view.WorkItem, box view.Box) []wor
 			i = len(groups)
 			at[title], groups = i, append(groups, workGroup{Title: title})
 		}
-		groups[i].Lines = append(groups[i].Lines, p.workLine(v, w, box))
+		l := p.workLine(v, w, box)
+		if l.Ask == title {
+			l.Ask = ""
+		}
+		groups[i].Lines = append(groups[i].Lines, l)
 	}
 	return groups
 }

@@ -104,7 +104,8 @@ type visit struct {
 	right   *ReadingRight // auditor: the right in force, nil if none
 	person  string        // staff: id in the agency's office
 	office  *officeLists  // see officeOf
-	held    []heldFile    // files that came with the form
+	held    []heldFile    // files of the form: those that came before, then those that came now
+	arrived []heldFile    // those that came now
 
 	follows  view.Target // what the page watches, see follow
 	followed uint64
@@ -217,7 +218,9 @@ func (p *Portal) meet(v *visit, rt route) error {
 		switch {
 		case errors.Is(err, ErrNoSession):
 			v.token = ""
-			p.clearCookie(v.w, v.r, sessionCookie)
+			if rt.path != livePath {
+				p.clearCookie(v.w, v.r, sessionCookie)
+			}
 		case err != nil:
 			v.token = ""
 			return err
@@ -228,6 +231,9 @@ func (p *Portal) meet(v *visit, rt route) error {
 	}
 	if v.account == nil {
 		v.before = p.cookie(v.r, formCookie)
+		if rt.path == livePath {
+			return nil // it may end after the sign-in page has got its cookie, and must not change that
+		}
 		if len(v.before) != 43 {
 			token, err := p.cfg.Accounts.newToken()
 			if err != nil {
@@ -344,17 +350,17 @@ func (p *Portal) allowed(v *visit, rt route) error {
 	return nil
 }
 
-// errRedirected is "not an error": the answer is already written.
-var errRedirected = errors.New("errRedirected")
+// errAnswered is "not an error": the answer is already written.
+var errAnswered = errors.New("errAnswered")
 
 func (p *Portal) redirect(v *visit, path string) error {
 	http.Redirect(v.w, v.r, p.cfg.Base+path, http.StatusSeeOther)
-	return errRedirected
+	return errAnswered
 }
 
 // answer turns an error into a page that says what to do. This is the one place where errors become statuses.
 func (p *Portal) answer(v *visit, err error) {
-	if errors.Is(err, errRedirected) {
+	if errors.Is(err, errAnswered) {
 		return
 	}
 	var pr *problem

@@ -25,7 +25,7 @@ const downloadPolicy = "default-src 'none'; sandbox; frame-ancestors 'none'"
 func (p *Portal) secure(next http.Handler) http.Handler {
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.serve(w, r, route{access: everyone, serve: func(*Portal, *visit) error { return fail(http.StatusForbidden) }})
+		p.serve(w, r, route{access: everyone, serve: func(*Portal, *visit) error { return fail(http.StatusForbidden) }, takes: smallForm})
 	}))
 	next = cross.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -257,7 +257,7 @@ func typedFields(w words, form map[string][]string) []typedField {
 var writtenFields = []string{"reason", "note", "opinion", "text", "result", "subject", "from_name", "question", "content", "title", "description",
 	"task_text", "task_result", "decision"}
 
-// sessionEnded answers a form that came without a session.
+// sessionEnded answers a form that came without a session. It never returns nil: the form must go no further.
 func (p *Portal) sessionEnded(v *visit, rt route) error {
 	if rt.takes != longForm {
 		return p.redirect(v, "/signin?ended=1")
@@ -273,7 +273,10 @@ func (p *Portal) sessionEnded(v *visit, rt route) error {
 	if len(b.Typed) == 0 {
 		return p.redirect(v, "/signin?ended=1")
 	}
-	return p.render(v, http.StatusUnauthorized, "ended", "", v.words.say("ended.title"), "", b)
+	if err := p.render(v, http.StatusUnauthorized, "ended", "", v.words.say("ended.title"), "", b); err != nil {
+		return err
+	}
+	return errAnswered
 }
 
 // menu lists every page, for the telephone.

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -177,6 +178,17 @@ func (h *holds) put(key string, files []heldFile) {
 	h.tidy()
 }
 
+// move gives the files of one form to another.
+func (h *holds) move(from, to string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if k := h.kept[from]; k != nil {
+		h.order[slices.Index(h.order, from)] = to
+		delete(h.kept, from)
+		h.kept[to] = k
+	}
+}
+
 // end lets the files of a form go.
 func (h *holds) end(key string) {
 	h.mu.Lock()
@@ -201,19 +213,10 @@ func (h *holds) drop(key string, except []heldFile) {
 		return
 	}
 	delete(h.kept, key)
-	for i, o := range h.order {
-		if o == key {
-			h.order = append(h.order[:i:i], h.order[i+1:]...)
-			break
-		}
-	}
+	h.order = slices.DeleteFunc(h.order, func(o string) bool { return o == key })
 	h.bytes -= k.bytes
 	for _, f := range k.files {
-		again := false
-		for _, e := range except {
-			again = again || e.at == f.at
-		}
-		if !again {
+		if !slices.ContainsFunc(except, func(e heldFile) bool { return e.at == f.at }) {
 			f.at.Close()
 		}
 	}
@@ -331,14 +334,11 @@ func (p *Portal) readUpload(v *visit, judge func() error) error {
 	// What came with this form before and was not taken away on the page comes first.
 	var files []heldFile
 	for _, f := range p.holds.get(p.holdKey(v)) {
-		for _, keep := range v.r.PostForm["held"] {
-			if keep == f.Sum() {
-				files = append(files, f)
-				break
-			}
+		if slices.Contains(v.r.PostForm["held"], f.Sum()) {
+			files = append(files, f)
 		}
 	}
-	v.held = append(files, arrived...)
+	v.held, v.arrived = append(files, arrived...), arrived
 	p.holds.put(p.holdKey(v), v.held)
 	return nil
 }

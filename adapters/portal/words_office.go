@@ -16,8 +16,8 @@ func (w words) dueWords(d view.Deadline) string {
 	switch {
 	case d.Late && d.Left < 0:
 		return w.say("due.late", "n", -d.Left)
-	case d.Late:
-		return w.say("due.done.late", "day", day)
+	case d.Late: // since a day that does not count
+		return w.say("due.late.day", "day", day)
 	case d.Left == 0:
 		return w.say("due.today", "day", day)
 	}
@@ -97,6 +97,7 @@ func officeFunctions(w words, now func() time.Time) template.FuncMap {
 			}
 			return iso
 		},
+		"typedDay": dateWords,
 	}
 }
 

@@ -37,6 +37,10 @@
     }
   })
   document.addEventListener('change', function (e) {
+    if (e.target.dataset && e.target.dataset.fills && e.target.dataset.picks) {
+      var day = e.target.closest('fieldset').querySelector('input[type=radio][value="' + e.target.dataset.picks + '"]')
+      if (day) day.checked = true
+    }
     var many = e.target.closest && e.target.closest('.many')
     if (many) chosen(many)
   })
