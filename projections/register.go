@@ -13,8 +13,9 @@ import (
 	"github.com/tram-exchange/tram/internal/view"
 )
 
-// countLimit is how many rows of a filtered register are counted; with more, Page.Total is -1.
-const countLimit = 20_000
+// countLimit is how many rows of a filtered register are counted; with more, Page.Total is -1. Each costs as much as a row of the page,
+// and nobody reads on to the thousandth.
+const countLimit = 1_000
 
 // Register gives one page of an agency's register, newest first: outgoing documents by their acceptance, incoming ones by
 // their arrival. The cursor is a place in the log: pages stay stable while new rows come in. Documents taken back before they
@@ -261,10 +262,11 @@ func (q *question) listing(rq *view.RegisterQuery) (*listing, error) {
 
 // state adds the filter by state. A recalled document is only that, on both sides.
 func (l *listing) state(dir view.Direction, name string) error {
-	column := "d.state"
+	column, index := "d.state", "doc d INDEXED BY doc_state"
 	if dir == view.Incoming {
-		column = "v.state"
+		column, index = "v.state", "delivery v INDEXED BY delivery_state"
 		if name == view.StateRecalled {
+			l.from = strings.Replace(l.from, "delivery v INDEXED BY delivery_org", "delivery v INDEXED BY delivery_recalled", 1)
 			l.and("v.marks & 1 = 1")
 			return nil
 		}
@@ -272,14 +274,25 @@ func (l *listing) state(dir view.Direction, name string) error {
 	}
 	var list []string
 	for s, n := range stateNames {
-		if n == name && n != "" {
+		if n == name && n != "" && !(dir == view.Outgoing && s == int(stateRetrying)) { // a document that is tried again is queued
 			list = append(list, strconv.Itoa(s))
 		}
 	}
-	if len(list) == 0 {
+	switch len(list) {
+	case 0:
 		return fmt.Errorf("couldn't read state %q: %w", name, view.ErrQuery)
+	case 1:
+		l.and(column + " = " + list[0])
+	default:
+		l.and(column + " IN (" + strings.Join(list, ",") + ")")
 	}
-	l.and(column + " IN (" + strings.Join(list, ",") + ")")
+	if name != view.StateAcknowledged { // most are: those are found soon without
+		l.and(column + " <> 6")
+		l.from = strings.Replace(l.from, "delivery v INDEXED BY delivery_org", index, 1)
+		if l.from == "doc d" {
+			l.from = index
+		}
+	}
 	return nil
 }
 

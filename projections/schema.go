@@ -48,6 +48,7 @@ CREATE TABLE doc (
 );
 CREATE INDEX doc_k ON doc (k);
 CREATE INDEX doc_org ON doc (org);
+CREATE INDEX doc_state ON doc (org, state) WHERE state <> 6; -- what is not acknowledged by all is rare, and looked for
 CREATE TABLE paper (id INTEGER PRIMARY KEY, data BLOB NOT NULL, facts BLOB); -- of document.received and resent, as recorded
 
 CREATE TABLE delivery (
@@ -66,6 +67,8 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_k ON delivery (k);
 CREATE INDEX delivery_doc ON delivery (doc) WHERE kind = 0;
 CREATE INDEX delivery_org ON delivery (org);
+CREATE INDEX delivery_state ON delivery (org, state) WHERE kind = 0 AND state <> 6;
+CREATE INDEX delivery_recalled ON delivery (org) WHERE kind = 0 AND marks & 1 = 1;
 -- Partial indexes say OR, not IN: for IN every change of a row would build a temporary table.
 CREATE INDEX delivery_open ON delivery (org) WHERE peer = 0 AND (state = 1 OR state = 2 OR state = 5);
 CREATE INDEX delivery_untaken ON delivery (sender) WHERE kind = 0 AND (state = 1 OR state = 3 OR state = 4 OR state = 5);
@@ -77,8 +80,9 @@ CREATE TABLE status (doc INTEGER NOT NULL, id INTEGER NOT NULL, body BLOB NOT NU
 CREATE TABLE package (k INTEGER NOT NULL, id INTEGER NOT NULL, sha256 BLOB NOT NULL, doc INTEGER NOT NULL, kind INTEGER NOT NULL,
 	PRIMARY KEY (k, id)) WITHOUT ROWID;
 
--- words: rowid is doc.id, or late.id for recipients that the document did not name at first.
-CREATE VIRTUAL TABLE words USING fts5 (t, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '!#$%&()*+,-./:;<=>?@[]^_{|}~'");
+-- words: rowid is doc.id, or late.id for recipients that the document did not name at first. The beginnings of one to three characters have
+-- lists of their own: whoever types the first letters of a word asks for half of all documents.
+CREATE VIRTUAL TABLE words USING fts5 (t, content='', columnsize=0, detail=none, prefix='1 2 3', tokenize="ascii tokenchars '!#$%&()*+,-./:;<=>?@[]^_{|}~'");
 INSERT INTO words (words, rank) VALUES ('hashsize', 8388608); -- a whole transaction's words are sorted before they are written
 CREATE TABLE late (id INTEGER PRIMARY KEY, doc INTEGER NOT NULL);
 CREATE INDEX late_doc ON late (doc);

@@ -219,26 +219,35 @@ func (m *matchParts) addNumber(folded string) {
 	}
 }
 
-// addDates adds the day, months or years that cover a closed period; the rows are compared exactly afterwards. An open
-// period adds nothing: the rows alone decide.
+// openYears is how far a period without beginning or end reaches.
+const openYears = 100
+
+// addDates adds the years, months and days that make up a period. Without a beginning or an end it reaches so many years; what is
+// dated further away is of no register. A period of more years adds nothing: the rows alone decide.
 func (m *matchParts) addDates(from, to string) {
 	first, err1 := time.Parse(time.DateOnly, from)
 	last, err2 := time.Parse(time.DateOnly, to)
-	if err1 != nil || err2 != nil || last.Before(first) || last.Year()-first.Year() > 100 {
+	switch {
+	case err1 != nil && err2 != nil:
+		return
+	case err1 != nil:
+		first = time.Date(last.Year()-openYears, 1, 1, 0, 0, 0, 0, time.UTC)
+	case err2 != nil:
+		last = time.Date(first.Year()+openYears, 12, 31, 0, 0, 0, 0, time.UTC)
+	}
+	if last.Before(first) || last.Year()-first.Year() > openYears {
 		return
 	}
-	layout, step := "2006", func(t time.Time) time.Time { return time.Date(t.Year()+1, 1, 1, 0, 0, 0, 0, time.UTC) }
-	switch {
-	case first.Equal(last):
-		layout = time.DateOnly
-		step = func(t time.Time) time.Time { return t.AddDate(0, 0, 1) }
-	case last.Year()-first.Year() < 2:
-		layout = "2006-01"
-		step = func(t time.Time) time.Time { return time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, time.UTC) }
-	}
 	var tokens [][]byte
-	for t := first; !t.After(last); t = step(t) {
+	for t := first; !t.After(last); {
+		layout, next := time.DateOnly, t.AddDate(0, 0, 1)
+		if end := t.AddDate(1, 0, 0); t.YearDay() == 1 && !end.AddDate(0, 0, -1).After(last) {
+			layout, next = "2006", end
+		} else if end := t.AddDate(0, 1, 0); t.Day() == 1 && !end.AddDate(0, 0, -1).After(last) {
+			layout, next = "2006-01", end
+		}
 		tokens = append(tokens, []byte(string(signDate)+t.Format(layout)))
+		t = next
 	}
 	m.addAny(tokens)
 }
