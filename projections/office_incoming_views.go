@@ -45,6 +45,9 @@ func (q *question) incoming(ctx context.Context, iq view.IncomingQuery) (view.Pa
 	if err != nil {
 		return page, err
 	}
+	if err := q.countIncoming(ctx, s, sp, iq, &page); err != nil {
+		return page, err
+	}
 	n, err := strconv.ParseUint(iq.Number, 10, 32)
 	if err != nil || n == 0 {
 		return page, nil

@@ -30,7 +30,10 @@ func (v *Views) Outgoing(ctx context.Context, oq view.OutgoingQuery) (page view.
 			return err
 		}
 		page, err = pageOf(ctx, q, l, oq.Cursor, clamp(oq.Limit, 50), func(t *target) (view.OutgoingRow, error) { return q.outgoingRow(ctx, sp, t) })
-		return err
+		if err != nil {
+			return err
+		}
+		return q.countOutgoing(ctx, s, sp, oq, &page)
 	})
 	if err != nil {
 		return view.Page[view.OutgoingRow]{}, err

@@ -39,27 +39,13 @@ func (q *question) statistics(ctx context.Context, sq view.StatisticsQuery) (vie
 	if err != nil {
 		return view.Statistics{}, err
 	}
-	c := &counting{q: q, scope: s, speaker: q.speaker(s), from: sq.From, to: sq.To, by: map[tallyPoint]*counted{}}
-	for _, d := range []*string{&c.from, &c.to} {
-		if _, err := time.Parse(time.DateOnly, *d); *d != "" && err != nil {
-			return view.Statistics{}, fmt.Errorf("couldn't read date %q: %w", *d, view.ErrQuery)
-		}
-	}
-	if c.to == "" {
-		c.to = c.speaker.today
-	}
-	if c.from == "" {
-		c.from = firstDay
-	}
-	c.today = dayCount(c.speaker.today)
-	if c.unit = wholeAgency; sq.Unit != "" {
-		if c.unit = int64(q.number(sq.Unit)); c.unit == 0 {
-			c.unit = noUnit
-		}
+	c := &counting{q: q, scope: s, speaker: q.speaker(s), from: sq.From, to: sq.To}
+	if err := c.period(sq.Unit); err != nil {
+		return view.Statistics{}, err
 	}
 	if c.from <= c.to {
 		if s.all {
-			err = c.sums(ctx)
+			err = c.sums(ctx, tallyAll, tallyUnit, tallyType, tallyParty)
 		} else {
 			err = c.single(ctx)
 		}
@@ -70,8 +56,32 @@ func (q *question) statistics(ctx context.Context, sq view.StatisticsQuery) (vie
 	return c.statistics(), nil
 }
 
+// period reads the days and the unit that are asked for.
+func (c *counting) period(unit string) error {
+	c.by = map[tallyPoint]*counted{}
+	for _, d := range []*string{&c.from, &c.to} {
+		if _, err := time.Parse(time.DateOnly, *d); *d != "" && err != nil {
+			return fmt.Errorf("couldn't read date %q: %w", *d, view.ErrQuery)
+		}
+	}
+	if c.to == "" {
+		c.to = c.speaker.today
+	}
+	if c.from == "" {
+		c.from = firstDay
+	}
+	c.today = dayCount(c.speaker.today)
+	if c.unit = wholeAgency; unit != "" {
+		if c.unit = int64(c.q.number(unit)); c.unit == 0 {
+			c.unit = noUnit
+		}
+	}
+	return nil
+}
+
 const (
 	firstDay = "1900-01-01"
+	lastDay  = "2199-12-31"
 	noUnit   = 1 << 40 // one that no sum has
 )
 
@@ -140,8 +150,30 @@ func (c *counting) fact(f *countedFact, n int) {
 	}
 }
 
+// figureOf is one figure of the statistics, for who sees all of the agency: how many documents there are that a question asks for by
+// nothing else. The lists alone would have to count them one by one.
+func (q *question) figureOf(ctx context.Context, s *scope, sp *speaker, from, to, unit string, p tallyPoint, figure func(*counted) int) (int, error) {
+	c := &counting{q: q, scope: s, speaker: sp, from: from, to: to}
+	if err := c.period(unit); err != nil {
+		return 0, err
+	}
+	if to == "" {
+		c.to = lastDay
+	}
+	if c.from > c.to {
+		return 0, nil
+	}
+	if err := c.sums(ctx, p.dim); err != nil {
+		return 0, fmt.Errorf("couldn't count documents: %w", err)
+	}
+	if at := c.by[p]; at != nil {
+		return figure(at), nil
+	}
+	return 0, nil
+}
+
 // sums adds up tallies: of every month that the period touches, and then takes out, or puts in instead, the days at its ends.
-func (c *counting) sums(ctx context.Context) error {
+func (c *counting) sums(ctx context.Context, dims ...uint8) error {
 	first, last := month(c.from), month(c.to)
 	var without [][2]string // stretches of days that lie in those months and not in the period
 	if before := c.from[:len("2006-01")] + "-01"; before < c.from {
@@ -150,7 +182,7 @@ func (c *counting) sums(ctx context.Context) error {
 	if end := lastOfMonth(c.to); c.to < end {
 		without = append(without, [2]string{nextDay(c.to), end})
 	}
-	for _, dim := range []uint8{tallyAll, tallyUnit, tallyType, tallyParty} {
+	for _, dim := range dims {
 		if dim == tallyUnit && c.unit != wholeAgency {
 			continue
 		}

@@ -253,7 +253,20 @@ func (p *statisticsPlay) checkLinks(t *testing.T, v *Views, l figureLink, pt vie
 		return
 	}
 	page, err := v.Outgoing(t.Context(), l.out)
-	if err != nil || page.Total != pt.Outgoing {
+	long := view.Page[view.OutgoingRow]{Total: -1}
+	if err == nil {
+		err = v.ask(t.Context(), func(x *question) error {
+			s, err := x.scopeOf(l.out.Staff)
+			if err != nil {
+				return err
+			}
+			if !s.all {
+				long.Total = pt.Outgoing
+			}
+			return x.countOutgoing(t.Context(), s, x.speaker(s), l.out, &long)
+		})
+	}
+	if err != nil || page.Total != pt.Outgoing || long.Total != pt.Outgoing {
 		t.Errorf("%+v: %d, the figure is %d, %v", l.out, page.Total, pt.Outgoing, err)
 	}
 }
@@ -263,6 +276,21 @@ func (p *statisticsPlay) total(t *testing.T, v *Views, q view.IncomingQuery, wan
 	page, err := v.Incoming(t.Context(), q)
 	if err != nil || page.Total != want {
 		t.Errorf("%+v: %d, the figure is %d, %v", q, page.Total, want, err)
+	}
+	// However long the list is, its total is the figure.
+	long := view.Page[view.IncomingRow]{Total: -1}
+	err = v.ask(t.Context(), func(x *question) error {
+		s, err := x.scopeOf(q.Staff)
+		if err != nil {
+			return err
+		}
+		if !s.all {
+			long.Total = want
+		}
+		return x.countIncoming(t.Context(), s, x.speaker(s), q, &long)
+	})
+	if err != nil || long.Total != want {
+		t.Errorf("%+v: %d of a long list, the figure is %d, %v", q, long.Total, want, err)
 	}
 }
 
