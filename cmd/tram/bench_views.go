@@ -72,7 +72,7 @@ func (b *bench) views(ctx context.Context, most int) (err error) {
 func (b *bench) viewsRows(ctx context.Context, v *projections.Views, l *viewsLog, size int, first map[string]time.Duration) error {
 	took := map[string][]time.Duration{}
 	var order []string
-	for _, q := range viewsQuestions() {
+	for _, q := range append(viewsQuestions(), workQuestions()...) {
 		if !slices.Contains(order, q.row) {
 			order = append(order, q.row)
 		}
@@ -87,7 +87,7 @@ func (b *bench) viewsRows(ctx context.Context, v *projections.Views, l *viewsLog
 			}
 		}
 		took[q.row] = append(took[q.row], times...)
-		fmt.Fprintf(b.say, "  %-14s %-44s p50 %8.2f ms  p99 %8.2f ms\n", q.row, q.name, ms("", quantile(times, 0.5)).Value, ms("", quantile(times, 0.99)).Value)
+		fmt.Fprintf(b.say, "  %-20s %-48s p50 %8.2f ms  p99 %8.2f ms\n", q.row, q.name, ms("", quantile(times, 0.5)).Value, ms("", quantile(times, 0.99)).Value)
 	}
 	target := ms("", viewsTarget).Value
 	for _, row := range order {

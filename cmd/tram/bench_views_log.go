@@ -13,7 +13,6 @@ import (
 	"github.com/tram-exchange/tram/events/delivery"
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/document"
-	"github.com/tram-exchange/tram/projections"
 )
 
 // viewsOrg is the agency whose registers are measured: every document of viewsLog comes to it or from it.
@@ -29,6 +28,8 @@ type viewsLog struct {
 	piece []events.Event // from base on; the first is the last of the piece before
 	orgs  []string
 	lives []*viewsLife // documents under way
+
+	numbers map[string]int // last of each book and year
 }
 
 // viewsLife is a document on its way: steps not yet taken.
@@ -37,6 +38,10 @@ type viewsLife struct {
 	received uint64
 	versions map[string]uint64
 	steps    []func(*viewsLife)
+
+	// Of what the agency writes.
+	id      string
+	n, year int
 }
 
 // viewsDocument is what is said of one.
@@ -54,15 +59,13 @@ const (
 )
 
 func newViewsLog() *viewsLog {
-	l := &viewsLog{r: rand.New(rand.NewPCG(5, 2026)), clock: time.Date(2016, 1, 4, 1, 0, 0, 0, time.UTC)}
+	l := &viewsLog{r: rand.New(rand.NewPCG(5, 2026)), clock: time.Date(2016, 1, 4, 1, 0, 0, 0, time.UTC), numbers: map[string]int{}}
 	for i := range 120 {
 		l.orgs = append(l.orgs, fmt.Sprintf("H99.%02d", i+2))
 	}
 	l.directory()
 	return l
 }
-
-var _ projections.Source = (*viewsLog)(nil)
 
 // Head is the end of the present piece.
 func (l *viewsLog) Head() events.Head {
@@ -156,6 +159,7 @@ func (l *viewsLog) directory() {
 	for i, org := range append([]string{viewsOrg}, l.orgs...) {
 		put(directory.NameOrganisationAdded, directory.OrganisationAdded{Org: org}, directory.OrganisationFacts{Name: viewsOrgName(i)})
 	}
+	l.office(put)
 }
 
 // life begins a document: three of five come to the agency.
@@ -173,11 +177,12 @@ func (l *viewsLog) life() *viewsLife {
 		l.clock = l.clock.Truncate(24 * time.Hour).Add(time.Hour)
 	}
 	life := &viewsLife{versions: map[string]uint64{}, doc: l.document()}
-	life.steps = []func(*viewsLife){l.receive, l.offer}
-	for _, org := range life.doc.to {
-		life.steps = append(life.steps, func(f *viewsLife) { l.take(f, org) }, func(f *viewsLife) { l.acknowledge(f, org) })
+	if life.doc.from == viewsOrg {
+		life.steps = l.written(life)
+		return life
 	}
-	life.steps = append(life.steps, l.status)
+	life.steps = []func(*viewsLife){l.receive, l.offer, func(f *viewsLife) { l.take(f, viewsOrg); l.acknowledge(f, viewsOrg) }}
+	life.steps = append(append(life.steps, l.handled(life)...), l.status)
 	return life
 }
 
