@@ -51,7 +51,7 @@ func TestAskedBack(t *testing.T) {
 	if got := state(v, gone); got != "withdrawn " {
 		t.Errorf("taken back: %q", got)
 	}
-	if got := state(v, asked); got != "registered " { // answer first
+	if got := state(v, asked); got != "registered AgreeRecall,DeclineRecall" { // answer first
 		t.Errorf("asked for: %q", got)
 	}
 	for p, code := range map[*paperSpec]string{&asked: "16", &given: "15"} {
