@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/internal/view"
@@ -103,35 +104,33 @@ func (b *batch) noteWork(t *target, before []workItem) {
 				return
 			}
 		}
-		b.noteFor(t, w.what, w.body.From, "", b.atHand(office, w.lists[0])...)
+		b.noteFor(t, w.what, w.body.From, "", atHand(office, w.lists[0].class, b.texts(uint32(w.lists[0].what)), b.at)...)
 	}
 }
 
-// atHand are the persons in whose box what stands in a list of work is: by their own duties, or in the place of another.
-func (b *batch) atHand(office *directory.Office, l listKey) []string {
-	who := b.texts(uint32(l.what))
-	in := func(st directory.Standing, person string) bool {
-		if l.class == workPerson {
-			return person == who && len(st.Duties) > 0
-		}
-		return st.HasFor(workRoles[l.class], who)
-	}
+// atHand are the persons in whose box what stands in a list of work is: by their own duties, or in the place of another. It is asked for every
+// piece of work that comes to somebody, and goes through all persons of the agency: it makes no Standing of those who have nothing to do with it.
+func atHand(office *directory.Office, class uint8, who string, at time.Time) []string {
+	role := workRoles[class]
 	var out []string
 	for i := range office.Persons {
-		p := office.Persons[i].ID
-		if l.class == workPerson && p != who {
-			continue
-		}
-		if st, ok := office.Standing(p, "", b.at); ok && in(st, p) {
-			out = append(out, p)
+		p := &office.Persons[i]
+		if !p.Gone && slices.ContainsFunc(p.Duties, func(d directory.Duty) bool {
+			if class == workPerson {
+				return p.ID == who && d.InForce(at)
+			}
+			return d.Role == role && d.InForce(at) && office.Within(who, d.Unit)
+		}) {
+			out = append(out, p.ID)
 		}
 	}
 	for i := range office.Delegations {
 		d := &office.Delegations[i]
-		if slices.Contains(out, d.To) || !d.InForce(b.at) {
+		if slices.Contains(out, d.To) || !d.InForce(at) {
 			continue
 		}
-		if st, ok := office.Standing(d.To, d.From, b.at); ok && in(st, d.From) {
+		st, ok := office.Standing(d.To, d.From, at)
+		if ok && (class == workPerson && d.From == who && len(st.Duties) > 0 || class != workPerson && st.HasFor(role, who)) {
 			out = append(out, d.To)
 		}
 	}
