@@ -22,10 +22,10 @@ import (
 
 const (
 	listBudget = 20_000 // entries that one page may read
-	listPiece  = 200    // entries of the first piece; each is four times the one before, up to listLargest
+	listPiece  = 200    // entries of the first piece; each is four times the one before, up to listLimit
 	listLimit  = 3200
 	// countBudget is how many entries a count of filtered rows may read: beyond, Page.Total is -1.
-	countBudget = 2_000
+	countBudget = 1_000
 )
 
 // targetListing is a question for targets of one kind.
@@ -87,6 +87,9 @@ func (q *question) targets(ctx context.Context, l *targetListing, cursor string,
 	}
 	check := q.checks(l)
 	budget := cmp.Or(l.budget, listBudget)
+	if len(l.match) > 0 && !l.scope.all {
+		budget = min(budget, narrowRead) // most of what words find is not for this person, and each costs a look-up
+	}
 	for piece, spent := min(listPiece, budget), 0; ; piece = min(4*piece, listLimit, budget-spent) {
 		places, err := from(ctx, before, piece)
 		if err != nil {
