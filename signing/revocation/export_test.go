@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/big"
 	"net/http"
-	"net/netip"
 	"time"
 )
 
@@ -31,8 +30,6 @@ func (p ParsedCRL) Lookup(serial *big.Int) (Entry, bool) {
 }
 
 func (p ParsedCRL) Unusable() error { return p.l.unusable }
-
-func IsPublic(a netip.Addr) bool { return isPublic(a) }
 
 func Prune(dir string, limit int) error { return prune(dir, limit) }
 

@@ -14,38 +14,19 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/tram-exchange/tram/internal/publicaddr"
 )
 
 const maxRedirects = 3
 
 // ErrPrivateAddress is returned where a URL leads to an address that is not public. Set OnlineOptions.AllowPrivate if the
 // authority is inside one's own network.
-var ErrPrivateAddress = errors.New("address is not public")
-
-// special are ranges that are not public and that netip has no question for.
-var special = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001::/32"),
-}
-
-// isPublic reports whether a stranger may make us connect there.
-func isPublic(a netip.Addr) bool {
-	a = a.Unmap()
-	if !a.IsValid() || !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
-		return false
-	}
-	for _, p := range special {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
-}
+var ErrPrivateAddress = publicaddr.ErrPrivate
 
 // boundedClient makes the client that asks.
 func boundedClient(o OnlineOptions) *http.Client {
@@ -55,14 +36,7 @@ func boundedClient(o OnlineOptions) *http.Client {
 	} else {
 		dialer := &net.Dialer{Timeout: o.Timeout}
 		if !o.AllowPrivate {
-			// After the name was resolved, so that a name cannot lead elsewhere the second time.
-			dialer.Control = func(_, address string, _ syscall.RawConn) error {
-				ap, err := netip.ParseAddrPort(address)
-				if err != nil || !isPublic(ap.Addr().WithZone("")) {
-					return fmt.Errorf("couldn't connect to %s: %w", address, ErrPrivateAddress)
-				}
-				return nil
-			}
+			dialer.Control = publicaddr.Control
 		}
 		c.Transport = &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: o.Timeout, ResponseHeaderTimeout: o.Timeout,
 			MaxResponseHeaderBytes: 64 << 10, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, DisableCompression: true, ForceAttemptHTTP2: true}
@@ -95,7 +69,7 @@ func checkURL(u *url.URL, private bool) error {
 	if u.Hostname() == "" || u.User != nil {
 		return errors.New("not the URL of a public place")
 	}
-	if a, err := netip.ParseAddr(u.Hostname()); err == nil && !private && !isPublic(a.WithZone("")) {
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil && !private && !publicaddr.Is(a.WithZone("")) {
 		return fmt.Errorf("couldn't connect to %s: %w", u.Hostname(), ErrPrivateAddress)
 	}
 	if strings.EqualFold(u.Hostname(), "localhost") && !private {
