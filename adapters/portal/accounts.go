@@ -13,6 +13,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver of portal.db
+
+	"github.com/tram-exchange/tram/internal/notice"
 )
 
 // Role is what an account may do.
@@ -88,13 +90,13 @@ type Accounts struct {
 	tidy tidyCounter
 }
 
-const accountsVersion = 2
+const accountsVersion = 3
 
 // accountsSchema leads from each format of portal.db to the next. What was added stands last in its table.
 var accountsSchema = [accountsVersion]string{accountsSchema1, `
 ALTER TABLE accounts ADD COLUMN person TEXT NOT NULL DEFAULT '';
 CREATE UNIQUE INDEX accounts_person ON accounts(org, person) WHERE person <> '';
-`}
+`, notice.Schema}
 
 const accountsSchema1 = `
 CREATE TABLE accounts (
@@ -178,6 +180,9 @@ func (a *Accounts) migrate(ctx context.Context) error {
 		return nil
 	})
 }
+
+// Notices is how each person wants to be told outside the portal. It ends with Close.
+func (a *Accounts) Notices() *notice.Store { return notice.NewStore(a.db, a.cfg.Now, a.cfg.Random) }
 
 // Close closes portal.db.
 func (a *Accounts) Close() error { return a.db.Close() }
@@ -282,14 +287,15 @@ func (a *Accounts) CreateAccount(ctx context.Context, n NewAccount) (Account, er
 	return acc, nil
 }
 
-// SetPerson makes the account of an agency that of a person of its office, and ends its sessions: what it may do is other now.
+// SetPerson makes the account of an agency that of a person of its office, and ends its sessions: what it may do is other now. Another
+// person has chosen nothing yet.
 func (a *Accounts) SetPerson(ctx context.Context, username, person string) error {
 	if err := checkPerson(person); err != nil {
 		return fmt.Errorf("couldn't set person: %w", err)
 	}
 	err := a.tx(ctx, func(tx *sql.Tx) error {
-		var id, org, other string
-		err := tx.QueryRow(`SELECT id, org FROM accounts WHERE username=?`, normalUsername(username)).Scan(&id, &org)
+		var id, org, other, before string
+		err := tx.QueryRow(`SELECT id, org, person FROM accounts WHERE username=?`, normalUsername(username)).Scan(&id, &org, &before)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNoAccount
 		}
@@ -308,6 +314,11 @@ func (a *Accounts) SetPerson(ctx context.Context, username, person string) error
 		}
 		if _, err := tx.Exec(`UPDATE accounts SET role=?, person=?, reading_right='' WHERE id=?`, string(RoleStaff), person, id); err != nil {
 			return err
+		}
+		if before != person {
+			if err := notice.Forget(tx, id); err != nil {
+				return err
+			}
 		}
 		_, err = tx.Exec(`DELETE FROM sessions WHERE account=?`, id)
 		return err

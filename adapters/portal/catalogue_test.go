@@ -43,7 +43,7 @@ func TestEveryCodeHasWords(t *testing.T) {
 		"sig.":    {KindOrganisation, KindPerson, KindCustody, KindAgency, KindChannel, KindForeign},
 		"result.": {ResultIntact, ResultChanged, ResultWhole, ResultPartial, ResultChain, ResultUntrusted, ResultInValidity, ResultExpired, ResultBound,
 			ResultNotBound, ResultNotRevoked, ResultRevoked, ResultSuspended, ResultRevocationUnknown, ResultRevocationNotChecked, ResultTimeProved, ResultTimeReceived, ResultNotCounted},
-		"check.":         {CheckPeerQueue, CheckDisk, CheckCertificate, CheckViewLag, CheckRebuild, CheckHead, CheckPublished, CheckKey, CheckCluster, CheckClock, CheckPackages, CheckEvents, CheckReady, CheckBackup, CheckTimestamp, CheckRevocation, CheckOffice, CheckWitnesses, CheckWitness, CheckContradiction, CheckOtherLog, "router"},
+		"check.":         {CheckPeerQueue, CheckDisk, CheckCertificate, CheckViewLag, CheckRebuild, CheckHead, CheckPublished, CheckKey, CheckCluster, CheckClock, CheckPackages, CheckEvents, CheckReady, CheckBackup, CheckTimestamp, CheckRevocation, CheckOffice, CheckWitnesses, CheckWitness, CheckContradiction, CheckOtherLog, CheckNotices, "router"},
 		"alarm.":         {AlarmSplit, AlarmRollback, AlarmBehind, "own." + AlarmSplit},
 		"pdf.problem.":   {ProblemNotPDF, ProblemEncrypted, ProblemBroken, ProblemTooLarge},
 		"trust.kind.":    trustKinds,

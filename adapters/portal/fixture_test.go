@@ -497,7 +497,7 @@ func newTestPortal(t testing.TB, change func(*Config, *AccountsConfig)) *testPor
 	log := &bytes.Buffer{}
 	office := newFakeOffice(f)
 	office.fill()
-	c := Config{Views: fakeViews{f}, Node: fakeNode{f}, Proofs: f.proofs, OfficeViews: office, Office: office, Spool: t.TempDir(), Log: slog.New(slog.NewTextHandler(log, nil)), Name: "Trạm Bắc Giang"}
+	c := Config{Views: fakeViews{f}, Node: fakeNode{f}, Proofs: f.proofs, OfficeViews: office, Office: office, Notices: NoticeRules{Email: true, Webhook: true}, Spool: t.TempDir(), Log: slog.New(slog.NewTextHandler(log, nil)), Name: "Trạm Bắc Giang"}
 	if change != nil {
 		change(&c, &ac)
 	}

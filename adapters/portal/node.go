@@ -260,6 +260,7 @@ const (
 	CheckContradiction = "contradiction" // Subject: another log that has shown two histories; Number: at which size
 	CheckOtherLog      = "other-log"     // Subject: another log; Number: size of the head that it publishes; At: when that was seen
 	CheckOffice        = "office"        // Number: things that could not be done for agencies yet
+	CheckNotices       = "notices"       // Number: messages to people that wait
 	CheckRevocation    = "revocation"    // Number: authorities whose revocation lists are not current
 )
 

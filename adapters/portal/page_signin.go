@@ -101,6 +101,7 @@ type accountBody struct {
 	Problem  string
 	Minimum  int
 	Others   bool
+	Notices  *noticesBody // nil: nobody is told outside the portal
 }
 
 func (p *Portal) accountPage(v *visit) error {
@@ -110,23 +111,33 @@ func (p *Portal) accountPage(v *visit) error {
 		notice = v.words.say("account.password.done")
 	case "session":
 		notice = v.words.say("account.sessions.ended")
+	default:
+		if done := "notices.done." + v.r.URL.Query().Get("done"); v.words.has(done) {
+			notice = v.words.say(done)
+		}
 	}
-	return p.showAccount(v, http.StatusOK, notice, "")
+	return p.showAccount(v, http.StatusOK, notice, "", nil)
 }
 
-func (p *Portal) showAccount(v *visit, status int, notice, trouble string) error {
+// showAccount shows the page with what was said of a form; nil notices: as they are.
+func (p *Portal) showAccount(v *visit, status int, notice, trouble string, notices *noticesBody) error {
 	list, err := p.cfg.Accounts.sessions(v.ctx(), v.account.ID, v.session.ID)
 	if err != nil {
 		return err
 	}
+	if notices == nil && !v.account.MustChange {
+		if notices, err = p.notices(v); err != nil {
+			return err
+		}
+	}
 	return p.render(v, status, "account", "account", v.words.say("account.title"), notice,
-		accountBody{Sessions: list, Problem: trouble, Minimum: MinPassword, Others: len(list) > 1})
+		accountBody{Sessions: list, Problem: trouble, Minimum: MinPassword, Others: len(list) > 1, Notices: notices})
 }
 
 func (p *Portal) changePassword(v *visit) error {
 	form := v.r.PostForm
 	if form.Get("new") != form.Get("again") {
-		return p.showAccount(v, http.StatusUnprocessableEntity, "", v.words.say("account.password.differ"))
+		return p.showAccount(v, http.StatusUnprocessableEntity, "", v.words.say("account.password.differ"), nil)
 	}
 	err := p.cfg.Accounts.changePassword(v.ctx(), *v.account, v.token, form.Get("old"), form.Get("new"))
 	var locked *LockedError
@@ -135,13 +146,13 @@ func (p *Portal) changePassword(v *visit) error {
 		p.cfg.Log.Info("portal password changed", "account", v.account.ID)
 		return p.redirect(v, "/account?done=password")
 	case errors.Is(err, ErrWrong):
-		return p.showAccount(v, http.StatusUnprocessableEntity, "", v.words.say("account.password.wrong"))
+		return p.showAccount(v, http.StatusUnprocessableEntity, "", v.words.say("account.password.wrong"), nil)
 	case errors.Is(err, ErrWeakPassword):
-		return p.showAccount(v, http.StatusUnprocessableEntity, "", v.words.say("account.password.weak", "n", MinPassword))
+		return p.showAccount(v, http.StatusUnprocessableEntity, "", v.words.say("account.password.weak", "n", MinPassword), nil)
 	case errors.As(err, &locked):
-		return p.showAccount(v, http.StatusTooManyRequests, "", v.words.say("account.password.locked", "time", clock(locked.Until)))
+		return p.showAccount(v, http.StatusTooManyRequests, "", v.words.say("account.password.locked", "time", clock(locked.Until)), nil)
 	case errors.Is(err, ErrBusy):
-		return p.showAccount(v, http.StatusServiceUnavailable, "", v.words.say("signin.busy"))
+		return p.showAccount(v, http.StatusServiceUnavailable, "", v.words.say("signin.busy"), nil)
 	}
 	return err
 }

@@ -32,8 +32,9 @@ type Config struct {
 	// Changed returns when the views have read more events than size, or when ctx ends; nil: pages that follow what happens ask
 	// again by the clock.
 	Changed  func(ctx context.Context, size uint64) error
-	Spool    string    // folder for files on their way into a package, default os.TempDir
-	Accounts *Accounts // opened by the caller, who also closes it after Portal.Close
+	Notices  NoticeRules // how people may be told outside the portal
+	Spool    string      // folder for files on their way into a package, default os.TempDir
+	Accounts *Accounts   // opened by the caller, who also closes it after Portal.Close
 	Log      *slog.Logger
 
 	Base   string // where Handler is mounted, default "/portal"

@@ -166,9 +166,9 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		"GET /documents/{key}/package/" + keyOf("another"):       {signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone},
 		"GET /documents/{key}/package/" + foreign.Package.SHA256: {signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone},
 		// Staff: a clerk, a specialist whom the document does not concern, an administrator.
-		"GET /live?mark=0":                          {signIn, gone, gone, gone, gone, gone, moved, ok, ok, ok},
+		"GET /live?mark=0":                          {signIn, gone, gone, gone, gone, gone, moved, ok, ok, gone},
 		"GET /menu":                                 {signIn, gone, gone, gone, gone, gone, moved, ok, ok, ok},
-		"GET /notes":                                {signIn, gone, gone, gone, gone, gone, moved, ok, ok, ok},
+		"GET /notes":                                {signIn, gone, gone, gone, gone, gone, moved, ok, ok, gone},
 		"GET /incoming":                             {signIn, gone, gone, gone, gone, gone, moved, ok, ok, ok},
 		"GET /incoming/print":                       {signIn, gone, gone, gone, gone, gone, moved, ok, ok, ok},
 		"GET /incoming/export":                      {signIn, gone, gone, gone, gone, gone, moved, ok, ok, ok},
@@ -222,6 +222,11 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		"POST /leader/{kind}/{id}":                             {signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone},
 		"GET /statistics":                                      {signIn, gone, gone, gone, gone, gone, moved, ok, ok, ok},
 		"GET /dossiers/{id}/export":                            {signIn, gone, gone, gone, gone, gone, moved, ok, gone, gone},
+
+		"POST /account/notices":         {signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone},
+		"POST /account/notices/address": {signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone},
+		"POST /account/notices/confirm": {signIn, gone, gone, gone, gone, gone, moved, 422, 422, gone},
+		"POST /account/notices/change":  {signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone},
 	}
 	for _, rt := range routes {
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(want)), func(k string) bool {

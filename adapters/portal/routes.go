@@ -50,7 +50,7 @@ const (
 )
 
 // routes of the portal, in one list so that a test can try each with each role.
-var routes = slices.Concat(readerRoutes, staffRoutes, madeRoutes)
+var routes = slices.Concat(readerRoutes, staffRoutes, madeRoutes, noticeRoutes)
 
 // readerRoutes are for those who read the record, and for every account.
 var readerRoutes = []route{
