@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -136,6 +137,7 @@ func (x Numbered) Has(s numbering.State) ([]events.New, error) {
 
 // choice is the data of every event by which a number is chosen.
 type choice struct {
+	Org  string `json:"org"`
 	Book string `json:"book"`
 	Year int    `json:"year"`
 	N    int    `json:"n"`
@@ -156,12 +158,13 @@ func ChoiceOf(e events.Event) (stream, number string, ok bool) {
 	if len(parts) != 3 {
 		return "", "", false
 	}
-	return e.Statement.Stream, numbering.Stream(parts[1], d.Book, d.Year, d.N), true
+	return e.Statement.Stream, numbering.Stream(cmp.Or(d.Org, parts[1]), d.Book, d.Year, d.N), true
 }
 
-// ServesMail says whether the node does for an agency what its own system would do with the mailbox and with statuses: the agency has
-// set up its office here and left a key in the node's custody. Whoever has neither is not spoken for.
+// ServesMail says whether the node does for an agency what its own system would do with the mailbox and with statuses: the agency, or
+// who succeeds it, has set up its office here and left a key in the node's custody. Whoever has neither is not spoken for.
 func ServesMail(d directory.State, org string, at time.Time) bool {
+	org = d.Heir(org, at)
 	o, ok := d.Organisation(org)
 	if !ok || o.Node != "" {
 		return false
@@ -228,6 +231,21 @@ func StatusOf(e events.Event) (org string, code schemas.StatusCode, ok bool) {
 	return org, code, err == nil
 }
 
+// StatusWords are what a status says in words because of an event: the reason that a person gave for refusing a document, for keeping it or
+// giving it back, or for asking it back; else the meaning of the code. given is false when no person gave a reason, or its words are gone.
+func StatusWords(e events.Event, code schemas.StatusCode) (words string, given bool) {
+	switch e.Statement.Name {
+	case incoming.NameRefused, incoming.NameRecallAnswered, outgoing.NameRecallAsked:
+		var f struct {
+			Reason string `json:"reason"`
+		}
+		if e.Facts != nil && json.Unmarshal(e.Facts, &f) == nil && f.Reason != "" {
+			return f.Reason, true
+		}
+	}
+	return code.Vietnamese(), false
+}
+
 // stages are how far a recipient has come by each status that the node sends.
 var stages = map[schemas.StatusCode]document.Stage{
 	schemas.StatusArrived: document.StageArrived, schemas.StatusAccepted: document.StageAccepted, schemas.StatusAssigned: document.StageAssigned,
@@ -273,6 +291,9 @@ func (h *handIn) caused(ctx context.Context, streams Streams, pl *plan, what fun
 
 // causesStatus says whether an event leads to this status about this document.
 func causesStatus(ctx context.Context, streams Streams, e events.Event, stream string, c document.ReportStatus) error {
+	if words, given := StatusWords(e, schemas.StatusCode(c.Code)); given && words != c.Facts.Description {
+		return fmt.Errorf("it gives another reason")
+	}
 	if c.Code == string(schemas.StatusTakeBack) {
 		return causesRecall(ctx, streams, e, stream, c)
 	}
@@ -329,7 +350,7 @@ func causesRecall(ctx context.Context, streams Streams, e events.Event, stream s
 }
 
 // causesDocument says whether an event leads to the sending of this document.
-func causesDocument(e events.Event, stream, sender string) error {
+func causesDocument(e events.Event, stream string, sender document.Party) error {
 	if e.Statement.Name != outgoing.NameSealed {
 		return fmt.Errorf("%s sends nothing", e.Statement.Name)
 	}
@@ -343,25 +364,37 @@ func causesDocument(e events.Event, stream, sender string) error {
 		return err
 	case document.StreamPrefix+d.Document != stream:
 		return fmt.Errorf("it sends %s", d.Document)
-	case org != sender:
+	case org != sender.Org && !slices.Contains(sender.Identities, org):
 		return fmt.Errorf("it is %s's", org)
 	}
 	return nil
 }
 
-// DecideWithdrawn decides that the sender took a document back from the agency org, s and doc being what its own stream and that of
-// the document say.
-func DecideWithdrawn(s incoming.State, doc document.State, org string) ([]events.New, error) {
-	x := incoming.OfDocument(doc, []string{org})
-	by, back := doc.Recalled(org)
-	if x == nil || !back {
-		return nil, nil
+// RecipientOf is as whom an agency with these identities got a document: as itself, or as one that it succeeds.
+func RecipientOf(doc document.State, identities []string) (org string, ok bool) {
+	for _, org := range identities {
+		if r, ok := doc.Recipient(org); ok && !r.Elsewhere {
+			return org, true
+		}
 	}
-	return incoming.DecideWithdrawn(s, *x, by)
+	return "", false
 }
 
-// SealedKey is the key under which an agency sends what it has numbered.
-func SealedKey(s outgoing.State) string { return document.Key(s.Org, issuedID(s)) }
+// DecideWithdrawn decides that the sender took a document back from an agency with these identities, s and doc being what its own stream
+// and that of the document say.
+func DecideWithdrawn(s incoming.State, doc document.State, identities []string) ([]events.New, error) {
+	x := incoming.OfDocument(doc, identities)
+	if x == nil || x.Back == incoming.BackNone {
+		return nil, nil
+	}
+	return incoming.DecideWithdrawn(s, *x, x.By)
+}
+
+// SealedKey is the key under which an agency sends what it has numbered: that of the agency as it was when the clerk issued it. If
+// another succeeds it before it is sent, the door refuses it, and it is issued again.
+func SealedKey(s outgoing.State, d directory.State) string {
+	return document.Key(d.Heir(s.Org, s.Issue.Judged), issuedID(s))
+}
 
 // SentFrom says whether a document was sent by the node for what stands on the stream of an agency's outgoing document.
 func SentFrom(ctx context.Context, streams Streams, d document.State, stream string) (bool, error) {

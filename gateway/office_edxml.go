@@ -86,7 +86,7 @@ func (b *issueBuilder) build() error {
 		Code:         schemas.DocumentCode{Number: outgoing.FormatNumber(s.Number), Notation: s.Issue.Notation},
 		Promulgation: schemas.Promulgation{Place: words.Place, Date: dateIn(s.Issue.Date)},
 		Type:         schemas.DocumentType{Name: capital(own.version.Type)},
-		Subject:      words.Subject, Content: contentOf(own.version.Type, words.Content, words.Fields), Signer: b.signer(s, words.Competence), DueDate: dateIn(own.version.Due),
+		Subject:      words.Subject, Content: contentOf(own.version.Type, words.Content, words.Fields), Signer: b.signer(own), DueDate: dateIn(own.version.Due),
 		ToPlaces: words.ToPlaces,
 		Other: schemas.OtherInfo{
 			Priority: schemas.Priority(own.version.Priority), PromulgationAmount: count(own.version.Copies), PageAmount: count(own.version.Pages),
@@ -114,6 +114,7 @@ type made struct {
 	version outgoing.Revised
 	words   outgoing.RevisedFacts
 	pkg     *events.PackageRef // with the files
+	agency  string             // whose person signed: who succeeds an agency signs what that has begun
 }
 
 // outgoing reads a document that an agency makes, or made.
@@ -123,6 +124,9 @@ func (b *issueBuilder) outgoing(stream string) (m made, err error) {
 	err = b.record.Stream(b.ctx, stream, 0, func(e events.Event) error {
 		if m.state, err = outgoing.Fold(m.state, e); err != nil {
 			return err
+		}
+		if e.Statement.Name == outgoing.NameSigned {
+			m.agency = e.Statement.Actor
 		}
 		switch name := e.Statement.Name; {
 		case name == outgoing.NameRevised:
@@ -164,11 +168,9 @@ func wordsOf(e events.Event, v any) error {
 	return nil
 }
 
-// sender is the agency, or the one that succeeds it, by the code that is valid now.
+// sender is the agency, or the one that succeeds it, by the code that is valid as it is issued.
 func (b *issueBuilder) sender(org string) schemas.Organisation {
-	if r := b.directory.Resolve(org, b.at); r.Known {
-		org = r.Org
-	}
+	org = b.directory.Heir(org, b.at)
 	return schemas.Organisation{ID: CodeOf(b.directory, org, b.at), Name: b.name(org)}
 }
 
@@ -179,23 +181,20 @@ func (b *issueBuilder) name(org string) string {
 	return org
 }
 
-func (b *issueBuilder) signer(s outgoing.State, competence string) schemas.Signer {
-	out := schemas.Signer{Competence: competence}
-	for _, org := range append([]string{s.Org}, b.directory.Identities(s.Org, b.at)...) {
-		if o, ok := b.directory.Office(org); ok {
-			if p, ok := o.Person(s.Signed.Person); ok {
-				out.Position, out.FullName = p.Position, p.Name
-				break
-			}
+func (b *issueBuilder) signer(own made) schemas.Signer {
+	out := schemas.Signer{Competence: own.words.Competence}
+	if o, ok := b.directory.Office(own.agency); ok {
+		if p, ok := o.Person(own.state.Signed.Person); ok {
+			out.Position, out.FullName = p.Position, p.Name
 		}
 	}
 	return out
 }
 
-// issuedID is the DocumentId by the usual convention. The identity stands in it, not a code that may change, so that the document keeps
-// its key.
+// issuedID is the DocumentId by the usual convention. The identity of who numbered it stands in it, not a code that may change, so that the
+// document keeps its key.
 func issuedID(s outgoing.State) string {
-	return conventionalID(s.Org, s.Issue.Date, outgoing.FormatNumber(s.Number)+"/"+s.Issue.Notation)
+	return conventionalID(s.Book().Org, s.Issue.Date, outgoing.FormatNumber(s.Number)+"/"+s.Issue.Notation)
 }
 
 func conventionalID(org, date, code string) string {

@@ -57,7 +57,7 @@ func (r *issueRecord) record(stream string, pkg []byte, news []events.New, err e
 		r.t.Fatal(err)
 	}
 	for _, n := range news {
-		e := events.Event{Position: r.position, Statement: events.Statement{Origin: "o", Stream: stream, Version: uint64(len(r.streams[stream])), Name: n.Name, Time: r.at}}
+		e := events.Event{Position: r.position, Statement: events.Statement{Origin: "o", Stream: stream, Version: uint64(len(r.streams[stream])), Name: n.Name, Actor: "H02", Time: r.at}}
 		r.position++
 		if e.Statement.Data, err = events.MarshalObject(n.Data); err != nil {
 			r.t.Fatal(err)

@@ -51,7 +51,7 @@ func (h *handIn) planDocument(pl *plan, p *schemas.Package, sender document.Part
 		}
 	}
 	pl.decide = func(ctx context.Context, streams Streams, own Own) ([]events.New, outcome, error) {
-		if err := h.caused(ctx, streams, pl, func(e events.Event) error { return causesDocument(e, pl.stream, sender.Org) }); err != nil {
+		if err := h.caused(ctx, streams, pl, func(e events.Event) error { return causesDocument(e, pl.stream, sender) }); err != nil {
 			return nil, outcome{}, err
 		}
 		s, c := own.Document, c

@@ -98,6 +98,16 @@ func (s State) Identities(org string, at time.Time) []string {
 	return out
 }
 
+// Heir is who goes on at the time with what an organisation has begun: itself, or who succeeds it.
+func (s State) Heir(org string, at time.Time) string {
+	o, ok := s.orgs.Get(org)
+	for ok && o.closedAt(at) && o.Successor != "" {
+		org = o.Successor
+		o, ok = s.orgs.Get(org)
+	}
+	return org
+}
+
 // Certificate by the SHA-256 of its DER.
 func (s State) Certificate(sha256 events.Digest) (*Certificate, bool) {
 	return s.certs.Get(sha256.String())

@@ -56,9 +56,9 @@ func (o *Office) key(org string) (Key, error) {
 	return k, nil
 }
 
-// handIn signs what write makes with the agency's key and hands it in, as what follows from the cause.
+// handIn signs what write makes with the key of the agency, or of who succeeds it, and hands it in, as what follows from the cause.
 func (o *Office) handIn(ctx context.Context, org string, cause events.Address, write func(io.Writer) error) (gateway.Accepted, error) {
-	return o.sign(ctx, org, write, func(r io.Reader) (gateway.Accepted, error) {
+	return o.sign(ctx, o.o.Node.Snapshot().Directory.Heir(org, o.o.Node.Now()), write, func(r io.Reader) (gateway.Accepted, error) {
 		return o.o.Node.AcceptFollowing(ctx, cause, r, -1)
 	})
 }

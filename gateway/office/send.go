@@ -41,26 +41,32 @@ func (o *Office) send(ctx context.Context, stream string) error {
 
 // step records a step on the document's stream, after what it was when it was looked at.
 func (o *Office) step(ctx context.Context, stream string, cause events.Address, decide func(outgoing.State) ([]events.New, error)) error {
-	_, _, err := o.record(ctx, stream, &cause, func(history []events.Event) ([]events.New, error) {
+	return o.stepBy(ctx, stream, cause, nil, decide)
+}
+
+// stepBy is step by a directory that was read; nil: the directory has no part in it.
+func (o *Office) stepBy(ctx context.Context, stream string, cause events.Address, basis *events.Basis, decide func(outgoing.State) ([]events.New, error)) error {
+	_, _, err := o.o.Node.Record(ctx, gateway.Step{Stream: stream, Cause: &cause, Basis: basis, Decide: func(history []events.Event) ([]events.New, error) {
 		own, err := gateway.OwnOf(stream, history)
 		if err != nil {
 			return nil, err
 		}
 		return decide(own.Outgoing)
-	})
+	}})
 	return err
 }
 
 // seal says under which key it goes out; what has no recipient in the exchange is issued with that.
 func (o *Office) seal(ctx context.Context, stream string, seen outgoing.State) error {
-	return o.step(ctx, stream, seen.Last, func(s outgoing.State) ([]events.New, error) {
+	snap := o.o.Node.Snapshot()
+	return o.stepBy(ctx, stream, seen.Last, &snap.Basis, func(s outgoing.State) ([]events.New, error) {
 		switch {
 		case s.Last != seen.Last: // another did it
 			return nil, nil
 		case len(s.Latest.Recipients) == 0:
 			return outgoing.DecideSent(s, nil)
 		}
-		return outgoing.DecideSealed(s, gateway.SealedKey(s))
+		return outgoing.DecideSealed(s, gateway.SealedKey(s, snap.Directory))
 	})
 }
 
@@ -103,7 +109,11 @@ func (o *Office) dispatch(ctx context.Context, stream string, s outgoing.State) 
 
 // put hands it in.
 func (o *Office) put(ctx context.Context, stream string, s outgoing.State) (err error) {
-	x, err := gateway.BuildEdXML(ctx, o.o.Log, o.o.Node.Snapshot().Directory, stream)
+	dir := o.o.Node.Snapshot().Directory
+	if gateway.SealedKey(s, dir) != s.Document { // closed since, from an earlier day on
+		return gateway.Refuse(gateway.CodeSenderClosed).With(s.Org)
+	}
+	x, err := gateway.BuildEdXML(ctx, o.o.Log, dir, stream)
 	if err != nil {
 		return err
 	}
@@ -185,21 +195,16 @@ func (o *Office) askBack(ctx context.Context, stream string, s outgoing.State) e
 	dir := o.o.Node.Snapshot().Directory
 	for _, e := range asked {
 		var ask outgoing.RecallAsked
-		var words outgoing.ReasonFacts
 		if err := json.Unmarshal(e.Statement.Data, &ask); err != nil {
 			return fmt.Errorf("couldn't read event %d: %w", e.Position, err)
 		}
-		if e.Facts != nil {
-			if err := json.Unmarshal(e.Facts, &words); err != nil {
-				return fmt.Errorf("couldn't read event %d: %w", e.Position, err)
-			}
-		}
+		words, _ := gateway.StatusWords(e, schemas.StatusTakeBack)
 		for _, r := range ask.Recipients {
 			if _, done := d.Recalled(r.Org); done {
 				continue
 			}
 			about.OrganID = r.Code
-			st := schemas.Status{ResponseFor: about, Code: schemas.StatusTakeBack, Description: words.Reason, Staff: staff(dir, s.Org, e)}
+			st := schemas.Status{ResponseFor: about, Code: schemas.StatusTakeBack, Description: words, Staff: staff(dir, e)}
 			if err := o.report(ctx, dir, s.Org, e, st); err != nil {
 				return err
 			}

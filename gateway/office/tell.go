@@ -27,6 +27,7 @@ func (o *Office) tell(ctx context.Context, stream string) error {
 		return err
 	}
 	doc := document.StreamPrefix + id
+	dir := o.o.Node.Snapshot().Directory
 	var milestones []events.Event
 	known := map[schemas.StatusCode]bool{}
 	paper := false
@@ -46,8 +47,15 @@ func (o *Office) tell(ctx context.Context, stream string) error {
 	if err != nil || paper {
 		return err
 	}
+	s, err := o.streams.Document(ctx, doc)
+	if err != nil {
+		return err
+	}
+	if as, ok := gateway.RecipientOf(s, dir.Identities(org, o.o.Node.Now())); ok {
+		org = as
+	}
 	if answer != nil {
-		now, err := o.answersNow(ctx, org, doc, *answer)
+		now, err := answersNow(s, org, *answer)
 		if err != nil {
 			return err
 		}
@@ -69,14 +77,10 @@ func (o *Office) tell(ctx context.Context, stream string) error {
 }
 
 // answersNow says whether an answer is to what the sender asks for now: another request waits for an answer of its own.
-func (o *Office) answersNow(ctx context.Context, org, doc string, e events.Event) (bool, error) {
+func answersNow(s document.State, org string, e events.Event) (bool, error) {
 	var d incoming.RecallAnswered
 	if err := json.Unmarshal(e.Statement.Data, &d); err != nil {
 		return false, fmt.Errorf("couldn't read event %d: %w", e.Position, err)
-	}
-	s, err := o.streams.Document(ctx, doc)
-	if err != nil {
-		return false, err
 	}
 	by, ok := s.Recalled(org)
 	return ok && by == d.By, nil
@@ -104,14 +108,15 @@ func (o *Office) takenBack(ctx context.Context, e events.Event) error {
 	if err != nil || !doc.Received {
 		return err
 	}
-	now, dir := o.o.Node.Now(), o.o.Node.Snapshot().Directory
+	now, snap := o.o.Node.Now(), o.o.Node.Snapshot()
+	dir := snap.Directory
 	for _, r := range doc.Recipients {
 		_, back := doc.Recalled(r.Org)
-		if _, office := dir.Office(r.Org); !back || !office || r.Node != "" {
+		agency := dir.Heir(r.Org, now)
+		if _, office := dir.Office(agency); !back || !office || r.Node != "" {
 			continue
 		}
-		stream := incoming.Stream(r.Org, doc.Document)
-		s, err := o.streams.Incoming(ctx, stream)
+		stream, s, err := o.heldAs(ctx, doc.Document, append([]string{r.Org}, dir.Identities(agency, now)...))
 		if err != nil {
 			return err
 		}
@@ -120,18 +125,34 @@ func (o *Office) takenBack(ctx context.Context, e events.Event) error {
 			continue
 		}
 		cause := address(e)
-		_, _, err = o.record(ctx, stream, &cause, func(history []events.Event) ([]events.New, error) {
+		_, _, err = o.o.Node.Record(ctx, gateway.Step{Stream: stream, Cause: &cause, Basis: &snap.Basis, Decide: func(history []events.Event) ([]events.New, error) {
 			own, err := gateway.OwnOf(stream, history)
 			if err != nil {
 				return nil, err
 			}
-			return gateway.DecideWithdrawn(own.Incoming, doc, r.Org)
-		})
+			of, _, err := incoming.ParseStream(stream)
+			if err != nil {
+				return nil, err
+			}
+			return gateway.DecideWithdrawn(own.Incoming, doc, dir.Identities(of, now))
+		}})
 		if err != nil {
 			return fmt.Errorf("couldn't give %s back for %s: %w", doc.Document, r.Org, err)
 		}
 	}
 	return nil
+}
+
+// heldAs finds the stream on which work goes on with what came to the first of these agencies, which one of the others succeeds. Where nobody
+// has acted yet it is that of the second, who is the agency now.
+func (o *Office) heldAs(ctx context.Context, key string, agencies []string) (stream string, s incoming.State, err error) {
+	for _, org := range agencies {
+		stream = incoming.Stream(org, key)
+		if s, err = o.streams.Incoming(ctx, stream); err != nil || s.Entered() {
+			return stream, s, err
+		}
+	}
+	return incoming.Stream(agencies[1], key), s, nil
 }
 
 // status tells the sender of a document what an event says of it, unless it knows.
@@ -152,8 +173,9 @@ func (o *Office) status(ctx context.Context, org, stream string, cause events.Ev
 	if err != nil || !ok {
 		return err // its words were destroyed: there is nothing to answer any more
 	}
+	words, _ := gateway.StatusWords(cause, code)
 	return o.report(ctx, dir, org, cause, schemas.Status{
-		ResponseFor: about, Code: code, Description: code.Vietnamese(), Staff: staff(dir, org, cause),
+		ResponseFor: about, Code: code, Description: words, Staff: staff(dir, cause),
 	})
 }
 
@@ -189,14 +211,14 @@ func dateOf(day string) (d schemas.Date) {
 }
 
 // staff is who did it, in the words of the directory; nobody where they were destroyed, or where the node did.
-func staff(dir directory.State, org string, cause events.Event) schemas.Staff {
+func staff(dir directory.State, cause events.Event) schemas.Staff {
 	var d struct {
 		Person string `json:"person"`
 	}
 	if err := json.Unmarshal(cause.Statement.Data, &d); err != nil || d.Person == "" {
 		return schemas.Staff{}
 	}
-	office, ok := dir.Office(org)
+	office, ok := dir.Office(cause.Statement.Actor)
 	if !ok {
 		return schemas.Staff{}
 	}
@@ -204,8 +226,9 @@ func staff(dir directory.State, org string, cause events.Event) schemas.Staff {
 	return schemas.Staff{Name: p.Name}
 }
 
-// report signs a status in the agency's name and hands it in. What the rules say no to is not owed: it was reported otherwise meanwhile.
+// report signs a status in the name of the agency, or of who succeeds it, and hands it in. What the rules say no to is not owed: it was reported otherwise meanwhile.
 func (o *Office) report(ctx context.Context, dir directory.State, org string, cause events.Event, st schemas.Status) error {
+	org = dir.Heir(org, o.o.Node.Now())
 	st.From = o.organisation(dir, org)
 	st.TimestampRaw = schemas.FormatTimestamp(cause.Statement.Time)
 	_, err := o.handIn(ctx, org, address(cause), func(w io.Writer) error {

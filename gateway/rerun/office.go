@@ -1,6 +1,7 @@
 package rerun
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -67,7 +68,7 @@ func (r *Rerun) sending(ctx context.Context, p *Prepared, c *cut, own gateway.Ow
 	cause := &s.Last
 	switch p.e.Statement.Name {
 	case outgoing.NameSealed:
-		news, err = outgoing.DecideSealed(s, gateway.SealedKey(s))
+		news, err = outgoing.DecideSealed(s, gateway.SealedKey(s, p.snapshot.Directory))
 	case outgoing.NameSent:
 		if s.Phase != outgoing.PhaseSealed {
 			news, err = outgoing.DecideSent(s, nil)
@@ -130,7 +131,7 @@ func (r *Rerun) withdrawal(ctx context.Context, p *Prepared, c *cut, own gateway
 	if err != nil {
 		return given{}, true, err
 	}
-	news, err := gateway.DecideWithdrawn(own.Incoming, d, org)
+	news, err := gateway.DecideWithdrawn(own.Incoming, d, p.snapshot.Directory.Identities(org, p.e.Statement.Time))
 	if err != nil {
 		return given{}, true, refused(p, err)
 	}
@@ -216,7 +217,7 @@ func (r *Rerun) voided(ctx context.Context, p *Prepared, by events.Event, own nu
 		return given{}, err
 	}
 	org, _, err := outgoing.ParseStream(own.Holder)
-	if err != nil || numbering.Stream(org, d.Book, d.Year, d.N) != p.e.Statement.Stream {
+	if err != nil || numbering.Stream(cmp.Or(d.Org, org), d.Book, d.Year, d.N) != p.e.Statement.Stream {
 		return given{}, mismatch(p.e, "cause", addressText(p.e.Statement.Cause), "the giving up of this number")
 	}
 	facts, err := r.reason(ctx, by)

@@ -212,8 +212,9 @@ type Signed struct {
 type IssueAsked struct {
 	Person   string    `json:"person"`
 	For      string    `json:"for,omitempty"`
-	Series   string    `json:"series"` // id
-	Book     string    `json:"book"`   // numbering.Book.Name
+	Series   string    `json:"series"`        // id
+	Org      string    `json:"org,omitempty"` // whose book, "" that of the agency that began the document: another goes on with its work
+	Book     string    `json:"book"`          // numbering.Book.Name
 	Year     int       `json:"year"`
 	Date     string    `json:"date"`     // of the document, yyyy-MM-dd
 	Notation string    `json:"notation"` // ký hiệu, made of the series' template: a code of the agency and the kind, no words
@@ -223,6 +224,7 @@ type IssueAsked struct {
 
 // NumberChosen is the node's choice, before the number is taken.
 type NumberChosen struct {
+	Org  string `json:"org,omitempty"` // as in IssueAsked
 	Book string `json:"book"`
 	Year int    `json:"year"`
 	N    int    `json:"n"`
@@ -230,6 +232,7 @@ type NumberChosen struct {
 
 // Numbered says that the number is taken.
 type Numbered struct {
+	Org  string `json:"org,omitempty"` // as in IssueAsked
 	Book string `json:"book"`
 	Year int    `json:"year"`
 	N    int    `json:"n"`
@@ -262,6 +265,7 @@ type Sent struct {
 type Cancelled struct {
 	Person string    `json:"person"`
 	For    string    `json:"for,omitempty"`
+	Org    string    `json:"org,omitempty"`  // as in IssueAsked
 	Book   string    `json:"book,omitempty"` // of the number that is void
 	Year   int       `json:"year,omitempty"`
 	N      int       `json:"n,omitempty"`

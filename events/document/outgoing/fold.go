@@ -145,19 +145,19 @@ func (s State) issueAsked(d IssueAsked) (State, bool) {
 }
 
 func (s State) numberChosen(d NumberChosen) (State, bool) {
-	ok := s.in(PhaseNumbering) && s.ofBook(d.Book, d.Year) && d.N > s.Chosen
+	ok := s.in(PhaseNumbering) && s.ofBook(d.Org, d.Book, d.Year) && d.N > s.Chosen
 	s.Chosen = d.N
 	return s, ok
 }
 
 func (s State) numbered(d Numbered) (State, bool) {
-	ok := s.in(PhaseNumbering) && s.ofBook(d.Book, d.Year) && d.N == s.Chosen && d.N > 0
+	ok := s.in(PhaseNumbering) && s.ofBook(d.Org, d.Book, d.Year) && d.N == s.Chosen && d.N > 0
 	s.Phase, s.Number = PhaseNumbered, d.N
 	return s, ok
 }
 
-func (s State) ofBook(book string, year int) bool {
-	return book == s.Issue.Book && year == s.Issue.Year
+func (s State) ofBook(org, book string, year int) bool {
+	return org == s.Issue.Org && book == s.Issue.Book && year == s.Issue.Year
 }
 
 func (s State) sealed(d Sealed) (State, bool) {
@@ -183,7 +183,7 @@ func (s State) sent(d Sent) (State, bool) {
 
 func (s State) cancelled(d Cancelled) (State, bool) {
 	ok := s.in(PhaseDraft, PhaseSentBack, PhaseSubmitted, PhaseSigned) && d.N == 0 ||
-		s.in(PhaseNumbered) && d.N == s.Number && s.ofBook(d.Book, d.Year)
+		s.in(PhaseNumbered) && d.N == s.Number && s.ofBook(d.Org, d.Book, d.Year)
 	s.Phase, s.Chain.Due = PhaseCancelled, ""
 	return s, ok
 }

@@ -70,9 +70,18 @@ func DecideIssue(s State, c Issue) ([]events.New, error) {
 		return nil, refuse(ReasonSeries, series.ID, notation)
 	}
 	return []events.New{{Name: NameIssueAsked, Data: IssueAsked{
-		Person: c.Standing.Person, For: c.Standing.For, Series: series.ID, Book: numbering.Series(series.ID), Year: date.Year(),
-		Date: date.Format(time.DateOnly), Notation: notation, Files: len(c.Files), Judged: c.At,
+		Person: c.Standing.Person, For: c.Standing.For, Series: series.ID, Org: s.otherBooks(c.Office), Book: numbering.Series(series.ID),
+		Year: date.Year(), Date: date.Format(time.DateOnly), Notation: notation, Files: len(c.Files), Judged: c.At,
 	}, Facts: issueFacts(c)}}, nil
+}
+
+// otherBooks names the agency in whose books it is numbered, if that is not the one that began it: who succeeds an agency numbers by its
+// own series, and two books for one series would give one number twice.
+func (s State) otherBooks(o *directory.Office) string {
+	if o.Org == s.Org {
+		return ""
+	}
+	return o.Org
 }
 
 func issueFacts(c Issue) any {
@@ -107,7 +116,7 @@ func DecideCancel(s State, c Cancel) ([]events.New, error) {
 	}
 	d := Cancelled{Person: c.Standing.Person, For: c.Standing.For, Judged: c.At}
 	if s.Number > 0 {
-		d.Book, d.Year, d.N = s.Issue.Book, s.Issue.Year, s.Number
+		d.Org, d.Book, d.Year, d.N = s.Issue.Org, s.Issue.Book, s.Issue.Year, s.Number
 	}
 	return []events.New{{Name: NameCancelled, Data: d, Facts: ReasonFacts{Reason: c.Reason}}}, nil
 }

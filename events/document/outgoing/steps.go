@@ -1,6 +1,7 @@
 package outgoing
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/tram-exchange/tram/events"
@@ -43,7 +44,7 @@ func (s State) Next() Todo {
 
 // Book is where it is, or is to be, numbered.
 func (s State) Book() numbering.Book {
-	return numbering.Book{Org: s.Org, Name: s.Issue.Book, Year: s.Issue.Year}
+	return numbering.Book{Org: cmp.Or(s.Issue.Org, s.Org), Name: s.Issue.Book, Year: s.Issue.Year}
 }
 
 func (s State) stepError(what string) error {
@@ -58,7 +59,7 @@ func DecideChosen(s State, n int) ([]events.New, error) {
 	case n == s.Chosen:
 		return nil, nil
 	}
-	return []events.New{{Name: NameNumberChosen, Data: NumberChosen{Book: s.Issue.Book, Year: s.Issue.Year, N: n}}}, nil
+	return []events.New{{Name: NameNumberChosen, Data: NumberChosen{Org: s.Issue.Org, Book: s.Issue.Book, Year: s.Issue.Year, N: n}}}, nil
 }
 
 // DecideNumbered records that the number chosen is taken; number is the state of its stream.
@@ -70,7 +71,7 @@ func DecideNumbered(s State, number numbering.State) ([]events.New, error) {
 		return nil, s.stepError(fmt.Sprintf("number %d is taken", s.Chosen))
 	}
 	return []events.New{{Name: NameNumbered,
-		Data:  Numbered{Book: s.Issue.Book, Year: s.Issue.Year, N: s.Chosen},
+		Data:  Numbered{Org: s.Issue.Org, Book: s.Issue.Book, Year: s.Issue.Year, N: s.Chosen},
 		Facts: NumberedFacts{Number: FormatNumber(s.Chosen), Notation: s.Issue.Notation},
 	}}, nil
 }
