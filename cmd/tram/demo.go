@@ -18,7 +18,12 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/delivery"
 	"github.com/tram-exchange/tram/events/document"
+	"github.com/tram-exchange/tram/events/document/incoming"
+	"github.com/tram-exchange/tram/events/document/outgoing"
+	"github.com/tram-exchange/tram/events/dossier"
+	"github.com/tram-exchange/tram/events/reading"
 	"github.com/tram-exchange/tram/events/refusal"
+	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/schemas"
 	"github.com/tram-exchange/tram/testdata/demo"
 )
@@ -67,11 +72,21 @@ type demoAnswer struct {
 	Statuses   int              `json:"statuses"`   // distinct status messages
 	Refused    int              `json:"refused"`
 	Duplicates int              `json:"duplicates"` // handed in again by a sender; retries between nodes are not counted
+	Office     demoOfficeAnswer `json:"office"`     // not counted above
 
 	TimeStamps     uint64 `json:"time_stamps"`     // over heads of the logs
 	RevokedRefused int    `json:"revoked_refused"` // packages that a revoked key had signed
 	Evidence       string `json:"evidence"`        // container that was made and judged
 	Witnessed      int    `json:"witnessed"`       // witnesses behind the receipt that was led to a cosigned head
+}
+
+// demoOfficeAnswer is what the offices did in the portal.
+type demoOfficeAnswer struct {
+	Documents  int `json:"documents"`
+	Deliveries int `json:"deliveries"`
+	Statuses   int `json:"statuses"` // sent by the node itself for what people did
+	Acts       int `json:"acts"`     // signed packages of people
+	Readings   int `json:"readings"` // of documents
 }
 
 type demoNodeAnswer struct {
@@ -170,12 +185,21 @@ func setUpDemo(ctx context.Context, dir, exe string, say *narrator) (*day, error
 	if err != nil {
 		return nil, err
 	}
-	d := &day{say: say, authorities: authorities, by: map[string]*office{}, tally: &tally{}}
+	d := &day{say: say, authorities: authorities, by: map[string]*office{}, tally: &tally{}, offices: demoOffices()}
 	if d.province, err = newDemoNode(dir, exe, "H02", "Trạm tỉnh Bắc Giang", "tram.bacgiang.example/log", "127.0.0.1:8080", authorities, -24*time.Hour); err != nil {
 		return d, err
 	}
 	if d.vpcp, err = newDemoNode(dir, exe, "G22", "Trạm Văn phòng Chính phủ", "tram.vpcp.example/log", "127.0.0.1:8081", authorities, 24*time.Hour); err != nil {
 		return d, err
+	}
+	for _, o := range d.offices {
+		code, err := unitCode(o.agency)
+		if err != nil {
+			return d, err
+		}
+		if err := o.custody(d.province, code); err != nil {
+			return d, err
+		}
 	}
 	if err := errors.Join(d.province.trustPeer(d.vpcp), d.vpcp.trustPeer(d.province)); err != nil {
 		return d, err
@@ -219,7 +243,7 @@ func (d *day) enrol(ctx context.Context) error {
 	}
 	phases := map[int][]*office{}
 	for i, u := range units {
-		o := newOffice(fmt.Sprintf("H02.%02d", i+1), u.Name, i, d.tally)
+		o := newOffice(codeOfUnit(i), u.Name, i, d.tally)
 		d.units, d.by[u.Name] = append(d.units, o), o
 		phases[u.Phase] = append(phases[u.Phase], o)
 	}
@@ -313,9 +337,6 @@ func (d *day) accounts(ctx context.Context) ([]demoAccount, error) {
 		role portal.Role
 		name string
 	}{
-		{d.province, "vanthu.vpub", d.units[0], portal.RoleClerk, "Văn thư Văn phòng UBND tỉnh"},
-		{d.province, "vanthu.snv", d.unit("Sở Nội vụ"), portal.RoleClerk, "Văn thư Sở Nội vụ"},
-		{d.province, "vanthu.hiephoa", d.unit("Huyện Hiệp Hòa"), portal.RoleClerk, "Văn thư huyện Hiệp Hòa"},
 		{d.province, "vanhanh", nil, portal.RoleOperator, "Người vận hành trạm tỉnh"},
 		{d.vpcp, "vanthu.vpcp", d.centre, portal.RoleClerk, "Văn thư Văn phòng Chính phủ"},
 	} {
@@ -329,6 +350,11 @@ func (d *day) accounts(ctx context.Context) ([]demoAccount, error) {
 		}
 		out = append(out, acc)
 	}
+	people, err := d.staff(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out = append(people, out...)
 	auditor, err := d.inspect(ctx)
 	if err != nil {
 		return nil, err
@@ -341,23 +367,37 @@ func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
 	d.say.at("16:30", "Kiểm chứng sổ của cả hai trạm. / Both records are proved.")
 	answer := &demoAnswer{Duplicates: d.tally.duplicates}
 	documents, statuses := map[string]bool{}, map[string]bool{}
+	own := map[string]bool{} // of them, what a node did for an office
+	acts := map[events.Digest]bool{}
 	for _, n := range []*demoNode{d.province, d.vpcp} {
 		offers := map[string]bool{} // delivery streams of documents, not of status messages
 		v, err := runVerification(ctx, verifyOptions{dir: n.data(), keyFile: n.keyFile(), each: func(e events.Event) {
-			switch s := &e.Statement; s.Name {
+			s := &e.Statement
+			if s.Package != nil && isAct(s.Stream) {
+				acts[s.Package.SHA256] = true
+			}
+			switch s.Name {
 			case document.NameReceived:
 				documents[s.Stream] = true
+				own[s.Stream] = own[s.Stream] || s.Client == gateway.ClientNode
 			case document.NameStatusReported:
-				statuses[s.Package.SHA256.String()] = true
+				sum := s.Package.SHA256.String()
+				statuses[sum] = true
+				own[sum] = own[sum] || s.Client == gateway.ClientNode
 			case delivery.NameOffered:
 				var o delivery.Offered
 				if json.Unmarshal(s.Data, &o) == nil && o.ItemID == delivery.ItemDocument {
 					offers[s.Stream] = true
 				}
 			case delivery.NameAcknowledged:
-				if offers[s.Stream] {
+				switch {
+				case offers[s.Stream] && s.Client == gateway.ClientNode:
+					answer.Office.Deliveries++
+				case offers[s.Stream]:
 					answer.Deliveries++
 				}
+			case reading.NameOpened:
+				answer.Office.Readings++
 			case refusal.NameRecorded:
 				answer.Refused++
 				var r refusal.Recorded
@@ -376,7 +416,9 @@ func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
 		answer.TimeStamps += v.Stamps
 		answer.Nodes = append(answer.Nodes, demoNodeAnswer{Org: n.org, Dir: n.data(), Events: v.Events, Packages: v.Packages})
 	}
-	answer.Documents, answer.Statuses = len(documents), len(statuses)
+	answer.Documents, answer.Office.Documents = split(documents, own)
+	answer.Statuses, answer.Office.Statuses = split(statuses, own)
+	answer.Office.Acts = len(acts)
 	t := d.tally
 	if t.documents != answer.Documents || t.acknowledged != answer.Deliveries || t.statuses != answer.Statuses || t.refused != answer.Refused {
 		return nil, fmt.Errorf("the records say %d documents, %d deliveries, %d statuses, %d refused; the agencies counted %d, %d, %d, %d",
@@ -384,7 +426,26 @@ func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
 	}
 	d.say.note("%d văn bản, %d lượt nhận, %d trạng thái, %d từ chối, %d gửi lặp: sổ và các cơ quan đếm như nhau. / Records and agencies agree.",
 		answer.Documents, answer.Deliveries, answer.Statuses, answer.Refused, answer.Duplicates)
+	d.say.note("Ba văn phòng: %d việc có ký của người, %d văn bản, %d trạng thái trạm tự gửi, %d lần mở văn bản được ghi. / The offices: signed acts, documents, statuses, readings.",
+		answer.Office.Acts, answer.Office.Documents, answer.Office.Statuses, answer.Office.Readings)
 	return answer, nil
+}
+
+// isAct says whether a stream is that of an agency's work.
+func isAct(stream string) bool {
+	return strings.HasPrefix(stream, incoming.StreamPrefix) || strings.HasPrefix(stream, outgoing.StreamPrefix) || strings.HasPrefix(stream, dossier.StreamPrefix)
+}
+
+// split counts what agencies did with their own software, and what the node did for those that work in the portal.
+func split(all, own map[string]bool) (others, offices int) {
+	for x := range all {
+		if own[x] {
+			offices++
+		} else {
+			others++
+		}
+	}
+	return others, offices
 }
 
 // invite says where the portal is and who may sign in.

@@ -28,6 +28,11 @@ type day struct {
 	by             map[string]*office
 	tally          *tally
 
+	offices   []*demoOffice
+	accountOf map[string]demoAccount // of the offices' people, by user name
+	browsers  map[string]*browser    // likewise, signed in
+	plan      string                 // id of the letter that goes from draft to the end
+
 	authorities *demoAuthorities
 	chairman    *person     // of the province
 	stamper     tsp.Stamper // for those who sign
@@ -65,7 +70,7 @@ func (d *day) play(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		d.directiveFromCentre, d.directiveOfCommittee, d.reports, d.decision, d.request, d.express, d.aliasAndClosed,
 		d.oldSystem, d.refusals, d.duplicate, d.suspension, d.recall, d.takeBack, d.update, d.replacement, d.lostKey, d.powerCut,
-		d.afterRevocation, d.dailyStamp,
+		d.afterRevocation, d.work, d.dailyStamp,
 	} {
 		if err := step(ctx); err != nil {
 			return err

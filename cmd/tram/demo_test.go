@@ -47,7 +47,7 @@ func TestDemoAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"nodes":[{"org":"","dir":"","events":0,"packages":0}],"documents":0,"deliveries":0,"statuses":0,"refused":0,"duplicates":0,"time_stamps":0,"revoked_refused":0,"evidence":"","witnessed":0}`
+	want := `{"nodes":[{"org":"","dir":"","events":0,"packages":0}],"documents":0,"deliveries":0,"statuses":0,"refused":0,"duplicates":0,"office":{"documents":0,"deliveries":0,"statuses":0,"acts":0,"readings":0},"time_stamps":0,"revoked_refused":0,"evidence":"","witnessed":0}`
 	if string(b) != want {
 		t.Errorf("got %s, want %s", b, want)
 	}
