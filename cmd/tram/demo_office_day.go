@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,12 +111,14 @@ func (d *day) issuePlan(ctx context.Context) error {
 		if err := b.open(ctx, "/outgoing/"+d.plan); err != nil {
 			return err
 		}
-		_, err := b.link("/documents/", "")
-		return err
+		if !slices.Contains(b.acts(), "RecallIssued") { // what was sent can be asked back
+			return fmt.Errorf("the page offers %s", strings.Join(b.acts(), ", "))
+		}
+		return nil
 	}); err != nil {
 		return err
 	}
-	d.say.at("14:20", "Văn thư cấp số, đóng dấu cơ quan, gửi ba nơi: %s. / Numbered, sealed and sent to three recipients.", b.said())
+	d.say.at("14:20", "Văn thư cấp số, đóng dấu cơ quan, gửi ba nơi: %s. / Numbered, sealed and sent to three recipients.", b.heading())
 	return nil
 }
 
