@@ -265,6 +265,9 @@ func (d *day) enrol(ctx context.Context) error {
 	if err := enrolOffices(ctx, d.vpcp, "Cơ quan của trạm", d.centre); err != nil {
 		return err
 	}
+	if err := d.enrolCustody(ctx); err != nil {
+		return err
+	}
 	if err := errors.Join(d.province.meet(ctx, d.vpcp, "G22"), d.vpcp.meet(ctx, d.province, "H02")); err != nil {
 		return err
 	}
@@ -364,7 +367,7 @@ func (d *day) accounts(ctx context.Context) ([]demoAccount, error) {
 
 // prove verifies both records while the nodes run, and counts from them what happened.
 func (d *day) prove(ctx context.Context) (*demoAnswer, error) {
-	d.say.at("16:30", "Kiểm chứng sổ của cả hai trạm. / Both records are proved.")
+	d.say.at("17:10", "Kiểm chứng sổ của cả hai trạm. / Both records are proved.")
 	answer := &demoAnswer{Duplicates: d.tally.duplicates}
 	documents, statuses := map[string]bool{}, map[string]bool{}
 	own := map[string]bool{} // of them, what a node did for an office

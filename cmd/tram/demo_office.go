@@ -76,11 +76,10 @@ func unitCode(name string) (string, error) {
 
 func codeOfUnit(i int) string { return fmt.Sprintf("H02.%02d", i+1) }
 
-// openOffices writes the offices into the directory: each agency's key in custody, its units, people and rules, by signed changes.
+// openOffices writes the offices into the directory: each agency's units, people and rules, by signed changes.
 func (d *day) openOffices(ctx context.Context) error {
-	d.say.at("13:30", "Ba cơ quan không có phần mềm riêng làm việc trên Trạm: UBND tỉnh, Sở Nội vụ, huyện Hiệp Hòa. / Three agencies begin to work in the portal.")
+	d.say.at("15:30", "Ba cơ quan không có phần mềm riêng làm việc trên Trạm: UBND tỉnh, Sở Nội vụ, huyện Hiệp Hòa. / Three agencies begin to work in the portal.")
 	for _, o := range d.offices {
-		code := d.unit(o.agency).code
 		b, err := demo.Office(o.file)
 		if err != nil {
 			return err
@@ -89,7 +88,7 @@ func (d *day) openOffices(ctx context.Context) error {
 		if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&list); err != nil {
 			return fmt.Errorf("couldn't read %s: %w", o.file, err)
 		}
-		ops := []schemas.Operation{schemas.EnrolCertificate{Holder: organisation(code), Purposes: []schemas.Purpose{schemas.PurposeCustody}, DER: o.key.chain[0].Raw}}
+		var ops []schemas.Operation
 		for _, y := range list {
 			more, err := y.operations(writing{})
 			if err != nil {
@@ -103,6 +102,16 @@ func (d *day) openOffices(ctx context.Context) error {
 		d.say.note("%s: đơn vị, người, sổ, mẫu ký hiệu, quy trình trình ký, danh mục hồ sơ, lịch làm việc: %d thao tác trong một gói tin có ký.", o.agency, len(ops))
 	}
 	return nil
+}
+
+// enrolCustody writes the keys in custody into the directory: before the nodes meet, so that the other node knows them too.
+func (d *day) enrolCustody(ctx context.Context) error {
+	var ops []schemas.Operation
+	for _, o := range d.offices {
+		ops = append(ops, schemas.EnrolCertificate{Holder: organisation(d.unit(o.agency).code), Purposes: []schemas.Purpose{schemas.PurposeCustody}, DER: o.key.chain[0].Raw})
+	}
+	_, err := d.province.change(ctx, "Khóa ký do trạm giữ cho ba cơ quan", ops...)
+	return err
 }
 
 // staff makes the accounts of the offices' people and remembers them.

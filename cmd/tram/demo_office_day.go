@@ -38,7 +38,7 @@ func (d *day) work(ctx context.Context) error {
 func inDays(n int) string { return time.Now().In(vietnam).AddDate(0, 0, n).Format(time.DateOnly) }
 
 func (d *day) draftPlan(ctx context.Context) error {
-	d.say.at("13:40", "Chuyên viên phòng Khoa giáo - Văn xã soạn công văn, trình ký. / A specialist drafts a letter and submits it.")
+	d.say.at("15:40", "Chuyên viên phòng Khoa giáo - Văn xã soạn công văn, trình ký. / A specialist drafts a letter and submits it.")
 	b, err := d.at(ctx, "chuyenvien.vpub")
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (d *day) issuePlan(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	d.say.at("14:20", "Văn thư cấp số, đóng dấu cơ quan, gửi ba nơi: %s. / Numbered, sealed and sent to three recipients.", b.heading())
+	d.say.at("16:00", "Văn thư cấp số, đóng dấu cơ quan, gửi ba nơi: %s. / Numbered, sealed and sent to three recipients.", b.heading())
 	return nil
 }
 
@@ -190,14 +190,14 @@ func (d *day) handlePlan(ctx context.Context) error {
 		if err := b.open(ctx, "/outgoing/"+d.plan); err != nil {
 			return err
 		}
-		if n := strings.Count(words(b.page), "Hoàn thành xử lý"); n < 3 {
+		if n := strings.Count(words(b.page), "Đã hoàn thành xử lý"); n < 3 {
 			return fmt.Errorf("the sender sees %d of 3 finished", n)
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	d.say.at("15:10", "Người gửi thấy cả ba nơi đã hoàn thành. / The sender sees all three finished.")
+	d.say.at("16:20", "Người gửi thấy cả ba nơi đã hoàn thành. / The sender sees all three finished.")
 	return nil
 }
 
@@ -243,7 +243,7 @@ func (d *day) keepDossier(ctx context.Context) error {
 			return err
 		}
 	}
-	d.say.at("15:30", "Lập hồ sơ công việc: %s; văn bản, nhiệm vụ và quyết định nằm trong hồ sơ. / A work dossier with its document, task and decision.", b.heading())
+	d.say.at("16:30", "Lập hồ sơ công việc: %s; văn bản, nhiệm vụ và quyết định nằm trong hồ sơ. / A work dossier with its document, task and decision.", b.heading())
 	return nil
 }
 
@@ -300,20 +300,16 @@ func (d *day) returned(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	d.say.at("15:45", "Sở Nội vụ trả lại một giấy mời gửi nhầm, kèm lý do; người gửi thấy ngay. / A wrongly addressed letter comes back with its reason.")
+	d.say.at("16:40", "Sở Nội vụ trả lại một giấy mời gửi nhầm, kèm lý do; người gửi thấy ngay. / A wrongly addressed letter comes back with its reason.")
 	return nil
 }
 
 func (d *day) invitation() url.Values {
 	v := url.Values{"subject": {inviteSubject}, "content": {"Kính mời dự họp."}, "signer": {"nv-102"}, "competence": {"KT. CHỦ TỊCH"}, "recipients": {d.unit("Sở Nội vụ").code}}
 	kind, _ := schemas.KindOf("giấy mời")
+	answers := map[string]string{"invited": "Đại diện lãnh đạo Sở Nội vụ", "time": "8 giờ, thứ Sáu", "venue": "Phòng họp số 2, trụ sở UBND tỉnh", "chair": "Phó Chủ tịch UBND tỉnh"}
 	for _, f := range kind.Fields {
-		switch f.Shape {
-		case schemas.ShapeDay:
-			v.Set("x-"+f.Name, inDays(3))
-		default:
-			v.Set("x-"+f.Name, "Phòng họp số 2, trụ sở UBND tỉnh, 8 giờ")
-		}
+		v.Set("x-"+f.Name, answers[f.Name])
 	}
 	return v
 }
@@ -332,7 +328,15 @@ func (d *day) late(ctx context.Context) error {
 		demoFile{"scan.pdf", demoPDF("Đơn đề nghị")}); err != nil {
 		return err
 	}
-	d.say.at("16:00", "Huyện Hiệp Hòa vào sổ một văn bản giấy đến từ hai tuần trước: quá hạn, ghi rõ trong sổ. / A paper letter of two weeks ago is registered late.")
+	d.say.at("16:50", "Huyện Hiệp Hòa vào sổ một văn bản giấy đến từ hai tuần trước: quá hạn, ghi rõ trong sổ. / A paper letter of two weeks ago is registered late.")
+	head, err := d.at(ctx, "chutich.hiephoa")
+	if err != nil {
+		return err
+	}
+	if err := eventually(ctx, "the late letter before the chairman", func() error { return head.follow(ctx, "/?box=late", "/incoming/", paperSubject) }); err != nil {
+		return err
+	}
+	d.say.note("Chủ tịch huyện thấy trong hộp “Quá hạn”: %s. / The district's chairman sees it among what is late.", head.heading())
 	return nil
 }
 

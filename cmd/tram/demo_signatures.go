@@ -273,7 +273,7 @@ func (o *office) refusedLetter(ctx context.Context, l letter) (*refusedError, er
 
 // dailyStamp turns the daily time-stamp on: the node is started with the new configuration, and dates its whole day at once.
 func (d *day) dailyStamp(ctx context.Context) error {
-	d.say.at("16:00", "Trạm tỉnh bật dấu thời gian hằng ngày lên sổ. / The daily time-stamp over the log is turned on.")
+	d.say.at("17:00", "Trạm tỉnh bật dấu thời gian hằng ngày lên sổ. / The daily time-stamp over the log is turned on.")
 	if err := d.province.stop(); err != nil {
 		return err
 	}
@@ -317,7 +317,7 @@ func (n *demoNode) stamped(ctx context.Context) (timestamp.Stamped, error) {
 
 // container fetches the evidence of the decision as its sender, and judges it as somebody who has only the file, the authorities and the log's key.
 func (d *day) container(ctx context.Context, dir string) (string, error) {
-	d.say.at("16:10", "Hồ sơ chứng cứ của quyết định, kiểm tra không cần trạm. / Evidence of the decision, judged offline.")
+	d.say.at("17:05", "Hồ sơ chứng cứ của quyết định, kiểm tra không cần trạm. / Evidence of the decision, judged offline.")
 	secretariat := d.units[0]
 	file := filepath.Join(dir, "quyet-dinh.asice")
 	flags := clientFlags{node: d.province.url(), ca: filepath.Join(d.province.dir(), "trust", "trial-ca.crt"), tokenFile: filepath.Join(secretariat.dir, "token")}

@@ -33,7 +33,7 @@ func (n *demoNode) witnessedBy(ctx context.Context, other *demoNode, binding boo
 
 // witnessed leads the receipt of the day's decision to a head that the other node has cosigned, by published files alone.
 func (d *day) witnessed(ctx context.Context, dir string) (int, error) {
-	d.say.at("16:40", "Biên nhận của quyết định được dẫn tới đầu nhật ký mà trạm VPCP cùng ký. / A receipt is led to a head that the other node has cosigned.")
+	d.say.at("17:20", "Biên nhận của quyết định được dẫn tới đầu nhật ký mà trạm VPCP cùng ký. / A receipt is led to a head that the other node has cosigned.")
 	key, err := cosignerKey(ctx, d.vpcp.config)
 	if err != nil {
 		return 0, err

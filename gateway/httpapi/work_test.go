@@ -177,6 +177,23 @@ func (a *agencyAtWork) statuses(key, org string) []string {
 	return out
 }
 
+// told is the description of the last status of a document.
+func (a *agencyAtWork) told(key string) (out string) {
+	a.t.Helper()
+	if err := a.store.Stream(a.ctx, document.StreamPrefix+key, 0, func(e events.Event) error {
+		if e.Statement.Name != document.NameStatusReported {
+			return nil
+		}
+		var f document.StatusFacts
+		err := json.Unmarshal(e.Facts, &f)
+		out = f.Description
+		return err
+	}); err != nil {
+		a.t.Fatal(err)
+	}
+	return out
+}
+
 func (a *agencyAtWork) deliveryOf(key, org string) delivery.State {
 	a.t.Helper()
 	s, err := a.node.Others().Delivery(a.ctx, delivery.Stream(document.StreamPrefix+key, delivery.ItemDocument, org))
@@ -263,6 +280,15 @@ func TestWorkOfARecipient(t *testing.T) {
 	a.did(codeRecipient, "lan", schemas.TargetIncoming, refused, schemas.RefuseIncoming{Reason: "Không thuộc thẩm quyền"})
 	if got := a.statuses(refused, codeRecipient); !slices.Equal(got, []string{"01", "02"}) {
 		t.Errorf("after a refusal the sender knows %v", got)
+	}
+	if got := a.told(refused); got != "Không thuộc thẩm quyền" {
+		t.Errorf("the sender reads %q as the reason", got)
+	}
+	long := a.sent("105")
+	a.carryOn()
+	a.did(codeRecipient, "lan", schemas.TargetIncoming, long, schemas.RefuseIncoming{Reason: strings.Repeat("Sai nơi nhận. ", 100)})
+	if got := []rune(a.told(long)); len(got) != 500 || got[499] != '…' {
+		t.Errorf("the sender reads %d characters of a long reason", len(got))
 	}
 	third := a.sent("103")
 	a.carryOn()

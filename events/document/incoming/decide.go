@@ -99,8 +99,9 @@ func isDay(s string) bool {
 	return err == nil && len(s) == len(time.DateOnly)
 }
 
-// asked is the clerk's wish for a number of a register.
-func (j *judge) asked(id, kind string, priority int) (RegistrationAsked, error) {
+// asked is the clerk's wish for a number of a register. The day by which the document must be before a leader counts from when it came
+// (Decree 30/2020/NĐ-CP, Art. 23), not from when somebody took it in hand.
+func (j *judge) asked(id, kind string, priority int, came time.Time) (RegistrationAsked, error) {
 	r, ok := j.Office.RegisterFor(kind)
 	if id != "" {
 		r, ok = j.Office.Register(id)
@@ -110,7 +111,7 @@ func (j *judge) asked(id, kind string, priority int) (RegistrationAsked, error) 
 	}
 	return RegistrationAsked{
 		Person: j.Standing.Person, For: j.Standing.For, Register: r.ID, Book: numbering.Register(r.ID),
-		Year: j.At.In(directory.Vietnam).Year(), Priority: priority, Due: j.Office.Due(stepPresent, priority, j.At), Judged: j.judged(),
+		Year: j.At.In(directory.Vietnam).Year(), Priority: priority, Due: j.Office.Due(stepPresent, priority, came), Judged: j.judged(),
 	}, nil
 }
 
@@ -118,7 +119,11 @@ func (j *judge) register(a Register) ([]events.New, error) {
 	if j.x == nil {
 		return nil, refuse(ReasonUnknown)
 	}
-	d, err := j.asked(a.Register, "", j.x.Priority)
+	came := j.x.Arrived
+	if came.IsZero() {
+		came = j.At
+	}
+	d, err := j.asked(a.Register, "", j.x.Priority, came)
 	if err != nil {
 		return nil, err
 	}
@@ -157,11 +162,11 @@ func (j *judge) enter(a Enter) ([]events.New, error) {
 	if a.Asked != "" && !isDay(a.Asked) {
 		return nil, refuse(ReasonDate, a.Asked)
 	}
-	ask, err := j.asked(a.Register, a.Facts.TypeName, a.Priority)
+	came, _ := time.ParseInLocation(time.DateOnly, a.Received, directory.Vietnam)
+	ask, err := j.asked(a.Register, a.Facts.TypeName, a.Priority, came)
 	if err != nil {
 		return nil, err
 	}
-	came, _ := time.ParseInLocation(time.DateOnly, a.Received, directory.Vietnam)
 	ask.Late = passed(j.Office.Due(stepRegister, a.Priority, came), j.today)
 	return []events.New{
 		{Name: NamePaperEntered, Data: PaperEntered{

@@ -258,13 +258,26 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// What lay unregistered for days is late before the leader at once: the deadline counts from when it came.
+func TestDueCountsFromArrival(t *testing.T) {
+	h := arrived(t).days(3).do("em", Register{})
+	if d := last[RegistrationAsked](h); !d.Late || d.Due != "2026-12-01" {
+		t.Errorf("asked: %+v", d)
+	}
+	h = arrived(t)
+	h.x.Arrived = time.Time{} // an update made the agency a recipient: nobody knows when
+	if d := last[RegistrationAsked](h.days(3).do("em", Register{})); d.Late || d.Due != "2026-12-04" {
+		t.Errorf("asked: %+v", d)
+	}
+}
+
 func TestPaper(t *testing.T) {
 	good := Enter{Channel: "paper", Received: "2026-11-27", Date: "2026-11-20", Facts: PaperFacts{Subject: "Đơn đề nghị", TypeName: "Đơn", FromName: "Ông A"}}
 	h := paper(t).do("em", good)
 	if h.state.Phase != PhaseRegistering || h.state.Register != "don" || h.state.Channel != "paper" || h.state.Document != "" {
 		t.Errorf("state %+v", h.state)
 	}
-	if d := last[RegistrationAsked](h); !d.Late || len(h.events) != 2 {
+	if d := last[RegistrationAsked](h); !d.Late || d.Due != "2026-11-30" || len(h.events) != 2 {
 		t.Errorf("what came on Friday was to be registered on Friday: %+v", d)
 	}
 	h.number(1).do("dung", Assign{InCharge: of("nv")})
