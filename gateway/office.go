@@ -231,6 +231,9 @@ func StatusOf(e events.Event) (org string, code schemas.StatusCode, ok bool) {
 	return org, code, err == nil
 }
 
+// descriptionLimit is how many characters every system takes as the description of a status (QCVN 102:2016/BTTTT, Description).
+const descriptionLimit = 500
+
 // StatusWords are what a status says in words because of an event: the reason that a person gave for refusing a document, for keeping it or
 // giving it back, or for asking it back; else the meaning of the code. given is false when no person gave a reason, or its words are gone.
 func StatusWords(e events.Event, code schemas.StatusCode) (words string, given bool) {
@@ -240,6 +243,9 @@ func StatusWords(e events.Event, code schemas.StatusCode) (words string, given b
 			Reason string `json:"reason"`
 		}
 		if e.Facts != nil && json.Unmarshal(e.Facts, &f) == nil && f.Reason != "" {
+			if words := []rune(f.Reason); len(words) > descriptionLimit {
+				return string(words[:descriptionLimit-1]) + "…", true
+			}
 			return f.Reason, true
 		}
 	}
