@@ -21,6 +21,7 @@ type tape struct {
 	events   []events.Event
 	evidence map[events.Digest][]byte
 	packages map[events.Digest][]byte
+	now      time.Time // not before this is anything added
 }
 
 // tapeOf copies the world's record.
@@ -115,9 +116,13 @@ func (p *tape) add(a events.Append) uint64 {
 	if a.Basis == (events.Basis{}) {
 		a.Basis = newest.Basis
 	}
+	now := newest.Time.Add(time.Second)
+	if p.now.After(now) {
+		now = p.now
+	}
 	for i, n := range a.Events {
 		s := events.Statement{
-			Origin: origin, Stream: a.Stream, Version: version + uint64(i), Name: n.Name, Time: newest.Time.Add(time.Second), Actor: a.Actor,
+			Origin: origin, Stream: a.Stream, Version: version + uint64(i), Name: n.Name, Time: now, Actor: a.Actor,
 			Client: a.Client, Cause: a.Cause, Basis: a.Basis,
 		}
 		var err error
