@@ -455,7 +455,7 @@ func split(all, own map[string]bool) (others, offices int) {
 func (d *day) invite(out io.Writer, accounts []demoAccount, container string) {
 	fmt.Fprintf(out, "\nCổng làm việc / portal:  %s   (VPCP: %s)\n", d.province.portal(), d.vpcp.portal())
 	for _, a := range accounts {
-		fmt.Fprintf(out, "  %-16s %-28s %s\n", a.Username, a.Password, a.Name)
+		fmt.Fprintf(out, "  %-20s %-36s %s\n", a.Username, a.Password, a.Name)
 	}
 	fmt.Fprintf(out, "API: %s  (%s)\n", d.province.url(), d.vpcp.url())
 	fmt.Fprintf(out, "Kiểm chứng lại / verify again:  %s verify %s --key %s\n", here(d.province.exe), here(d.province.data()), here(d.province.keyFile()))
