@@ -181,9 +181,12 @@ func (s *Store) Remove(ctx context.Context, account string, channel Channel) err
 	return nil
 }
 
-// Begin keeps what is about to be told, before the first try. ErrNoWay: the person has changed the address meanwhile; tell nothing.
+// Begin keeps what is about to be told, before each try. ErrNoWay: the person has changed the address meanwhile, or the account is closed or
+// another person's; tell nothing.
 func (s *Store) Begin(ctx context.Context, w Way) error {
-	return s.changeWay(ctx, w, `up_to=?, telling=?`, int64(w.UpTo), w.Telling)
+	return s.change(ctx, `UPDATE notice_ways SET up_to=?, telling=? WHERE account=? AND channel=? AND made=?
+		AND EXISTS (SELECT 1 FROM accounts a WHERE a.id=notice_ways.account AND a.disabled=0 AND a.org=? AND a.person=?)`,
+		int64(w.UpTo), w.Telling, w.Account, string(w.Channel), w.Set, w.Org, w.Person)
 }
 
 // Settle keeps that what was begun has arrived, and when the next may go. It is the commit point: whoever fails before it tells the same
