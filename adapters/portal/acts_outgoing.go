@@ -3,6 +3,7 @@ package portal
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tram-exchange/tram/internal/view"
@@ -63,7 +64,7 @@ func readDraft(in *actInput) schemas.Act {
 		switch f.Shape {
 		case schemas.ShapeDay:
 			if day := in.date(name, false); !day.IsZero() {
-				value = day.String()
+				value = day.Time().Format(time.DateOnly)
 			}
 		case schemas.ShapeText:
 			value = in.further(name, f, textMost)

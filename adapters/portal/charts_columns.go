@@ -23,6 +23,7 @@ type columnBar struct {
 	figure
 	Class          string
 	X, Y, Width, H int
+	Reach, ReachH  int // what a finger may touch: the height of the drawing, or of the bar where others stand on it
 }
 
 // chartWidth is the width of a chart's drawing, in its own units.
@@ -79,9 +80,11 @@ func newColumnChart(t figureTable, stacked bool) columnChart {
 			if stacked {
 				height := base - y(f.N)
 				bar.Y, bar.H = below-height, height
+				bar.Reach, bar.ReachH = bar.Y, bar.H
 				below -= height
 			} else {
 				bar.Y, bar.H = y(f.N), base-y(f.N)
+				bar.Reach, bar.ReachH = top, base-top
 				x += width
 			}
 			g.Bars = append(g.Bars, bar)

@@ -144,7 +144,7 @@ func (o *fakeOffice) revise(x *fakeOutgoing, by string, d schemas.Draft, note, p
 	}
 	x.Versions = append([]view.DraftVersion{v}, x.Versions...)
 	r := &x.Row
-	r.TypeName, r.Subject, r.Signer, r.To, r.ToPlaces, r.KeptBy, r.Copies, r.Priority, r.VersionsNo, r.Series, r.Relation, r.RelatedTo = d.Type, d.Subject, v.Signer, v.Recipients, d.ToPlaces, d.KeptBy, d.Copies, v.Priority, v.No, d.Series, d.Relation, d.RelatedTo
+	r.TypeName, r.Subject, r.Signer, r.To, r.ToPlaces, r.KeptBy, r.Copies, r.Priority, r.VersionsNo, r.Series, r.Relation, r.RelatedTo = upperFirst(d.Type), d.Subject, v.Signer, v.Recipients, d.ToPlaces, d.KeptBy, d.Copies, v.Priority, v.No, d.Series, d.Relation, d.RelatedTo
 	r.With = view.Assignee{Unit: r.Unit, Person: r.Author}
 	o.madeTrail(x, "outgoing.revised.v1", by, nil, note, at)
 }

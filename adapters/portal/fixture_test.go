@@ -527,6 +527,8 @@ func newTestPortal(t testing.TB, change func(*Config, *AccountsConfig)) *testPor
 		{Username: "thao.snv", DisplayName: "Phạm Thị Thảo", Org: orgInterior, Role: RoleStaff, Person: "thao"},
 		{Username: "quan.snv", DisplayName: "Vũ Văn Quân", Org: orgInterior, Role: RoleStaff, Person: "quan"},
 		{Username: "dang.snv", DisplayName: "Đặng Thị Thanh", Org: orgInterior, Role: RoleStaff, Person: "dang"},
+		{Username: "hai.snv", DisplayName: "Trần Quốc Hải", Org: orgInterior, Role: RoleStaff, Person: "hai"},
+		{Username: "luu.snv", DisplayName: "Hoàng Văn Lưu", Org: orgInterior, Role: RoleStaff, Person: "luu"},
 	} {
 		n.Password = testPassword
 		if _, err := accounts.CreateAccount(t.Context(), n); err != nil {

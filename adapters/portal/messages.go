@@ -95,7 +95,7 @@ var pageMessages = map[string]message{
 	"register.number.hint":   {"ví dụ 7816/VPCP", "e.g. 7816/VPCP"},
 	"register.from":          {"Từ ngày", "From (day/month/year)"},
 	"register.until":         {"Đến ngày", "To (day/month/year)"},
-	"register.date.hint":     {"22/11/2026", "22/11/2026"},
+	"register.date.hint":     {"ngày/tháng/năm", "day/month/year"},
 	"register.date.pick":     {"Chọn trên lịch", "Pick in the calendar"},
 	"register.correspondent": {"Nơi gửi", "Sender"},
 	"register.recipient":     {"Nơi nhận", "Recipient"},

@@ -80,6 +80,7 @@ var dossierMessages = map[string]message{
 
 	"print.title.contents": {"MỤC LỤC VĂN BẢN, TÀI LIỆU TRONG HỒ SƠ", "CONTENTS OF THE DOSSIER"},
 	"print.contents.form":  {"Mục lục theo Phụ lục V Nghị định 30/2020/NĐ-CP", "Contents list as in Appendix V of Decree 30/2020/NĐ-CP"},
+	"print.contents.made":  {"In lúc {time} từ trạm {node}, {n} văn bản, tài liệu, thay đổi gần nhất ở vị trí {position} của nhật ký", "Printed {time} from station {node}, {n} items, last changed at position {position} of the log"},
 	"print.contents.1":     {"STT", "No."},
 	"print.contents.2":     {"Số, ký hiệu văn bản", "Number and notation"},
 	"print.contents.3":     {"Ngày tháng văn bản", "Date"},

@@ -14,7 +14,7 @@ var outgoingMessages = map[string]message{
 	"sent.list.recalled":  {"Đã thu hồi", "Recalled"},
 
 	"sent.none":     {"Không có văn bản nào trong danh sách này.", "No documents in this list."},
-	"sent.followed": {"Nơi nhận đã làm", "Recipients"},
+	"sent.followed": {"Hồi báo", "Follow-up"},
 	"sent.with":     {"Đang ở", "Lies with"},
 	"sent.versions": {"{n} bản", "{n} versions"},
 	"sent.received": {"Đã nhận: {n}/{all}", "Received: {n} of {all}"},

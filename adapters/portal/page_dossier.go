@@ -28,7 +28,7 @@ type dossierBody struct {
 	Typed    []typedField
 	TypedOf  string
 	Refused  []string
-	MayNew   bool
+	Links    []linkButton
 }
 
 // itemLine is a line of the contents.
@@ -86,7 +86,7 @@ func (p *Portal) showDossier(v *visit, d view.Dossier, failed *actFailure) error
 	if err != nil {
 		return err
 	}
-	b := dossierBody{Dossier: d, Path: "/dossiers/" + d.Row.ID, Tasks: d.Tasks, MayNew: d.Row.State == view.DossierOpen && lists.files(v.person)}
+	b := dossierBody{Dossier: d, Path: "/dossiers/" + d.Row.ID, Tasks: d.Tasks}
 	for _, e := range lists.FilePlan {
 		if e.Code == d.Row.FilePlan {
 			b.Plan = e.Title
@@ -111,6 +111,10 @@ func (p *Portal) showDossier(v *visit, d view.Dossier, failed *actFailure) error
 		b.Lines = append(b.Lines, l)
 	}
 	p.dossierForms(v, &b, lists, failed)
+	if d.Row.State == view.DossierOpen && lists.files(v.person) {
+		b.Links = append(b.Links, linkButton{with("/drafts/new", "dossier", d.Row.ID), "edit", v.words.say("draft.new")})
+	}
+	b.Links = append(b.Links, linkButton{b.Path + "/print", "print", v.words.say("dossier.print")})
 	if b.Readings, b.MayKnow, err = p.readingsOf(v, view.Target{Kind: "dossier", ID: d.Row.ID}); err != nil {
 		return err
 	}
@@ -263,7 +267,13 @@ func (p *Portal) contentsSheet(v *visit) (*sheet, error) {
 	}
 	path := "/dossiers/" + d.Row.ID
 	s := &sheet{Kind: "contents", Title: v.words.say("print.title.contents"), Org: v.org, At: p.cfg.Node.Now(), Node: p.cfg.Name, Back: path, XLSX: path + "/export", About: "print.contents.form",
-		Period: strings.TrimSpace(d.Row.Code + " " + d.Row.Title), Filters: []string{v.words.say("dossier.retention", "time", d.Row.Retention)}}
+		Made: "print.contents.made", Period: strings.TrimSpace(d.Row.Code + " " + d.Row.Title)}
+	if d.Row.Retention != "" {
+		s.Filters = []string{v.words.say("dossier.retention", "time", d.Row.Retention)}
+	}
+	for _, t := range d.Trail {
+		s.AsOf = max(s.AsOf, t.Position)
+	}
 	if d.Row.Destroyed != "" {
 		s.Period = v.words.say("error.destroyed", "decision", d.Row.Destroyed)
 	}

@@ -110,7 +110,14 @@ func (p *Portal) readSent(v *visit, lists *officeLists, base string) (sentFilter
 	if n, err := strconv.Atoi(f.Year); err == nil && n >= 1900 && n <= 2999 {
 		f.query.Year = n
 	}
-	for _, d := range []struct{ typed, to *string }{{&f.From, &f.query.From}, {&f.To, &f.query.To}} {
+	for _, d := range []struct {
+		typed  *string
+		picked string
+		to     *string
+	}{{&f.From, get("from_date"), &f.query.From}, {&f.To, get("to_date"), &f.query.To}} {
+		if *d.typed == "" {
+			*d.typed = d.picked
+		}
 		iso, ok := parseDate(*d.typed)
 		if !ok {
 			f.Problems = append(f.Problems, v.words.say("register.bad.date", "value", *d.typed))

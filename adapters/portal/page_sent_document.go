@@ -70,6 +70,9 @@ type followLine struct {
 	Tone   string
 }
 
+// headRecipients is how many recipients stand in the head of the page.
+const headRecipients = 3
+
 // sentOrder is the order in which the page offers acts.
 var sentOrder = []string{"Submit", "Approve", "Issue", "AskOpinion", "GiveOpinion", "SendBack", "RecallIssued", "Cancel"}
 
@@ -140,6 +143,9 @@ func (p *Portal) showSent(v *visit, d view.OutgoingDocument, failed *actFailure)
 		b.Steps = append(b.Steps, stepLine{s, v.words.stepWho(s)})
 	}
 	for _, r := range d.Recipients {
+		if d.Row.IssuedAt.IsZero() && len(d.Recipients) <= headRecipients {
+			break // the head names them, and none has done anything yet
+		}
 		l := followLine{RecipientState: r, Tone: statusTone(r.LastStatus)}
 		if r.LastStatus != "" {
 			l.Answer = v.words.status(r.LastStatus)
@@ -176,7 +182,7 @@ func (p *Portal) readingsOf(v *visit, t view.Target) ([]view.Reading, bool, erro
 
 func sentTitle(w words, r view.OutgoingRow) string {
 	if r.Number == "" && r.Destroyed == "" {
-		return w.say("draft.title", "kind", cmp.Or(r.TypeName, w.say("draft.untyped")))
+		return w.say("draft.title", "kind", cmp.Or(lowerFirst(r.TypeName), w.say("draft.untyped")))
 	}
 	return documentTitle(w, view.RegisterRow{Number: r.Number, TypeName: r.TypeName, Destroyed: r.Destroyed})
 }

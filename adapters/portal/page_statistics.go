@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,7 +84,7 @@ func (p *Portal) statistics(v *visit) error {
 	if slices.ContainsFunc(lists.Units, func(u view.OfficeUnit) bool { return u.ID == q.Get("unit") }) {
 		b.Unit = q.Get("unit")
 	}
-	if typed := [2]string{q.Get("from"), q.Get("to")}; typed[0] != "" || typed[1] != "" {
+	if typed := [2]string{cmp.Or(q.Get("from"), q.Get("from_date")), cmp.Or(q.Get("to"), q.Get("to_date"))}; typed[0] != "" || typed[1] != "" {
 		from, okFrom := parseDate(typed[0])
 		to, okTo := parseDate(typed[1])
 		start, end := sheetDay(from), sheetDay(to)
@@ -171,8 +172,12 @@ func (p *Portal) fillStatistics(v *visit, b *statisticsBody, s view.Statistics) 
 		b.Days.add(x.Key, figure{x.Incoming, b.incoming("days", x.Key)})
 	}
 	b.Days.draw(false)
+	// part is a table with a bar for each row; an address that the list cannot be asked for is empty.
 	part := func(id string, points []view.StatPoint, address func(view.StatPoint) (in, out string)) {
 		t := figureTable{ID: id, Title: w.say("figures.by." + id), Columns: []figureColumn{in, out, onTime, lateDone, lateOpen}}
+		if id == "sender" { // nothing goes out from who sent it
+			t.Columns = slices.Delete(t.Columns, 1, 2)
+		}
 		for _, x := range points {
 			toIn, toOut := address(x)
 			outcome := func(o string) string {
@@ -181,7 +186,14 @@ func (p *Portal) fillStatistics(v *visit, b *statisticsBody, s view.Statistics) 
 				}
 				return toIn + "&outcome=" + o
 			}
-			t.add(x.Name, figure{x.Incoming, toIn}, figure{x.Outgoing, toOut}, figure{x.OnTime, outcome(view.OutcomeOnTime)}, figure{x.LateDone, outcome(view.OutcomeLateDone)}, figure{x.LateOpen, outcome(view.OutcomeLateOpen)})
+			cells := []figure{{x.Incoming, toIn}, {x.Outgoing, toOut}, {x.OnTime, outcome(view.OutcomeOnTime)}, {x.LateDone, outcome(view.OutcomeLateDone)}, {x.LateOpen, outcome(view.OutcomeLateOpen)}}
+			if id == "sender" {
+				cells = slices.Delete(cells, 1, 2)
+			}
+			if id == "unit" && x.Key == "" {
+				x.Name = w.say("figures.nobody")
+			}
+			t.add(x.Name, cells...)
 		}
 		t.share()
 		if len(t.Rows) > 0 {
@@ -214,9 +226,16 @@ func (t *figureTable) add(name string, cells ...figure) {
 	t.Rows = append(t.Rows, figureRow{Name: name, Cells: cells})
 }
 
-// share says how long the bar of each row is, by its first two figures.
+// share says how long the bar of each row is, by what came and what went out.
 func (t *figureTable) share() {
-	total := func(r figureRow) int { return r.Cells[0].N + r.Cells[1].N }
+	total := func(r figureRow) (n int) {
+		for i, c := range t.Columns {
+			if c.Class == "in" || c.Class == "out" {
+				n += r.Cells[i].N
+			}
+		}
+		return n
+	}
 	most := 1
 	for _, r := range t.Rows {
 		most = max(most, total(r))

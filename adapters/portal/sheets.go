@@ -25,6 +25,7 @@ type sheet struct {
 	XLSX    string
 	Forms   []listTab // other forms of the same register
 	About   string    // message: which form it follows, "" that of the registers
+	Made    string    // message: when and from what it was made, "" that of the registers
 }
 
 type sheetColumn struct {

@@ -77,19 +77,20 @@ func actIcon(name string) string {
 // officeFunctions are the functions of the templates for the daily work.
 func officeFunctions(w words, now func() time.Time) template.FuncMap {
 	return template.FuncMap{
-		"dueWords":    w.dueWords,
-		"dueTone":     dueTone,
-		"workTone":    workTone,
-		"workState":   w.workState,
-		"actTone":     actTone,
-		"actIcon":     actIcon,
-		"kindName":    upperFirst,
-		"fieldLabel":  w.fieldLabel,
-		"competences": func() []string { return competences },
-		"presets":     func(l *officeLists) []duePreset { return l.duePresets(now()) },
-		"today":       func() string { return now().In(vietnamTime).Format(time.DateOnly) },
-		"priorities":  func() []string { return []string{"0", "1", "2", "3", "4"} },
-		"shortDay":    func(t time.Time) string { return w.weekday(t) + " " + t.In(vietnamTime).Format("02/01") },
+		"dueWords":       w.dueWords,
+		"dueTone":        dueTone,
+		"workTone":       workTone,
+		"workState":      w.workState,
+		"actTone":        actTone,
+		"actIcon":        actIcon,
+		"kindName":       upperFirst,
+		"fieldLabel":     w.fieldLabel,
+		"headRecipients": func() int { return headRecipients },
+		"competences":    func() []string { return competences },
+		"presets":        func(l *officeLists) []duePreset { return l.duePresets(now()) },
+		"today":          func() string { return now().In(vietnamTime).Format(time.DateOnly) },
+		"priorities":     func() []string { return []string{"0", "1", "2", "3", "4"} },
+		"shortDay":       func(t time.Time) string { return w.weekday(t) + " " + t.In(vietnamTime).Format("02/01") },
 		"isoDay": func(typed string) string {
 			iso, ok := parseDate(strings.TrimSpace(typed))
 			if !ok {

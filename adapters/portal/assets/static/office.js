@@ -46,6 +46,7 @@
   })
   function chosen (many) {
     var n = many.querySelectorAll('input:checked').length, badge = many.querySelector('[data-chosen]')
+    if (!badge) return // the boxes are all in sight
     badge.hidden = n === 0
     badge.textContent = n
   }
