@@ -4,9 +4,11 @@ package portal
 
 import (
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
@@ -29,6 +31,7 @@ func atDesks(t *testing.T, flow func(*desk)) {
 			p := newTestPortal(t, nil)
 			server := httptest.NewServer(p.Handler())
 			defer server.Close()
+			defer server.CloseClientConnections() // open pages wait for news
 			flow(&desk{openTab(t, server.URL+"/portal", "made-"+s.name, s.width, s.height, s.mobile), p, s.mobile})
 		})
 	}
@@ -40,8 +43,24 @@ func (d *desk) enter(person string) {
 	if _, err := chromedp.Call(d.ctx, network.ClearBrowserCookies, struct{}{}); err != nil {
 		d.t.Fatal(err)
 	}
+	d.still()
 	d.open("/signin")
 	d.signIn(person+".snv", testPassword)
+}
+
+// still asks for no movement: colours that are on their way would be judged.
+func (d *desk) still() {
+	d.t.Helper()
+	if _, err := chromedp.Call(d.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// tap presses something on the page, in the middle of the window: at its edge other things may lie on top.
+func (d *desk) tap(selector string) {
+	d.t.Helper()
+	eval[bool](d.tab, `(document.querySelector(`+strconv.Quote(selector)+`).scrollIntoView({block: 'center'}), true)`)
+	d.do(chromedp.Click(selector))
 }
 
 // at signs in and opens a page.
@@ -85,6 +104,7 @@ func (d *desk) paper(page string) {
 	d.t.Helper()
 	if !d.mobile {
 		d.onPaper(page)
+		d.still()
 	}
 }
 
@@ -110,7 +130,8 @@ func TestBrowserDraft(t *testing.T) {
 		d.do(chromedp.SendKeys("#SaveDraft-subject", "họp giao ban tháng 12 năm 2026"), chromedp.SendKeys("#SaveDraft-x-invited", "Giám đốc các sở, Chủ tịch UBND các huyện"),
 			chromedp.SendKeys("#SaveDraft-x-time", "8 giờ ngày 30/11/2026"), chromedp.SendKeys("#SaveDraft-x-venue", "Hội trường tầng 2"), chromedp.SendKeys("[name=find]", "nông nghiệp"))
 		d.press("[name=search]")
-		d.do(chromedp.Click(`#recipients-found input[name=recipients]`), chromedp.SendKeys("#SaveDraft-to_places", "Lưu: VT, TCCC"))
+		d.tap(`#recipients-found input[name=recipients]`)
+		d.do(chromedp.SendKeys("#SaveDraft-to_places", "Lưu: VT, TCCC"))
 		d.choose("#SaveDraft-signer", "huong")
 		d.attach("input[type=file]", "Giấy mời.pdf", "%PDF-1.7")
 		d.look("draft-form")
@@ -122,7 +143,12 @@ func TestBrowserDraft(t *testing.T) {
 		d.look("draft-edit")
 		d.send("Đã lưu dự thảo")
 		d.look("draft-versions")
-		d.act("AskOpinion", "Đã xin ý kiến", chromedp.Click("#act-AskOpinion .many summary"), chromedp.Click(`#act-AskOpinion input[name=of][value="vp/thao"]`), chromedp.SendKeys("#AskOpinion-question", "Văn phòng có vướng lịch không?"))
+		d.openAct("AskOpinion")
+		d.tap("#act-AskOpinion .many summary")
+		d.tap(`#act-AskOpinion input[name=of][value="vp/thao"]`)
+		d.do(chromedp.SendKeys("#AskOpinion-question", "Văn phòng có vướng lịch không?"))
+		d.look("act-AskOpinion")
+		d.sendAct("AskOpinion", "Đã xin ý kiến")
 		d.at("thao", "/outgoing/"+id)
 		d.act("GiveOpinion", "Đã ghi ý kiến", chromedp.SendKeys("#GiveOpinion-text", "Hội trường tầng 2 đã có lịch; đề nghị phòng họp số 1."))
 		d.at("minh", "/outgoing/"+id)
@@ -220,7 +246,7 @@ func TestBrowserDossier(t *testing.T) {
 		id := d.id()
 		d.open("/outgoing/di-1")
 		d.press(`.acts a[href*="/dossiers/put"]`)
-		d.do(chromedp.Click(`.choice input[value="` + id + `"]`))
+		d.tap(`.choice input[value="` + id + `"]`)
 		d.look("put")
 		d.send("Đã đưa vào hồ sơ")
 		d.open("/dossiers/" + id)
@@ -280,6 +306,7 @@ func TestBrowserLeader(t *testing.T) {
 		p := newTestPortal(t, nil)
 		server := httptest.NewServer(p.Handler())
 		defer server.Close()
+		defer server.CloseClientConnections()
 		(&desk{openTab(t, server.URL+"/portal", "made-tablet", 768, 1024, true), p, true}).lead()
 	})
 }
@@ -290,12 +317,12 @@ func (d *desk) lead() {
 	d.look("leader")
 	d.dark("leader")
 	sign := `.lead-card[data-key="outgoing/du-thao-2"] `
-	d.do(chromedp.Click(sign + `details.primary > summary`)) // the second
+	d.tap(sign + `details.primary > summary`) // the second
 	d.look("leader-sign")
 	d.press(sign + `details.primary button.big`) // the third
 	d.says("Đã ghi")
 	d.expect("du-thao-2", view.OutgoingSigned)
-	d.do(chromedp.Click(`#assign .lead-card details.primary > summary`))
+	d.tap(`#assign .lead-card details.primary > summary`)
 	d.look("leader-assign")
 	d.press(`#assign .lead-card details.primary .big-buttons button[value="tccc"]`)
 	d.says("Đã phân công")

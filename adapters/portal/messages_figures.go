@@ -53,6 +53,7 @@ var figureMessages = map[string]message{
 	"figures.by.unit":           {"Theo đơn vị", "By unit"},
 	"figures.by.type":           {"Theo loại văn bản", "By kind"},
 	"figures.by.sender":         {"Theo nơi gửi", "By sender"},
+	"figures.nones":             {"Dòng không có văn bản nào không ghi ở bảng.", "Rows with no document are left out of the table."},
 	"figures.nobody":            {"Chưa phân công", "Not assigned yet"},
 	"figures.head.months":       {"Tháng", "Month"},
 	"figures.head.timely":       {"Tháng", "Month"},

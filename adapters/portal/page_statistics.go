@@ -39,6 +39,7 @@ type figureTable struct {
 	Columns   []figureColumn
 	Rows      []figureRow
 	Chart     *columnChart // nil: bars stand in the rows
+	Nones     int          // rows that the table leaves out
 }
 
 type figureColumn struct{ Label, Class string }
@@ -46,7 +47,8 @@ type figureColumn struct{ Label, Class string }
 type figureRow struct {
 	Name  string
 	Cells []figure
-	Share int // of the largest row, in percent
+	Share int  // of the largest row, in percent
+	None  bool // nothing to count: the table leaves it out, the chart does not
 }
 
 // figure is a number with the address of the list that it counts.
@@ -223,7 +225,11 @@ func (t *figureTable) add(name string, cells ...figure) {
 	if strings.TrimSpace(name) == "" {
 		name = "–"
 	}
-	t.Rows = append(t.Rows, figureRow{Name: name, Cells: cells})
+	r := figureRow{Name: name, Cells: cells, None: !slices.ContainsFunc(cells, func(f figure) bool { return f.N > 0 })}
+	if r.None {
+		t.Nones++
+	}
+	t.Rows = append(t.Rows, r)
 }
 
 // share says how long the bar of each row is, by what came and what went out.
