@@ -17,6 +17,26 @@ type Office interface {
 	Act(ctx context.Context, who Actor, packageID string, action schemas.DossierAction, files []schemas.File) (Acted, error)
 	// Opened records that a person was shown something. It comes before the content goes out: what cannot be recorded is not shown.
 	Opened(ctx context.Context, who Actor, o Opening) error
+	// Change makes a signed package of a change of the agency's own part of the directory and hands it in like an act: once for a
+	// packageID, and the views show it when it returns. An error is a *Refused for everything that a person can act on.
+	Change(ctx context.Context, who Actor, packageID string, c OfficeChange) (Acted, error)
+	// History gives the latest recorded changes of the agency's part, latest first; see view.OfficeChange. next is 0 at the end, else
+	// what the call for older ones takes as before.
+	History(ctx context.Context, org string, before uint64, limit int) (list []view.OfficeChange, next uint64, err error)
+}
+
+// OfficeChange is what a person asks to be changed of the agency's own part of the directory.
+type OfficeChange struct {
+	Reason     string // the decision it follows
+	Seen       *SeenSetting
+	Operations []schemas.Operation // they name the agency by Organisation.Code
+}
+
+// SeenSetting is what the person saw of the thing to be changed: whoever was faster makes the form stale.
+type SeenSetting struct {
+	Kind    string // unit, person, register, series, chain, file-plan, retention; deadlines and calendar have no ID
+	ID      string
+	Version uint64 // as in view.Settings, 0: there was none of this id
 }
 
 // Actor is a person at work.
@@ -49,8 +69,16 @@ type Refused struct {
 	Field     string // path in the package, "" none
 	Vi, En    string // what to change
 	Details   []string
-	Retryable bool // the same may succeed later
+	Broken    []BrokenRule // by a change of the directory
+	Retryable bool         // the same may succeed later
 	err       error
+}
+
+// BrokenRule is a rule of the directory that an operation breaks, by the directory's stable names.
+type BrokenRule struct {
+	Operation int // from 0; -1: the whole change
+	Reason    string
+	Detail    string // the id or value concerned
 }
 
 // NewRefused carries the cause for the log.

@@ -10,6 +10,7 @@ import (
 // Every question carries view.Staff; view.ErrNotFound means "does not exist" and "not yours" alike.
 type OfficeViews interface {
 	Office(ctx context.Context, org string) (view.Office, error)
+	Settings(ctx context.Context, org string) (view.Settings, error)
 	Work(ctx context.Context, q view.WorkQuery) (view.Page[view.WorkItem], error)
 	WorkCounts(ctx context.Context, s view.Staff) (map[string]int, error)
 	Incoming(ctx context.Context, q view.IncomingQuery) (view.Page[view.IncomingRow], error)

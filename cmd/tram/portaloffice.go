@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/adapters/portal"
+	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/reading"
 	"github.com/tram-exchange/tram/gateway"
 	work "github.com/tram-exchange/tram/gateway/office"
@@ -45,12 +46,33 @@ func (p portalOffice) Act(ctx context.Context, who portal.Actor, packageID strin
 		pending := refusalOf(gateway.AsRefusal(done.Pending), done.Pending)
 		out.Pending = pending
 	}
+	return out, p.waitForViews(ctx)
+}
+
+// waitForViews lets the page that follows show what was done, if it takes little time.
+func (p portalOffice) waitForViews(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, viewsWithin)
 	defer cancel()
 	if err := p.a.views.WaitFor(waiting, p.a.store.Head().Size); err != nil && waiting.Err() == nil {
-		return out, fmt.Errorf("couldn't wait for the views: %w", err)
+		return fmt.Errorf("couldn't wait for the views: %w", err)
 	}
-	return out, nil
+	return nil
+}
+
+func (p portalOffice) Change(ctx context.Context, who portal.Actor, packageID string, c portal.OfficeChange) (portal.Acted, error) {
+	change := work.Change{Org: who.Org, Person: who.Person, PackageID: packageID, Reason: c.Reason, Operations: c.Operations}
+	if c.Seen != nil {
+		change.Seen = &work.Seen{Kind: c.Seen.Kind, ID: c.Seen.ID, At: c.Seen.Version}
+	}
+	done, err := p.a.work.Change(ctx, change)
+	if err != nil {
+		return portal.Acted{}, refusedAct(err)
+	}
+	return portal.Acted{Position: done.Position, Package: done.Package.String(), Again: done.Again}, p.waitForViews(ctx)
+}
+
+func (p portalOffice) History(ctx context.Context, org string, before uint64, limit int) ([]view.OfficeChange, uint64, error) {
+	return p.a.work.History(ctx, org, before, limit)
 }
 
 func (p portalOffice) Opened(ctx context.Context, who portal.Actor, o portal.Opening) error {
@@ -68,9 +90,17 @@ func refusedAct(err error) error {
 }
 
 func refusalOf(r *gateway.Refusal, cause error) *portal.Refused {
-	return portal.NewRefused(portal.Refused{
-		Code: r.Code, Field: r.Field, Vi: r.Vi, En: r.En, Details: r.Details, Retryable: r.Retryable,
-	}, cause)
+	out := portal.Refused{Code: r.Code, Field: r.Field, Vi: r.Vi, En: r.En, Details: r.Details, Retryable: r.Retryable}
+	var rule *directory.Refusal
+	if errors.As(cause, &rule) {
+		for _, b := range rule.Bad {
+			out.Broken = append(out.Broken, portal.BrokenRule{Operation: b.Index, Reason: string(b.Reason), Detail: b.Detail})
+		}
+		if len(rule.Bad) == 0 {
+			out.Broken = []portal.BrokenRule{{Operation: -1, Reason: string(rule.Reason), Detail: rule.Detail}}
+		}
+	}
+	return portal.NewRefused(out, cause)
 }
 
 // custody gives the keys that agencies left with the node: those of purpose organisation in its configuration.

@@ -32,6 +32,9 @@ type Office struct {
 	Deadlines   []DeadlineRule
 	Calendar    Calendar
 	Position    uint64 // log position of its latest change
+
+	DeadlinesChange uint64 // log position of the latest change of Deadlines
+	CalendarChange  uint64 // of Calendar
 }
 
 // Unit of an agency. Name is from facts and decides nothing.
@@ -41,6 +44,8 @@ type Unit struct {
 	Short  string // abbreviation in notations ("VX"), "" none
 	Parent string // id, "" the agency itself
 	Closed bool
+
+	LastChange uint64 // log position
 }
 
 // Person who works in an agency. Name and Position are from facts and decide nothing.
@@ -50,6 +55,8 @@ type Person struct {
 	Position string
 	Duties   []Duty
 	Gone     bool
+
+	LastChange uint64 // log position
 }
 
 // Duty is a role for a period.
@@ -76,6 +83,8 @@ type Register struct {
 	Name   string   `json:"-"`               // from facts
 	Types  []string `json:"types,omitempty"` // kinds of documents meant for it, none: all
 	Closed bool     `json:"closed,omitempty"`
+
+	LastChange uint64 `json:"-"` // log position
 }
 
 // Series numbers outgoing documents from 1 each year (NĐ 30/2020 Điều 15).
@@ -86,6 +95,8 @@ type Series struct {
 	Copies   bool     `json:"copies,omitempty"` // numbers copies (sao y, sao lục, trích sao)
 	Notation string   `json:"notation"`         // "{type}-UBND": {type} is the abbreviation of the kind, {unit} that of the author's unit, {year} the year
 	Closed   bool     `json:"closed,omitempty"`
+
+	LastChange uint64 `json:"-"` // log position
 }
 
 // Chain of approval.
@@ -95,6 +106,8 @@ type Chain struct {
 	Types  []string `json:"types,omitempty"` // kinds, none: all
 	Steps  []Step   `json:"steps"`           // 1..20; exactly the last signs
 	Closed bool     `json:"closed,omitempty"`
+
+	LastChange uint64 `json:"-"` // log position
 }
 
 // Step of a chain.
@@ -111,6 +124,8 @@ type FilePlanEntry struct {
 	Retention string // id
 	Unit      string // id, "" any
 	Closed    bool
+
+	LastChange uint64 // log position
 }
 
 // Retention period (thời hạn bảo quản).
@@ -118,6 +133,8 @@ type Retention struct {
 	ID    string `json:"id"`
 	Name  string `json:"-"`     // from facts
 	Years int    `json:"years"` // 0: permanent (vĩnh viễn)
+
+	LastChange uint64 `json:"-"` // log position
 }
 
 // DeadlineRule says how many working days something should take.

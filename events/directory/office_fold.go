@@ -49,7 +49,7 @@ func (s State) applyOffice(data, facts any, at events.Address) (State, error) {
 	case UnitSet:
 		return s.office(d.Org, at, func(o *Office) error {
 			before, _ := o.Unit(d.Unit)
-			u := Unit{ID: d.Unit, Name: cmp.Or(name, before.Name), Short: d.Short, Parent: d.Parent}
+			u := Unit{ID: d.Unit, Name: cmp.Or(name, before.Name), Short: d.Short, Parent: d.Parent, LastChange: at.Position}
 			o.Units = put(o.Units, u, func(u *Unit) string { return u.ID })
 			if d.Parent != "" && o.Within(d.Parent, d.Unit) {
 				return fmt.Errorf("unit %q would be part of itself", d.Unit)
@@ -59,7 +59,7 @@ func (s State) applyOffice(data, facts any, at events.Address) (State, error) {
 	case UnitClosed:
 		return s.office(d.Org, at, func(o *Office) error {
 			u, ok := o.Unit(d.Unit)
-			u.Closed = true
+			u.Closed, u.LastChange = true, at.Position
 			o.Units = put(o.Units, u, func(u *Unit) string { return u.ID })
 			return known(ok, "unit", d.Unit)
 		})
@@ -67,12 +67,12 @@ func (s State) applyOffice(data, facts any, at events.Address) (State, error) {
 		return s.office(d.Org, at, func(o *Office) error {
 			f, _ := facts.(PersonFacts)
 			before, _ := o.Person(d.Person)
-			p := Person{ID: d.Person, Name: cmp.Or(f.Name, before.Name), Position: cmp.Or(f.Position, before.Position), Duties: d.Duties}
+			p := Person{ID: d.Person, Name: cmp.Or(f.Name, before.Name), Position: cmp.Or(f.Position, before.Position), Duties: d.Duties, LastChange: at.Position}
 			o.Persons = put(o.Persons, p, func(p *Person) string { return p.ID })
 			return nil
 		})
 	case PersonLeft:
-		return s.office(d.Org, at, func(o *Office) error { return o.left(d) })
+		return s.office(d.Org, at, func(o *Office) error { return o.left(d, at.Position) })
 	case Delegated:
 		return s.office(d.Org, at, func(o *Office) error {
 			if _, ok := o.Delegation(d.Delegation); ok {
@@ -99,45 +99,46 @@ func (s State) applyRules(data any, name string, at events.Address) (State, erro
 	case RegisterSet:
 		return s.office(d.Org, at, func(o *Office) error {
 			before, _ := o.Register(d.ID)
-			d.Name = cmp.Or(name, before.Name)
+			d.Name, d.LastChange = cmp.Or(name, before.Name), at.Position
 			o.Registers = putInOrder(o.Registers, d.Register, func(r Register) bool { return r.ID == d.ID })
 			return nil
 		})
 	case SeriesSet:
 		return s.office(d.Org, at, func(o *Office) error {
 			before, _ := o.SeriesOf(d.ID)
-			d.Name = cmp.Or(name, before.Name)
+			d.Name, d.LastChange = cmp.Or(name, before.Name), at.Position
 			o.Series = putInOrder(o.Series, d.Series, func(s Series) bool { return s.ID == d.ID })
 			return nil
 		})
 	case ChainSet:
 		return s.office(d.Org, at, func(o *Office) error {
 			before, _ := o.Chain(d.ID)
-			d.Name = cmp.Or(name, before.Name)
+			d.Name, d.LastChange = cmp.Or(name, before.Name), at.Position
 			o.Chains = putInOrder(o.Chains, d.Chain, func(c Chain) bool { return c.ID == d.ID })
 			return nil
 		})
 	case FilePlanSet:
 		return s.office(d.Org, at, func(o *Office) error {
 			before, _ := o.FilePlanEntry(d.Code)
-			e := FilePlanEntry{Code: d.Code, Title: cmp.Or(name, before.Title), Retention: d.Retention, Unit: d.Unit, Closed: d.Closed}
+			e := FilePlanEntry{Code: d.Code, Title: cmp.Or(name, before.Title), Retention: d.Retention, Unit: d.Unit, Closed: d.Closed, LastChange: at.Position}
 			o.FilePlan = put(o.FilePlan, e, func(e *FilePlanEntry) string { return e.Code })
 			return nil
 		})
 	case RetentionSet:
 		return s.office(d.Org, at, func(o *Office) error {
 			before, _ := o.Retention(d.ID)
-			d.Name = cmp.Or(name, before.Name)
+			d.Name, d.LastChange = cmp.Or(name, before.Name), at.Position
 			o.Retentions = put(o.Retentions, d.Retention, func(r *Retention) string { return r.ID })
 			return nil
 		})
 	case DeadlinesSet:
-		return s.office(d.Org, at, func(o *Office) error { o.Deadlines = d.Rules; return nil })
+		return s.office(d.Org, at, func(o *Office) error { o.Deadlines, o.DeadlinesChange = d.Rules, at.Position; return nil })
 	case CalendarSet:
 		return s.office(d.Org, at, func(o *Office) error {
 			year := fmt.Sprintf("%04d-", d.Year)
 			o.Calendar.Holidays = replaceYear(o.Calendar.Holidays, year, d.Holidays)
 			o.Calendar.Working = replaceYear(o.Calendar.Working, year, d.Working)
+			o.CalendarChange = at.Position
 			return nil
 		})
 	}
@@ -169,9 +170,9 @@ func known(ok bool, what, id string) error {
 }
 
 // left ends a person's duties and the delegations from and to the person: they do not come back with the person.
-func (o *Office) left(d PersonLeft) error {
+func (o *Office) left(d PersonLeft, position uint64) error {
 	p, ok := o.Person(d.Person)
-	p.Gone, p.Duties = true, nil
+	p.Gone, p.Duties, p.LastChange = true, nil, position
 	o.Persons = put(o.Persons, p, func(p *Person) string { return p.ID })
 	o.Delegations = slices.Clone(o.Delegations)
 	for i := range o.Delegations {

@@ -101,8 +101,27 @@ func TestOfficeIsFolded(t *testing.T) {
 	if u, _ := n.Unit("cu"); u.Closed {
 		t.Error("a unit set again is closed")
 	}
-	if e, _ := n.FilePlanEntry("01.TH"); e != (FilePlanEntry{Code: "01.TH", Title: "Tổng hợp", Retention: "vinh-vien"}) {
+	if e, _ := n.FilePlanEntry("01.TH"); e != (FilePlanEntry{Code: "01.TH", Title: "Tổng hợp", Retention: "vinh-vien", LastChange: e.LastChange}) {
 		t.Errorf("file plan %+v", e)
+	}
+	// What was set again says since when it stands; what was not, stands as of before.
+	for what, at := range map[string][2]uint64{
+		"register": {n.Registers[0].LastChange, 1}, "file plan": {n.FilePlan[0].LastChange, 1}, "calendar": {n.CalendarChange, 1},
+		"another register": {n.Registers[1].LastChange, 1}, "deadlines": {n.DeadlinesChange, 0}, "series": {n.Series[0].LastChange, 0}, "chain": {n.Chains[0].LastChange, 0},
+	} {
+		if again := at[0] > o.Position; at[0] == 0 || again != (at[1] == 1) {
+			t.Errorf("%s: latest change at %d, the first change ended at %d", what, at[0], o.Position)
+		}
+	}
+	for _, p := range n.Persons {
+		if (p.LastChange > o.Position) != (p.ID == "leader") || p.LastChange == 0 {
+			t.Errorf("person %s: latest change at %d", p.ID, p.LastChange)
+		}
+	}
+	for _, u := range n.Units {
+		if (u.LastChange > o.Position) != (u.ID == "cu") || u.LastChange == 0 {
+			t.Errorf("unit %s: latest change at %d", u.ID, u.LastChange)
+		}
 	}
 	if !slices.Equal(n.Calendar.Holidays, []string{"2027-01-01"}) || !slices.Equal(n.Calendar.Working, []string{"2026-08-22"}) {
 		t.Errorf("calendar %+v", n.Calendar)

@@ -14,6 +14,7 @@ import (
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/office"
 	"github.com/tram-exchange/tram/gateway/rerun"
+	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/schemas"
 )
 
@@ -175,5 +176,84 @@ func TestOfficeChangesInCustody(t *testing.T) {
 	}
 	if a := w.post("sender", w.officeChange("sender", "", unit(codeSender)...)); a.status != http.StatusCreated {
 		t.Errorf("signed by the agency itself: status %d: %s", a.status, a.body)
+	}
+}
+
+// Two administrators who saw the same thing do not overwrite each other; the history says who did what by which decision.
+func TestOfficeChangesThatMeet(t *testing.T) {
+	w := newWorld(t)
+	w.key("custody")
+	w.mustChange(append(senderOffice(), schemas.SetPerson{Agency: codeSender, Person: "nv-9", Name: "Quản trị khác", Duties: []schemas.OfficeDuty{{Role: "administrator"}}})...)
+	w.mustChange(schemas.SetPolicy{Assurance: []schemas.RequiredAssurance{{Sender: codeRecipient, Level: "own"}}}) // of no office
+	o, err := office.New(office.Options{Log: w.store, Node: w.node, Custody: keptKeys{w}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := func() directory.Unit {
+		t.Helper()
+		at, _ := w.node.Snapshot().Directory.Office(codeSender)
+		u, _ := at.Unit("phong-ns")
+		return u
+	}
+	rename := func(person, id, name string, seen uint64) error {
+		_, err := o.Change(w.ctx, office.Change{Org: codeSender, Person: person, PackageID: id, Reason: "Quyết định " + id, Seen: &office.Seen{Kind: "unit", ID: "phong-ns", At: seen},
+			Operations: []schemas.Operation{schemas.SetUnit{Agency: codeSender, Unit: "phong-ns", Name: name}}})
+		return err
+	}
+	seen := unit().LastChange
+	if err := rename("nv-1", "1", "Phòng Tài chính", seen); err != nil {
+		t.Fatal(err)
+	}
+	refusedWith(t, rename("nv-9", "2", "Phòng Kế toán", seen), gateway.CodeActStale)
+	if err := rename("nv-1", "1", "Phòng Tài chính", seen); err != nil {
+		t.Errorf("the same click again is no stale page: %v", err)
+	}
+	if unit().Name != "Phòng Tài chính" {
+		t.Errorf("the unit is called %q", unit().Name)
+	}
+	if err := rename("nv-9", "3", "Phòng Kế toán", unit().LastChange); err != nil {
+		t.Errorf("with what is there now: %v", err)
+	}
+	_, err = o.Change(w.ctx, office.Change{Org: codeSender, Person: "nv-9", PackageID: "4", Seen: &office.Seen{Kind: "person", ID: "nv-2"},
+		Operations: []schemas.Operation{schemas.SetPerson{Agency: codeSender, Person: "nv-2", Name: "Trùng mã"}}})
+	refusedWith(t, err, gateway.CodeActStale) // meant as a new one
+
+	// One by one, then all at once: the same.
+	var steps []string
+	line := func(c view.OfficeChange) string {
+		s := c.Person.ID + " " + c.Reason
+		for _, i := range c.Items {
+			s += " " + i.Name + ":" + i.ID + ":" + i.Word
+		}
+		return s
+	}
+	for before := uint64(0); ; {
+		list, next, err := o.History(w.ctx, codeSender, before, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range list {
+			steps = append(steps, line(c))
+		}
+		if before = next; next == 0 {
+			break
+		}
+	}
+	all, next, err := o.History(w.ctx, codeSender, 0, 100)
+	if err != nil || next != 0 || len(all) != len(steps) {
+		t.Fatalf("%d changes, then %d: %v", len(all), next, err)
+	}
+	want := []string{"nv-9 Quyết định 3 directory.unit-set.v1:phong-ns:Phòng Kế toán", "nv-1 Quyết định 1 directory.unit-set.v1:phong-ns:Phòng Tài chính"}
+	for i, c := range all {
+		if got := line(c); got != steps[i] || i < len(want) && got != want[i] {
+			t.Errorf("change %d: %q, one by one %q", i, got, steps[i])
+		}
+	}
+	if first := all[len(all)-1]; len(all) != 3 || first.Person.ID != "" || len(first.Items) != 5 || first.ByKind != "administrator" ||
+		len(first.Items[4].Duties) != 1 || first.Items[4].Duties[0].Role != "administrator" {
+		t.Errorf("%d changes, the first %+v", len(all), first)
+	}
+	if other, _, err := o.History(w.ctx, codeRecipient, 0, 10); err != nil || len(other) != 0 {
+		t.Errorf("another agency: %v, %v", other, err)
 	}
 }

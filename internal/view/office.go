@@ -534,6 +534,8 @@ type Note struct {
 type OfficeViews interface {
 	// Office is what the directory says of an agency. ErrNotFound if it has no office here.
 	Office(ctx context.Context, org string) (Office, error)
+	// Settings is all of it, for those who care for it. ErrNotFound as of Office.
+	Settings(ctx context.Context, org string) (Settings, error)
 	Work(ctx context.Context, q WorkQuery) (Page[WorkItem], error)
 	// WorkCounts counts by box, and by "what" as "mine/handle".
 	WorkCounts(ctx context.Context, s Staff) (map[string]int, error)
