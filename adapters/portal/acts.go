@@ -119,19 +119,27 @@ func (p *Portal) doAct(v *visit, q actRequest) (*actFailure, error) {
 	if seen, ok := in.seen(); ok {
 		a.Seen = &seen
 	}
-	click := clickOf(form, v.arrived)
+	return p.press(v, q, failed, func(ctx context.Context) (Acted, error) {
+		return p.cfg.Office.Act(ctx, p.actor(v), id, a, p.filesOf(v))
+	})
+}
+
+// press does what one click asks for, once, and answers as doAct.
+func (p *Portal) press(v *visit, q actRequest, failed *actFailure, do func(context.Context) (Acted, error)) (*actFailure, error) {
+	id := failed.ID
+	click := clickOf(v.r.PostForm, v.arrived)
 	done, again, err := p.clicks.once(v.ctx(), v.account.ID+"/"+id, func() (actDone, error) {
 		// Who closes the page has still pressed the button: the act goes on.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime)
 		defer cancel()
-		acted, err := p.cfg.Office.Act(ctx, p.actor(v), id, a, p.filesOf(v))
+		acted, err := do(ctx)
 		return actDone{Name: q.Name, Target: acted.Target, Again: acted.Again, Pending: acted.Pending, At: p.cfg.Node.Now(), Click: click}, err
 	})
 	var refused *Refused
 	switch {
 	case errors.As(err, &refused):
 		p.cfg.Log.Info("portal act refused", "account", v.account.ID, "act", q.Name, "target", q.Target.ID, "code", refused.Code)
-		failed.Said = append(failed.Said, refusedWords(v.words, refused))
+		failed.Said = append(failed.Said, v.words.refused(refused)...)
 		failed.Codes = append(failed.Codes, fmt.Sprintf("TRAM-%04d", refused.Code))
 		return failed, nil
 	case err != nil:
@@ -153,11 +161,21 @@ func (p *Portal) doAct(v *visit, q actRequest) (*actFailure, error) {
 // actTime bounds one act, its first steps included.
 const actTime = 60 * time.Second
 
-func refusedWords(w words, r *Refused) string {
-	if w.language == English {
-		return cmp.Or(r.En, r.Vi)
+// refused says why an act was refused: by rules of the directory where those say it better than the number.
+func (w words) refused(r *Refused) []string {
+	var out []string
+	for _, rule := range r.Broken {
+		if key := "rule." + rule.Reason; w.has(key) {
+			out = append(out, w.say(key, "what", rule.Detail))
+		}
 	}
-	return cmp.Or(r.Vi, r.En)
+	if len(out) > 0 {
+		return out
+	}
+	if w.language == English {
+		return []string{cmp.Or(r.En, r.Vi)}
+	}
+	return []string{cmp.Or(r.Vi, r.En)}
 }
 
 // kept is what a person typed, without what belongs to the form itself.

@@ -21,7 +21,10 @@ type fakeOffice struct {
 	mu       sync.Mutex
 	f        *fixture
 	office   view.Office
-	incoming []*fakeIncoming // newest last
+	settings view.Settings
+	changes  []view.OfficeChange // recorded, oldest first
+	changed  []OfficeChange      // as asked
+	incoming []*fakeIncoming     // newest last
 	outgoing []*fakeOutgoing
 	dossiers []*fakeDossier
 	readings map[view.Target][]view.Reading
@@ -83,6 +86,7 @@ func newFakeOffice(f *fixture) *fakeOffice {
 		Chains:     []view.Chain{{ID: "thuong", Name: "Trưởng phòng → Lãnh đạo", Steps: []view.ChainStep{{Role: "head"}, {Role: "leader", Signs: true}}}},
 		FilePlan:   []view.FilePlanEntry{{Code: "01.TCCC", Title: "Tuyển dụng công chức", Retention: "20n", Unit: "tccc"}, {Code: "02.CCHC", Title: "Cải cách hành chính", Retention: "vv"}},
 		Retentions: []view.Named{{ID: "20n", Name: "20 năm"}, {ID: "vv", Name: "Vĩnh viễn"}}, Version: 4000}
+	o.settings = newFakeSettings(o.office)
 	return o
 }
 

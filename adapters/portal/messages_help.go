@@ -33,4 +33,4 @@ var helpMessages = map[string]message{
 
 var helpTopics = []string{"station", "states", "peer", "failed", "recall", "urgent", "vouch", "receipt", "search", "empty", "session", "who"}
 
-var allMessages = newCatalogue(pageMessages, recordMessages, signatureMessages, auditMessages, helpMessages, pastMessages, officeMessages, incomingMessages, outgoingMessages, dossierMessages, figureMessages, noticeMessages)
+var allMessages = newCatalogue(pageMessages, recordMessages, signatureMessages, auditMessages, helpMessages, pastMessages, officeMessages, incomingMessages, outgoingMessages, dossierMessages, figureMessages, noticeMessages, adminMessages)

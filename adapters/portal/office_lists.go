@@ -154,6 +154,13 @@ func (c *officeCache) of(ctx context.Context, org string, now time.Time) (*offic
 	return l, nil
 }
 
+// forget makes the next page ask anew.
+func (c *officeCache) forget(org string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.kept, org)
+}
+
 // officeOf is the office of the visitor's agency, once per visit.
 func (p *Portal) officeOf(v *visit) (*officeLists, error) {
 	if v.office != nil {

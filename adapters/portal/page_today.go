@@ -69,7 +69,7 @@ func (p *Portal) today(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if roles := lists.roles(v.person); slices.Equal(roles, []string{"administrator"}) {
+	if lists.onlyAdministers(v.person) {
 		return p.show(v, "today", "today", title, todayBody{Admin: true})
 	}
 	q := v.r.URL.Query()

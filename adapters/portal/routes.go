@@ -27,8 +27,10 @@ const (
 	readers                 // clerk, viewer, auditor: never the operator
 	operators               // the operator alone
 	provers                 // auditor and operator
-	staff                   // people who work in an agency's office
+	staff                   // people of an agency's office who work on documents: never one who only administers it
 	readersAndStaff
+	inOffice       // everybody of an agency's office
+	administrators // of an agency's office
 )
 
 // route is one page. Everything a page needs of the request is in the visit.
@@ -50,7 +52,7 @@ const (
 )
 
 // routes of the portal, in one list so that a test can try each with each role.
-var routes = slices.Concat(readerRoutes, staffRoutes, madeRoutes, noticeRoutes)
+var routes = slices.Concat(readerRoutes, staffRoutes, madeRoutes, noticeRoutes, adminRoutes)
 
 // readerRoutes are for those who read the record, and for every account.
 var readerRoutes = []route{
@@ -92,20 +94,21 @@ const (
 
 // visit is one request with what is known of the visitor.
 type visit struct {
-	w       http.ResponseWriter
-	r       *http.Request
-	words   words
-	path    string // below Config.Base, for the navigation
-	account *Account
-	session Session
-	token   string // of the session
-	before  string // value of the cookie that form tokens hang on before there is a session
-	org     Organisation
-	right   *ReadingRight // auditor: the right in force, nil if none
-	person  string        // staff: id in the agency's office
-	office  *officeLists  // see officeOf
-	held    []heldFile    // files of the form: those that came before, then those that came now
-	arrived []heldFile    // those that came now
+	w        http.ResponseWriter
+	r        *http.Request
+	words    words
+	path     string // below Config.Base, for the navigation
+	account  *Account
+	session  Session
+	token    string // of the session
+	before   string // value of the cookie that form tokens hang on before there is a session
+	org      Organisation
+	right    *ReadingRight  // auditor: the right in force, nil if none
+	person   string         // staff: id in the agency's office
+	office   *officeLists   // see officeOf
+	settings *view.Settings // see settingsOf
+	held     []heldFile     // files of the form: those that came before, then those that came now
+	arrived  []heldFile     // those that came now
 
 	follows  view.Target // what the page watches, see follow
 	followed uint64
@@ -339,11 +342,18 @@ func (p *Portal) allowed(v *visit, rt route) error {
 			return errGone
 		}
 	case staff:
+		return p.worksOnDocuments(v)
+	case inOffice:
 		if v.person == "" {
 			return errGone
 		}
+	case administrators:
+		return p.administersOffice(v)
 	case readersAndStaff:
-		if v.person == "" && !slices.Contains([]Role{RoleClerk, RoleViewer, RoleAuditor}, v.role()) {
+		if v.person != "" {
+			return p.worksOnDocuments(v)
+		}
+		if !slices.Contains([]Role{RoleClerk, RoleViewer, RoleAuditor}, v.role()) {
 			return errGone
 		}
 	}

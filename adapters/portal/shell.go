@@ -22,6 +22,7 @@ import (
 type staffFrame struct {
 	Name, Position string
 	Roles          []string
+	Bell           bool // there are notes for the person; none for who only administers
 	Notes          int
 }
 
@@ -52,6 +53,7 @@ func staffNav(roles []string, has func(path string) bool) []navItem {
 	add(reads || is("archivist"), navItem{Section: "dossiers", Path: "/dossiers", Icon: "folder", Key: "nav.dossiers", Jump: "h", Rest: is("leader") || !is("archivist") && has("/drafts") && has("/leader")})
 	add(reads, navItem{Section: "search", Path: "/search", Icon: "search", Key: "nav.search", Rest: true})
 	add(is("leader", "head", "clerk", "auditor"), navItem{Section: "statistics", Path: "/statistics", Icon: "chart", Key: "nav.statistics", Jump: "k", Rest: true})
+	add(is(roleAdministrator), navItem{Section: "office", Path: "/office", Icon: "people", Key: "nav.office", Rest: reads})
 	add(true, navItem{Section: "help", Path: "/help", Icon: "help", Key: "nav.help", Rest: true})
 	add(true, navItem{Section: "menu", Path: "/menu", Icon: "menu", Key: "nav.more", Narrow: true})
 	return nav
@@ -74,6 +76,7 @@ func (p *Portal) staffShell(v *visit, f *frame) {
 		s.Name, s.Position = me.Name, me.Position
 	}
 	s.Roles = lists.roles(v.person)
+	s.Bell = !lists.onlyAdministers(v.person)
 	f.Nav = staffNav(s.Roles, p.hasPage)
 	f.Search = slices.ContainsFunc(f.Nav, func(n navItem) bool { return n.Section == "search" })
 	now, err := p.liveNow(v)

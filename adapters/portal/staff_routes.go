@@ -5,9 +5,9 @@ const livePath = "/live"
 
 // staffRoutes are the pages of people at work in an agency's office.
 var staffRoutes = []route{
-	{"GET", livePath, staff, (*Portal).live, noForm},
-	{"GET", "/menu", staff, (*Portal).menu, noForm},
-	{"GET", "/notes", staff, (*Portal).notes, noForm},
+	{"GET", livePath, inOffice, (*Portal).live, noForm},
+	{"GET", "/menu", inOffice, (*Portal).menu, noForm},
+	{"GET", "/notes", inOffice, (*Portal).notes, noForm},
 	{"GET", "/incoming", staff, (*Portal).arrivals, noForm},
 	{"GET", "/incoming/print", staff, (*Portal).printArrivals, noForm},
 	{"GET", "/incoming/export", staff, (*Portal).exportArrivals, noForm},
