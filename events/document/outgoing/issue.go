@@ -69,10 +69,23 @@ func DecideIssue(s State, c Issue) ([]events.New, error) {
 	if n := len([]rune(notation)); n == 0 || n > maxNotation {
 		return nil, refuse(ReasonSeries, series.ID, notation)
 	}
+	if other, ok := s.namesake(c.Office, series, kind, date.Year(), notation); ok {
+		return nil, refuse(ReasonSeries, series.ID, notation, other)
+	}
 	return []events.New{{Name: NameIssueAsked, Data: IssueAsked{
 		Person: c.Standing.Person, For: c.Standing.For, Series: series.ID, Org: s.otherBooks(c.Office), Book: numbering.Series(series.ID),
 		Year: date.Year(), Date: date.Format(time.DateOnly), Notation: notation, Files: len(c.Files), Judged: c.At,
 	}, Facts: issueFacts(c)}}, nil
+}
+
+// namesake is the series that numbers documents like this one under the same notation, if that is another. Number and notation are unique in
+// an agency and year (NĐ 30/2020 Điều 15): each series begins with 01, so only one of those that give a notation may be used for it.
+func (s State) namesake(o *directory.Office, series directory.Series, kind string, year int, notation string) (id string, ok bool) {
+	other, ok := o.SeriesFor(s.Latest.Type)
+	if s.Opened.Copy != nil {
+		other, ok = o.SeriesForCopies()
+	}
+	return other.ID, ok && other.ID != series.ID && o.Notation(other, kind, s.Opened.Unit, year) == notation
 }
 
 // otherBooks names the agency in whose books it is numbered, if that is not the one that began it: who succeeds an agency numbers by its

@@ -38,7 +38,8 @@ var (
 		},
 		Series: []directory.Series{
 			{ID: "qd", Types: []string{"quyết định"}, Notation: "{type}-UBND"}, {ID: "cv", Types: []string{"công văn"}, Notation: "{type}-UBND-{unit}"},
-			{ID: "chung", Notation: "{type}-UBND"}, {ID: "sao", Copies: true, Notation: "{type}-UBND"}, {ID: "cu", Notation: "{type}-X", Closed: true},
+			{ID: "chung", Notation: "{type}-UBND"},
+			{ID: "cong-van-2", Types: []string{"công văn"}, Notation: "UBND-{unit}"}, {ID: "sao", Copies: true, Notation: "{type}-UBND"}, {ID: "cu", Notation: "{type}-X", Closed: true},
 		},
 		Chains: []directory.Chain{
 			{ID: "thuong", Steps: []directory.Step{{Role: directory.RoleHead, Unit: "author", Days: 2}, {Role: directory.RoleLeader}}},

@@ -208,6 +208,7 @@ func TestIssue(t *testing.T) {
 		"no such series":       {Issue{Series: "x"}, ReasonSeries},
 		"for another kind":     {Issue{Series: "qd"}, ReasonSeries},
 		"of copies":            {Issue{Series: "sao"}, ReasonSeries},
+		"of the same notation": {Issue{Series: "cong-van-2"}, ReasonSeries},
 		"recipient closed":     {Issue{Recipients: Recipients{Closed: []string{"H02.11"}}}, ReasonClosed},
 		"recipient unknown":    {Issue{Recipients: Recipients{Unknown: []string{"H02.11"}}}, ReasonUnknown},
 	} {
@@ -226,6 +227,10 @@ func TestIssue(t *testing.T) {
 		if got := news[0].Data.(IssueAsked); got != want {
 			t.Errorf("got %+v, expected %+v", got, want)
 		}
+	}
+	// A series for all kinds that gives another notation is as good as the one for the kind.
+	if news, err := DecideIssue(h.state, Issue{By: h.by("em"), Series: "chung"}); err != nil || news[0].Data.(IssueAsked).Notation != "UBND" {
+		t.Errorf("got %+v, %v", news, err)
 	}
 	// The year of a number is that of the date, in +07:00.
 	h.at = time.Date(2026, 12, 31, 17, 30, 0, 0, time.UTC)
