@@ -47,6 +47,21 @@ func (t trialAgency) enrol(ca *trialca.Authority, dir string) ([]schemas.Operati
 	}, identity{key: key, chain: []*x509.Certificate{cert}}, nil
 }
 
+// leave makes a key of the agency for the node to keep, in the folder of the node's keys, and gives the operation that enrols it and the
+// line that names it in the configuration.
+func (t trialAgency) leave(ca *trialca.Authority, c *Config) (schemas.Operation, string, error) {
+	key, cert, err := ca.Issue(trialca.Leaf{Name: t.name, OrgCode: t.code, Use: trialca.Sign, Key: t.key})
+	if err != nil {
+		return nil, "", err
+	}
+	name := "custody-" + t.code
+	if err := writePair(filepath.Join(c.base, "keys"), name, key, cert); err != nil {
+		return nil, "", err
+	}
+	return schemas.EnrolCertificate{Holder: organisation(t.code), Purposes: []schemas.Purpose{schemas.PurposeCustody}, DER: cert.Raw},
+		fmt.Sprintf("  - {purpose: organisation, holder: %s, ref: keys/%s.pem, chain: keys/%s.crt}", t.code, name, name), nil
+}
+
 // openTrialCA opens the authority that init --trial has made.
 func openTrialCA(c *Config) (*trialca.Authority, error) {
 	if !c.Trial {
@@ -67,13 +82,16 @@ func openTrialCA(c *Config) (*trialca.Authority, error) {
 
 func trialCommand() *cobra.Command {
 	var config, code, name, out, services string
-	var useRSA bool
+	var useRSA, custody bool
 	cmd := &cobra.Command{Use: "trial", Short: "Chỉ để thử nghiệm / for trying out only"}
 	agency := &cobra.Command{
 		Use:   "agency",
 		Short: "Make an organisation: signing key, API token and the signed change that lets it in",
 		Long: `Makes a folder with sign.pem and sign.crt (under the node's trial authority), token, and change.xml, which the administrator hands in:
-  tram send --node https://127.0.0.1:8443 --ca NODE/trust/trial-ca.crt --token-file NODE/keys/admin.token FOLDER/change.xml`,
+  tram send --node https://127.0.0.1:8443 --ca NODE/trust/trial-ca.crt --token-file NODE/keys/admin.token FOLDER/change.xml
+
+With --custody it also makes a key for the node to keep: with that the node signs what the agency's people do in the portal. It says what to
+write into the configuration; tram key rotate then lets the running node use it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(config)
@@ -102,6 +120,14 @@ func trialCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var line string
+			if custody {
+				var op schemas.Operation
+				if op, line, err = t.leave(ca, c); err != nil {
+					return err
+				}
+				ops = append(ops, op)
+			}
 			change, err := makeChange(cmd.Context(), c.Origin, admin, time.Now(), "Cơ quan thử nghiệm "+name, ops...)
 			if err != nil {
 				return err
@@ -111,6 +137,9 @@ func trialCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %s\n", code, name, out)
+			if custody {
+				fmt.Fprintf(cmd.OutOrStdout(), "Thêm vào keys của tệp cấu hình / to be added under keys in %s:\n%s\n", config, line)
+			}
 			return nil
 		},
 	}
@@ -120,6 +149,7 @@ func trialCommand() *cobra.Command {
 	fs.StringVar(&name, "name", "", "its name (required)")
 	fs.StringVarP(&out, "output", "o", "", "folder to make (default: the code)")
 	fs.BoolVar(&useRSA, "rsa", false, "RSA-2048 instead of P-256")
+	fs.BoolVar(&custody, "custody", false, "also a key for the node to keep, for an agency that works in the portal")
 	fs.StringVar(&services, "services", "", "URL of tram trial serve: the certificate names it as the place to ask whether it was revoked")
 	_ = agency.MarkFlagRequired("code")
 	_ = agency.MarkFlagRequired("name")
