@@ -36,7 +36,7 @@ func (q *question) incoming(ctx context.Context, iq view.IncomingQuery) (view.Pa
 		return view.Page[view.IncomingRow]{}, err
 	}
 	sp := q.speaker(s)
-	l, err := q.incomingListing(s, sp, &iq)
+	l, err := q.incomingListing(ctx, s, sp, &iq)
 	if err != nil {
 		return view.Page[view.IncomingRow]{}, err
 	}
@@ -66,7 +66,7 @@ func (q *question) numberedFirst(ctx context.Context, l *targetListing, page *vi
 		return nil // words were asked for beside the number
 	}
 	// Everything but the number and notation, which is the last condition.
-	plain.match, plain.conds, plain.args = nil, l.conds[:len(l.conds)-1], l.args[:len(l.args)-2]
+	plain.match, plain.byWords, plain.conds, plain.args = nil, false, l.conds[:len(l.conds)-1], l.args[:len(l.args)-2]
 	var ids []uint64
 	for _, org := range l.scope.orgs {
 		list, err := q.places(ctx, "SELECT id FROM target INDEXED BY target_number WHERE org = ? AND kind = ? AND number = ? AND number <> 0 ORDER BY id DESC LIMIT 200", org, l.kind, n)
@@ -94,7 +94,7 @@ func (q *question) numberedFirst(ctx context.Context, l *targetListing, page *vi
 	return nil
 }
 
-func (q *question) incomingListing(s *scope, sp *speaker, iq *view.IncomingQuery) (*targetListing, error) {
+func (q *question) incomingListing(ctx context.Context, s *scope, sp *speaker, iq *view.IncomingQuery) (*targetListing, error) {
 	l := &targetListing{kind: targetIncoming, scope: s, today: sp.today, late: iq.Late}
 	class := l.kind.class
 	switch {
@@ -138,14 +138,8 @@ func (q *question) incomingListing(s *scope, sp *speaker, iq *view.IncomingQuery
 	default:
 		q.in(l, listChannel, iq.Channel)
 	}
-	if err := q.days(l, iq.From, iq.To); err != nil {
+	if err := q.days(ctx, l, "t.body ->> '$.day'", iq.From, iq.To); err != nil {
 		return nil, err
-	}
-	if iq.From != "" {
-		l.cond("t.body ->> '$.day' >= ?", iq.From)
-	}
-	if iq.To != "" {
-		l.cond("t.body ->> '$.day' <= ?", iq.To)
 	}
 	if err := q.figure(l, iq); err != nil {
 		return nil, err

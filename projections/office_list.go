@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tram-exchange/tram/internal/view"
 )
@@ -41,8 +40,11 @@ type targetListing struct {
 	numberParts matchParts
 	late        bool
 	today       string
-	budget      int  // of entries to read, 0: listBudget
-	overlap     bool // a target may stand in two lists of one group
+	budget      int      // of entries to read, 0: listBudget
+	overlap     bool     // a target may stand in two lists of one group
+	period      *stretch // nil: of all time
+	from        feed     // see drive
+	byWords     bool     // places are rows of words
 }
 
 func (l *targetListing) cond(text string, args ...any) {
@@ -72,23 +74,19 @@ type hit struct {
 	t     *target
 }
 
-// feed gives places before one, in falling order; at most n.
-type feed func(ctx context.Context, before uint64, n int) ([]uint64, error)
-
 // targets gives one page: the hits, and the cursor of the next page.
 func (q *question) targets(ctx context.Context, l *targetListing, cursor string, limit int) (hits []hit, next string, err error) {
-	before, err := parseCursor(cursor, math.MaxInt64)
-	if err != nil {
-		return nil, "", err
-	}
-	from, err := q.feed(ctx, l)
+	from, before, err := q.drive(ctx, l, cursor)
 	if err != nil {
 		return nil, "", err
 	}
 	check := q.checks(l)
 	budget := cmp.Or(l.budget, listBudget)
-	if len(l.match) > 0 && !l.scope.all {
-		budget = min(budget, narrowRead) // most of what words find is not for this person, and each costs a look-up
+	switch {
+	case l.byWords && !l.scope.all:
+		budget = min(budget, narrowRead) // most of what words find is not for this person
+	case !l.byWords && len(l.match) > 0:
+		budget = min(budget, wordsBudget)
 	}
 	for piece, spent := min(listPiece, budget), 0; ; piece = min(4*piece, listLimit, budget-spent) {
 		places, err := from(ctx, before, piece)
@@ -101,7 +99,7 @@ func (q *question) targets(ctx context.Context, l *targetListing, cursor string,
 		}
 		for _, h := range found {
 			if len(hits) == limit {
-				return hits, strconv.FormatUint(hits[limit-1].place, 10), nil
+				return hits, l.cursor(hits[limit-1].place), nil
 			}
 			hits = append(hits, h)
 		}
@@ -110,12 +108,12 @@ func (q *question) targets(ctx context.Context, l *targetListing, cursor string,
 		}
 		before = places[len(places)-1]
 		if spent += len(places); spent >= budget {
-			return hits, strconv.FormatUint(before, 10), nil
+			return hits, l.cursor(before), nil
 		}
 	}
 }
 
-// count is how many targets there are, -1 if it would take too long to know.
+// countTargets is how many targets there are, -1 if it would take too long to know. The listing has been read from before.
 func (q *question) countTargets(ctx context.Context, l *targetListing) (int, error) {
 	if l.scope.all && !l.late && len(l.and)+len(l.any) <= 1 && len(l.conds) == 0 && len(l.match) == 0 && !l.overlap {
 		lists := append(slices.Clone(l.and), slices.Concat(l.any...)...)
@@ -124,15 +122,15 @@ func (q *question) countTargets(ctx context.Context, l *targetListing) (int, err
 		}
 		return q.listLengths(ctx, l.scope.orgs, lists)
 	}
-	from, err := q.feed(ctx, l)
+	budget := countBudget
+	if len(l.match) > 0 && !l.byWords {
+		budget = wordsCount
+	}
+	places, err := l.from(ctx, math.MaxInt64, budget+1)
 	if err != nil {
 		return 0, err
 	}
-	places, err := from(ctx, math.MaxInt64, countBudget+1)
-	if err != nil {
-		return 0, err
-	}
-	if len(places) > countBudget {
+	if len(places) > budget {
 		return -1, nil
 	}
 	if len(places) == 0 {
@@ -156,7 +154,7 @@ func (q *question) checking(l *targetListing, c checkText, places []uint64, colu
 		return "", nil, err
 	}
 	args := append([]any{string(list)}, c.args...)
-	if len(l.match) == 0 {
+	if !l.byWords {
 		on := "target t ON t.id = c.value WHERE "
 		if l.kind == targetIssued { // places are numbers in the register
 			on = "target t INDEXED BY target_number ON t.number = c.value WHERE t.number <> 0 AND "
@@ -187,134 +185,6 @@ func (q *question) listLengths(ctx context.Context, orgs []uint32, lists []listK
 		}
 	}
 	return total, nil
-}
-
-// feed chooses the shortest list that has all answers.
-func (q *question) feed(ctx context.Context, l *targetListing) (feed, error) {
-	if len(l.match) > 0 {
-		var own [][]byte
-		for _, org := range l.scope.orgs {
-			own = append(own, appendOffice(nil, l.kind.row(), q.text(org)))
-			if l.kind == targetIncoming {
-				own = append(own, appendOrg(nil, signRecipient, q.text(org)))
-			}
-		}
-		match := slices.Clone(l.match)
-		match.addAny(own)
-		text := match.String()
-		return func(ctx context.Context, before uint64, n int) ([]uint64, error) {
-			return q.places(ctx, wordsSQL, text, before, n)
-		}, nil
-	}
-	groups := [][]listKey{{{l.kind.class(listAll), 0}}}
-	for _, k := range l.and {
-		groups = append(groups, []listKey{k})
-	}
-	groups = append(groups, l.any...)
-	if !l.scope.all {
-		g := q.concern(l.scope, l.kind)
-		if l.scope.archive && l.kind == targetDossier {
-			g = append(g, listKey{l.kind.class(listState), dossierClosed})
-		}
-		if !l.scope.archive || l.kind == targetDossier { // else no list has all that an archivist sees
-			groups = append(groups, g)
-		}
-	}
-	best, shortest := groups[0], math.MaxInt
-	for _, g := range groups {
-		n, err := q.listLengths(ctx, l.scope.orgs, g)
-		if err != nil {
-			return nil, err
-		}
-		if n < shortest {
-			best, shortest = g, n
-		}
-	}
-	if l.late {
-		if ids, ok, err := q.lateOnes(ctx, l, shortest); ok || err != nil {
-			return fixedFeed(ids), err
-		}
-	}
-	return q.listFeed(l.scope.orgs, best), nil
-}
-
-// lateOnes are the targets that are late, newest first; not ok if there are more than another list has, or than fit.
-func (q *question) lateOnes(ctx context.Context, l *targetListing, most int) (ids []uint64, ok bool, err error) {
-	most = min(most, listBudget)
-	for _, org := range l.scope.orgs {
-		open, err := q.places(ctx, lateSQL, org, l.kind, l.today, most+1)
-		if err != nil {
-			return nil, false, err
-		}
-		done, err := q.listFeed([]uint32{org}, []listKey{{l.kind.class(listLateDone), 0}})(ctx, math.MaxInt64, most+1)
-		if err != nil {
-			return nil, false, err
-		}
-		ids = append(append(ids, open...), done...)
-		if len(ids) > most {
-			return nil, false, nil
-		}
-	}
-	slices.SortFunc(ids, func(a, b uint64) int { return cmp.Compare(b, a) })
-	return slices.Compact(ids), true, nil
-}
-
-func fixedFeed(ids []uint64) feed {
-	return func(_ context.Context, before uint64, n int) ([]uint64, error) {
-		i, _ := slices.BinarySearchFunc(ids, before, func(id, before uint64) int { return cmp.Compare(before, id) })
-		if i < len(ids) && ids[i] == before {
-			i++
-		}
-		return ids[i:min(i+n, len(ids))], nil
-	}
-}
-
-const (
-	listSQL  = "SELECT id FROM listed WHERE org = ? AND class = ? AND what = ? AND id < ? ORDER BY id DESC LIMIT ?"
-	wordsSQL = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
-	lateSQL  = "SELECT id FROM target INDEXED BY target_due WHERE org = ? AND kind = ? AND due <> '' AND due < ? LIMIT ?"
-)
-
-// listFeed merges lists.
-func (q *question) listFeed(orgs []uint32, lists []listKey) feed {
-	return func(ctx context.Context, before uint64, n int) ([]uint64, error) {
-		var all []uint64
-		for _, org := range orgs {
-			for _, l := range lists {
-				ids, err := q.places(ctx, listSQL, org, l.class, l.what, before, n)
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, ids...)
-			}
-		}
-		if len(orgs)*len(lists) > 1 {
-			slices.SortFunc(all, func(a, b uint64) int { return cmp.Compare(b, a) })
-			all = slices.Compact(all)
-		}
-		return all[:min(n, len(all))], nil
-	}
-}
-
-func (q *question) places(ctx context.Context, text string, args ...any) ([]uint64, error) {
-	for i, a := range args {
-		if n, ok := a.(uint64); ok {
-			args[i] = int64(n)
-		}
-	}
-	var out []uint64
-	err := eachRow(ctx, q.conn, text, args, func(r *sql.Rows) error {
-		var id uint64
-		if err := r.Scan(&id); err != nil {
-			return err
-		}
-		out = append(out, id)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read list: %w", err)
-	}
-	return out, nil
 }
 
 // checkText is SQL that says of a target t whether it belongs on the page.
@@ -358,6 +228,9 @@ func (q *question) checks(l *targetListing) checkText {
 		add(cond)
 	}
 	c.args = append(c.args, l.args...)
+	if len(l.match) > 0 && !l.byWords {
+		add(wordedSQL, l.match.String())
+	}
 	c.text = strings.Join(parts, " AND ")
 	return c
 }
@@ -434,35 +307,4 @@ func pageOf[R any](ctx context.Context, q *question, l *targetListing, cursor st
 		page.Rows = append(page.Rows, r)
 	}
 	return page, nil
-}
-
-// days checks a period and asks for the months that it covers, if they are few.
-func (q *question) days(l *targetListing, from, to string) error {
-	for _, d := range []string{from, to} {
-		if _, err := time.Parse(time.DateOnly, d); d != "" && err != nil {
-			return fmt.Errorf("couldn't read date %q: %w", d, view.ErrQuery)
-		}
-	}
-	if from == "" {
-		return nil
-	}
-	last := to
-	if last == "" {
-		last = l.today
-	}
-	first, err := time.Parse(time.DateOnly, from[:len("2006-01")]+"-01")
-	if err != nil {
-		return fmt.Errorf("couldn't read date %q: %w", from, view.ErrQuery)
-	}
-	var months []listKey
-	for m := first; m.Format(time.DateOnly) <= last; m = m.AddDate(0, 1, 0) {
-		months = append(months, listKey{l.kind.class(listMonth), month(m.Format(time.DateOnly))})
-		if len(months) > 60 {
-			return nil
-		}
-	}
-	if len(months) > 0 {
-		l.any = append(l.any, months)
-	}
-	return nil
 }

@@ -25,7 +25,7 @@ func (v *Views) Outgoing(ctx context.Context, oq view.OutgoingQuery) (page view.
 			return err
 		}
 		sp := q.speaker(s)
-		l, err := q.outgoingListing(s, sp, &oq)
+		l, err := q.outgoingListing(ctx, s, sp, &oq)
 		if err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ func (v *Views) Outgoing(ctx context.Context, oq view.OutgoingQuery) (page view.
 	return page, nil
 }
 
-func (q *question) outgoingListing(s *scope, sp *speaker, oq *view.OutgoingQuery) (*targetListing, error) {
+func (q *question) outgoingListing(ctx context.Context, s *scope, sp *speaker, oq *view.OutgoingQuery) (*targetListing, error) {
 	l := &targetListing{kind: targetOutgoing, scope: s, today: sp.today}
 	if oq.Issued || oq.Valid || oq.Series != "" || oq.Year != 0 || oq.From != "" || oq.To != "" {
 		l.kind = targetIssued
@@ -72,14 +72,8 @@ func (q *question) outgoingListing(s *scope, sp *speaker, oq *view.OutgoingQuery
 	q.in(l, listAuthorUnit, oq.Unit)
 	q.in(l, listType, Fold(oq.TypeName))
 	q.in(l, listParty, oq.Recipient)
-	if err := q.days(l, oq.From, oq.To); err != nil {
+	if err := q.days(ctx, l, "t.body ->> '$.state.Issue.date'", oq.From, oq.To); err != nil {
 		return nil, err
-	}
-	if oq.From != "" {
-		l.cond("t.body ->> '$.state.Issue.date' >= ?", oq.From)
-	}
-	if oq.To != "" {
-		l.cond("t.body ->> '$.state.Issue.date' <= ?", oq.To)
 	}
 	l.match.addWords(oq.Words)
 	l.match.addNumber(foldNumber(oq.Number))

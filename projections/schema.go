@@ -16,7 +16,7 @@ import (
 
 // schemaVersion names the layout of views.db and the meaning of its rows. Any change of either raises it; an older or
 // newer file is thrown away and read anew from the log.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // Layout. Keys of documents and deliveries are the 32 bytes of their stream; the indexes hold only the first eight as
 // an integer (k), and whoever looks one up compares the whole key. Organisations, clients, codes and other strings that
@@ -80,9 +80,9 @@ CREATE TABLE status (doc INTEGER NOT NULL, id INTEGER NOT NULL, body BLOB NOT NU
 CREATE TABLE package (k INTEGER NOT NULL, id INTEGER NOT NULL, sha256 BLOB NOT NULL, doc INTEGER NOT NULL, kind INTEGER NOT NULL,
 	PRIMARY KEY (k, id)) WITHOUT ROWID;
 
--- words: rowid is doc.id, or late.id for recipients that the document did not name at first. The beginnings of one to three characters have
--- lists of their own: whoever types the first letters of a word asks for half of all documents.
-CREATE VIRTUAL TABLE words USING fts5 (t, content='', columnsize=0, detail=none, prefix='1 2 3', tokenize="ascii tokenchars '!#$%&()*+,-./:;<=>?@[]^_{|}~'");
+-- words: rowid is doc.id, or late.id for recipients that the document did not name at first. Beginnings have lists of their own, up to the longest
+-- syllables of Vietnamese: the lists of all words that begin so would be merged for every question, however little of them is read.
+CREATE VIRTUAL TABLE words USING fts5 (t, content='', columnsize=0, detail=none, prefix='1 2 3 4 5 6 7', tokenize="ascii tokenchars '!#$%&()*+,-./:;<=>?@[]^_{|}~'");
 INSERT INTO words (words, rank) VALUES ('hashsize', 8388608); -- a whole transaction's words are sorted before they are written
 CREATE TABLE late (id INTEGER PRIMARY KEY, doc INTEGER NOT NULL);
 CREATE INDEX late_doc ON late (doc);
