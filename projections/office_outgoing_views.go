@@ -98,6 +98,9 @@ func (q *question) outgoingRow(ctx context.Context, sp *speaker, t *target) (vie
 	if row.Series == "" {
 		row.Series = s.Latest.Series
 	}
+	if c := s.Opened.Copy; c != nil {
+		row.Copy = c.Form
+	}
 	switch unit, person := r.with(); {
 	case unit != "" || person != "":
 		row.With = sp.assignee(unit, person)

@@ -305,7 +305,7 @@ func (q *question) workItem(ctx context.Context, sp *speaker, f *foundWork) (vie
 		return item, err
 	case targetOutgoing:
 		row, err := q.outgoingRow(ctx, sp, t)
-		item.Number, item.TypeName, item.Subject = row.Number, row.TypeName, row.Subject
+		item.Number, item.TypeName, item.Subject, item.Copy = row.Number, row.TypeName, row.Subject, row.Copy
 		if len(row.To) > 0 {
 			item.Party = row.To[0]
 		}

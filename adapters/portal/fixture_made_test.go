@@ -323,13 +323,23 @@ func (o *fakeOffice) actOutgoing(by Actor, packageID string, a schemas.DossierAc
 			x := o.begin(a.Target.ID, by.Person, now)
 			o.revise(x, by.Person, schemas.Draft{Type: "Công văn", Subject: act.Form + " " + act.Of + " " + act.Extract, Signer: act.Signer, Recipients: act.Recipients, ToPlaces: act.ToPlaces}, "", packageID, files, now)
 			x.Chain = []view.ChainStep{{Person: o.ref(act.Signer), Role: "leader", Signs: true, State: "current"}}
-			x.Row.State = view.OutgoingSubmitted
+			x.Row.State, x.Row.Copy, x.Row.Subject = view.OutgoingSubmitted, act.Form, ""
+			x.Row.TypeName = "Công văn"
+			if of := o.findMade(act.Of); of != nil {
+				x.Row.TypeName = of.Row.TypeName
+				x.Related = append(x.Related, view.Relation{Kind: "copies", Number: of.Row.Number, Target: view.Target{Kind: "outgoing", ID: act.Of}})
+			}
 			return done, nil
 		}
 		return Acted{}, notAllowed
 	}
 	if !o.seesMade(by.Person, x) {
 		return Acted{}, notAllowed
+	}
+	if act, ok := a.Act.(schemas.MakeCopy); ok && x.Row.Copy == act.Form && x.Row.State == view.OutgoingSentBack && (a.Seen == nil || *a.Seen == x.Version) {
+		x.Chain[0].State, x.Row.State = "current", view.OutgoingSubmitted
+		o.madeTrail(x, "outgoing.submitted.v1", by.Person, nil, "", now)
+		return done, nil
 	}
 	if a.Seen != nil && *a.Seen != x.Version {
 		return Acted{}, stale

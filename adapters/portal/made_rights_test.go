@@ -152,6 +152,20 @@ func TestClosedDossierTakesNothing(t *testing.T) {
 	}
 }
 
+// TestWhatIsClosedWaitsForNothing: a deadline that was kept is not counted on.
+func TestWhatIsClosedWaitsForNothing(t *testing.T) {
+	p := newTestPortal(t, nil)
+	v := p.person(t, "minh")
+	p.office.findDossier("ho-so-2").Row.Due = view.Deadline{Day: "2026-12-10"}
+	p.office.findDossier("ho-so-1").Row.Due = view.Deadline{Day: "2026-12-10"}
+	for path, want := range map[string]bool{"/dossiers/ho-so-2": false, "/dossiers?list=closed": false, "/dossiers/ho-so-1": true, "/dossiers": true} {
+		_, page, _ := strings.Cut(v.get(path).body, "<main")
+		if got := strings.Contains(page, "10/12/2026"); got != want {
+			t.Errorf("%s names the deadline: %v", path, got)
+		}
+	}
+}
+
 // TestOutOfOrder: what comes too early or too late is refused, and the record stays as it was.
 func TestOutOfOrder(t *testing.T) {
 	p := newTestPortal(t, nil)

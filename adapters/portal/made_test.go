@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/schemas"
 )
 
@@ -245,6 +246,30 @@ func TestCopyAndRelations(t *testing.T) {
 	}
 	if c := p.last(t).action.Act.(schemas.MakeCopy); c.Of != "di-1" || c.Form != "TrS" || c.Extract != "Mục II" {
 		t.Errorf("copy is %+v", c)
+	}
+	if body := v.get("/outgoing/" + id).body; !strings.Contains(body, "Bản trích sao công văn") || !strings.Contains(body, `<a href="/portal/outgoing/di-1">`) || strings.Contains(body, "Không có trích yếu") {
+		t.Error("the page of the extract does not say what it is and of what")
+	}
+	if body := v.get("/drafts?list=open").body; !strings.Contains(body, "Bản trích sao") || strings.Contains(body, "Không có trích yếu") {
+		t.Error("the list does not call it an extract")
+	}
+	// The leader sends it back: it is made again in its place, once.
+	huong := newVisitor(t, v.server)
+	huong.signIn("huong.snv")
+	huong.follow(huong.send("POST", "/outgoing/"+id+"/act", with1(huong.fields("/outgoing/"+id, "SendBack"), "reason", "thiếu dấu")))
+	again := "/drafts/copy?outgoing=di-1&remake=" + id
+	if body := v.get("/outgoing/" + id).body; !strings.Contains(body, strings.ReplaceAll(again, "&", "&amp;")) {
+		t.Error("a copy that was sent back cannot be made again")
+	}
+	remade := with1(v.fields(again, "MakeCopy"), "copy_form", "TrS", "signer", "huong", "recipients", orgAgri, "extract", "Mục II và III")
+	for range 2 {
+		v.follow(v.upload("/drafts/copy", remade))
+	}
+	if did := p.last(t); did.action.Target.ID != id || did.packageID != remade.Get("id") || p.office.findMade(id).Row.State != view.OutgoingSubmitted {
+		t.Errorf("made again as %+v", did.action)
+	}
+	if a := v.get("/drafts/copy?remake=di-3&outgoing=di-1"); a.StatusCode != 404 {
+		t.Errorf("what is no copy is made again: %s", a.Status)
 	}
 	page = v.get("/drafts/new?relation=replace&related=di-1&kind=C%C3%B4ng+v%C4%83n").body
 	id, seen = formID(t, page, "SaveDraft")

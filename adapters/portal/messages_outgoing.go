@@ -131,10 +131,14 @@ var outgoingMessages = map[string]message{
 	"field.extract":         {"Phần được trích", "What is extracted"},
 	"field.extract.hint":    {"chỉ khi trích sao", "for an extract only"},
 
-	"copy.SY":   {"Sao y", "True copy"},
-	"copy.SL":   {"Sao lục", "Copy of a copy"},
-	"copy.TrS":  {"Trích sao", "Extract"},
-	"copy.lead": {"Bản sao được ký, cấp số và gửi như văn bản đi.", "The copy is signed, numbered and sent like any outgoing document."},
+	"copy.SY":        {"Sao y", "True copy"},
+	"copy.SL":        {"Sao lục", "Copy of a copy"},
+	"copy.TrS":       {"Trích sao", "Extract"},
+	"copy.title.SY":  {"Bản sao y", "True copy"},
+	"copy.title.SL":  {"Bản sao lục", "Copy of a copy"},
+	"copy.title.TrS": {"Bản trích sao", "Extract"},
+	"copy.again":     {"Lập lại bản sao", "Make it again"},
+	"copy.lead":      {"Bản sao được ký, cấp số và gửi như văn bản đi.", "The copy is signed, numbered and sent like any outgoing document."},
 
 	"event.outgoing.opened.v1":               {"{actor} bắt đầu soạn", "{actor} began it"},
 	"event.outgoing.revised.v1":              {"{actor} lưu một bản dự thảo", "{actor} saved a version"},

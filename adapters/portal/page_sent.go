@@ -316,6 +316,8 @@ func sentCells(w words, lists *officeLists, r view.OutgoingRow) []string {
 		note = w.say("sent.void", "reason", note)
 	} else if r.Relation != "" {
 		note = w.say("draft.relation." + r.Relation)
+	} else if r.Copy != "" {
+		note = w.copyTitle(r.Copy)
 	}
 	return []string{r.Number, dateWords(r.Date), subject, r.Signer.Name, strings.Join(append(to, r.ToPlaces...), "; "), lists.keeper(r.KeptBy), copies, sent, signed, note}
 }

@@ -43,6 +43,13 @@ type sentDocument struct {
 	Refused   []string
 	Recalled  bool
 	Numbering bool
+	Beside    []relatedLine
+}
+
+// relatedLine is another document that this one has to do with.
+type relatedLine struct {
+	view.Relation
+	Path string // "" it cannot be opened here
 }
 
 type labelled struct{ Label, Text string }
@@ -155,6 +162,15 @@ func (p *Portal) showSent(v *visit, d view.OutgoingDocument, failed *actFailure)
 	for _, t := range slices.Backward(d.Trail) {
 		b.Lines = append(b.Lines, p.trailLine(v, t, b.Path))
 	}
+	for _, r := range d.Related {
+		switch l := (relatedLine{Relation: r}); {
+		case r.Target.ID != "":
+			l.Path = targetPath(r.Target)
+			b.Beside = append(b.Beside, l)
+		case r.Number != "": // a message of the exchange, such as that of a recall, has none and says nothing
+			b.Beside = append(b.Beside, l)
+		}
+	}
 	p.sentActs(v, &b, lists, failed)
 	if b.Readings, b.MayKnow, err = p.readingsOf(v, view.Target{Kind: "outgoing", ID: d.Row.ID}); err != nil {
 		return err
@@ -181,11 +197,20 @@ func (p *Portal) readingsOf(v *visit, t view.Target) ([]view.Reading, bool, erro
 }
 
 func sentTitle(w words, r view.OutgoingRow) string {
+	if r.Copy != "" && r.Destroyed == "" {
+		if r.Number != "" {
+			return w.say("doc.of", "type", w.copyTitle(r.Copy), "number", r.Number)
+		}
+		return w.copyTitle(r.Copy) + " " + lowerFirst(r.TypeName)
+	}
 	if r.Number == "" && r.Destroyed == "" {
 		return w.say("draft.title", "kind", cmp.Or(lowerFirst(r.TypeName), w.say("draft.untyped")))
 	}
 	return documentTitle(w, view.RegisterRow{Number: r.Number, TypeName: r.TypeName, Destroyed: r.Destroyed})
 }
+
+// copyTitle names a copy by its form.
+func (w words) copyTitle(form string) string { return w.named("copy.title.", form, "copy.title.SY") }
 
 // stepWho names who acts, or acted, at a step.
 func (w words) stepWho(s view.ChainStep) string {
@@ -328,6 +353,13 @@ func (p *Portal) sentLinks(v *visit, b *sentDocument, lists *officeLists) []link
 	}
 	if slices.Contains(b.May, "MakeCopy") {
 		out = append(out, linkButton{with("/drafts/copy", "outgoing", b.Row.ID), "copy", v.words.say("act.MakeCopy")})
+	}
+	if b.Row.Copy != "" && b.Row.State == view.OutgoingSentBack && lists.copies(v.person) {
+		for _, r := range b.Related {
+			if r.Kind == "copies" && r.Target.ID != "" {
+				out = append(out, linkButton{with("/drafts/copy", r.Target.Kind, r.Target.ID, "remake", b.Row.ID), "copy", v.words.say("copy.again")})
+			}
+		}
 	}
 	if b.Row.State == view.OutgoingIssued && lists.drafts(v.person) {
 		for _, r := range relations {

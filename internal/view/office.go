@@ -77,8 +77,9 @@ type WorkItem struct {
 	Number   string // arrival number, number and notation, or dossier code; "" none yet
 	TypeName string
 	Subject  string
-	Party    Party // the other side: sender of an incoming document, first recipient of an outgoing one
-	Priority int   // 0..4 as in RegisterRow
+	Copy     string // as in OutgoingRow
+	Party    Party  // the other side: sender of an incoming document, first recipient of an outgoing one
+	Priority int    // 0..4 as in RegisterRow
 	Due      Deadline
 	Since    time.Time
 	From     PersonRef // who gave it
@@ -269,6 +270,7 @@ type OutgoingRow struct {
 	VersionsNo int // of the text
 	Relation   string
 	RelatedTo  string
+	Copy       string // form of a copy: SY (true copy), SL (of a copy), TrS (extract); "" the agency's own words
 	Destroyed  string
 }
 
