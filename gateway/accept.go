@@ -112,7 +112,7 @@ func (n *Node) handIn(ctx context.Context, c Caller, r io.Reader, size int64, ov
 	n.metrics.stage("receive", received.Sub(start))
 	n.metrics.bytes.Add(float64(h.body.size))
 
-	defer n.packages.lock(h.body.digest.String())()
+	defer n.packages.Lock(h.body.digest.String())()
 	if over != nil {
 		h.snap, h.over = n.Snapshot(), over
 		if err := h.openHandover(over, n.Now()); err != nil {
@@ -328,7 +328,7 @@ func (h *handIn) verify(ctx context.Context, src signing.Source) (*signing.Verif
 // conclude loads, decides and appends, and answers with the receipt.
 func (h *handIn) conclude(ctx context.Context, p *plan) (Accepted, error) {
 	for _, s := range p.beside { // before the stream itself: it is the last in every order of locks
-		defer h.n.streams.lock(s)()
+		defer h.n.streams.Lock(s)()
 	}
 	var o outcome
 	sealed, recorded, err := h.n.decide(ctx, p.stream, func(history []events.Event) (events.Append, error) {

@@ -7,41 +7,6 @@ import (
 	"github.com/tram-exchange/tram/events"
 )
 
-// keyed is a mutex by name. The zero value is ready. Names not held cost nothing.
-type keyed struct {
-	mu    sync.Mutex
-	locks map[string]*keyedLock
-}
-
-type keyedLock struct {
-	mu    sync.Mutex
-	users int
-}
-
-// lock waits for the name and returns its unlock.
-func (k *keyed) lock(name string) (unlock func()) {
-	k.mu.Lock()
-	if k.locks == nil {
-		k.locks = make(map[string]*keyedLock)
-	}
-	l := k.locks[name]
-	if l == nil {
-		l = new(keyedLock)
-		k.locks[name] = l
-	}
-	l.users++
-	k.mu.Unlock()
-	l.mu.Lock()
-	return func() {
-		l.mu.Unlock()
-		k.mu.Lock()
-		if l.users--; l.users == 0 {
-			delete(k.locks, name)
-		}
-		k.mu.Unlock()
-	}
-}
-
 // counters counts what is under way by name, up to a limit. The zero value is ready.
 type counters struct {
 	mu sync.Mutex

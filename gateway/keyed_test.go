@@ -1,36 +1,9 @@
 package gateway
 
 import (
-	"sync"
 	"testing"
 	"time"
 )
-
-func TestKeyedLocksByName(t *testing.T) {
-	var k keyed
-	n := map[string]int{"a": 0, "b": 0}
-	var wg sync.WaitGroup
-	for range 50 {
-		for _, name := range []string{"a", "b"} {
-			wg.Go(func() {
-				defer k.lock(name)()
-				k.mu.Lock() // only to please the map; the count below is guarded by the name
-				was := n[name]
-				k.mu.Unlock()
-				k.mu.Lock()
-				n[name] = was + 1
-				k.mu.Unlock()
-			})
-		}
-	}
-	wg.Wait()
-	if n["a"] != 50 || n["b"] != 50 {
-		t.Errorf("lost counts: %v", n)
-	}
-	if len(k.locks) != 0 {
-		t.Errorf("%d locks are remembered that nobody holds", len(k.locks))
-	}
-}
 
 func TestCounters(t *testing.T) {
 	var c counters

@@ -21,6 +21,7 @@ import (
 	"github.com/tram-exchange/tram/events/directory"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/internal/disk"
+	"github.com/tram-exchange/tram/internal/keylock"
 	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/signing"
 	"github.com/tram-exchange/tram/signing/revocation"
@@ -95,8 +96,8 @@ type Node struct {
 	large     chan struct{} // slots among those for large ones
 	waiters   chan struct{} // slots for long polls
 	perClient counters      // hand-ins at once, by client
-	packages  keyed         // one hand-in of the same bytes at a time
-	streams   keyed         // one decision on a stream at a time
+	packages  keylock.Locks // one hand-in of the same bytes at a time
+	streams   keylock.Locks // one decision on a stream at a time
 	refusals  windows       // refusal events by client and minute
 	evidences recent        // encoded evidence by chains
 	standings standings     // what is known of revocation, by chain

@@ -57,7 +57,7 @@ func (n *Node) Record(ctx context.Context, s Step) (sealed events.Sealed, record
 // conflicts only come from other writers of the same store. f returns an append without events for "nothing to record".
 // Once decided the append is not cut short by ctx: its outcome would be unknown.
 func (n *Node) decide(ctx context.Context, stream string, f func([]events.Event) (events.Append, error)) (events.Sealed, bool, error) {
-	defer n.streams.lock(stream)()
+	defer n.streams.Lock(stream)()
 	ctx, cancel := n.present(ctx)
 	defer cancel()
 	var conflict *events.ConflictError

@@ -13,6 +13,7 @@ import (
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/policy"
 	"github.com/tram-exchange/tram/events/validation"
+	"github.com/tram-exchange/tram/internal/keylock"
 	"github.com/tram-exchange/tram/signing/revocation"
 )
 
@@ -65,7 +66,7 @@ type standings struct {
 	mu    sync.RWMutex
 	m     map[events.Digest]*standing
 	keys  map[shortChain]events.Digest // of chains as the trust list hands them out: the same pointers for the same chain
-	asked keyed                        // one question about a chain at a time
+	asked keylock.Locks                // one question about a chain at a time
 	kept  recent                       // digests of answers that are certainly in the record
 }
 
@@ -143,7 +144,7 @@ func (n *Node) standing(ctx context.Context, chain []*x509.Certificate, at time.
 		st.used.Store(now.Unix())
 		return st, nil
 	}
-	defer n.standings.asked.lock(key.String())()
+	defer n.standings.asked.Lock(key.String())()
 	if st := n.standings.get(key); st != nil && st.covers(n.Now(), at) && (st.worst == revocation.Good || more == nil) {
 		return st, nil // somebody else has asked meanwhile
 	}
@@ -328,7 +329,7 @@ func (n *Node) RefreshRevocation(ctx context.Context) error {
 		if st.until.Sub(now) > life/4 && now.Before(st.until) || now.Sub(time.Unix(st.used.Load(), 0)) > idle {
 			continue
 		}
-		unlock := n.standings.asked.lock(st.key.String())
+		unlock := n.standings.asked.Lock(st.key.String())
 		_, err := n.ask(ctx, st.key, st.chain, now, p, nil)
 		unlock()
 		if ctx.Err() != nil {

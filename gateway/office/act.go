@@ -33,7 +33,7 @@ type Done struct {
 // Do makes a package of an act, signs it with the agency's key in custody, hands it in by the door, and carries on what follows. An act
 // whose id was used before is not done again: what was done then is the answer.
 func (o *Office) Do(ctx context.Context, a Act) (Done, error) {
-	defer o.things.lock("act/" + a.Org + "/" + a.PackageID)() // a click that is still under way is waited for
+	defer o.things.Lock("act/" + a.Org + "/" + a.PackageID)() // a click that is still under way is waited for
 	if d, known, err := o.before(ctx, a); known || err != nil {
 		return d, err
 	}

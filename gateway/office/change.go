@@ -34,11 +34,11 @@ type Seen struct {
 // Change makes a package of a change, signs it with the agency's key in custody in the name of the person, and hands it in by the door,
 // where the directory says whether the person may. What was done under the id before is the answer.
 func (o *Office) Change(ctx context.Context, c Change) (Done, error) {
-	defer o.things.lock("change/" + c.PackageID)()
+	defer o.things.Lock("change/" + c.PackageID)()
 	if d, known, err := o.changedBefore(ctx, c); known || err != nil {
 		return d, err
 	}
-	defer o.things.lock("office/" + c.Org)()
+	defer o.things.Lock("office/" + c.Org)()
 	if c.Seen != nil {
 		if office, ok := o.o.Node.Snapshot().Directory.Office(c.Org); ok && c.Seen.now(office) != c.Seen.At {
 			return Done{}, gateway.Refuse(gateway.CodeActStale).With(c.Seen.Kind, c.Seen.ID)

@@ -38,7 +38,7 @@ func (o *Office) number(ctx context.Context, stream string) error {
 // numberOnce brings it as far as it comes with one choice. done says that it has its number.
 func (o *Office) numberOnce(ctx context.Context, x gateway.Numbered) (done bool, err error) {
 	book := fmt.Sprintf("%s/%s/%d", x.Book.Org, x.Book.Name, x.Book.Year)
-	defer o.books.lock(book)()
+	defer o.books.Lock(book)()
 	if x.Chosen > 0 {
 		s, err := o.streams.Number(ctx, x.Book.Stream(x.Chosen))
 		if err != nil {

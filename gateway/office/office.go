@@ -16,6 +16,7 @@ import (
 	"github.com/tram-exchange/tram/events/dossier"
 	"github.com/tram-exchange/tram/gateway"
 	"github.com/tram-exchange/tram/gateway/router"
+	"github.com/tram-exchange/tram/internal/keylock"
 	"github.com/tram-exchange/tram/signing"
 )
 
@@ -63,8 +64,8 @@ type Office struct {
 	o       Options
 	streams gateway.Streams
 
-	things keyed // one thing carried on at a time
-	books  keyed // one number of a book and year given at a time, so that clerks of this node do not meet
+	things keylock.Locks // one thing carried on at a time
+	books  keylock.Locks // one number of a book and year given at a time, so that clerks of this node do not meet
 	hints  hints
 
 	mu      sync.Mutex
@@ -102,7 +103,7 @@ func orDefault[N int | time.Duration](n, otherwise N) N {
 // Carry does what the node has to do for one thing, by the name of its stream, and returns when nothing is left. It may be called at any
 // time; an error says what could not be done now.
 func (o *Office) Carry(ctx context.Context, stream string) error {
-	defer o.things.lock(stream)()
+	defer o.things.Lock(stream)()
 	var err error
 	switch {
 	case strings.HasPrefix(stream, incoming.StreamPrefix):
@@ -142,38 +143,4 @@ func (o *Office) record(ctx context.Context, stream string, cause *events.Addres
 
 func address(e events.Event) events.Address {
 	return events.Address{Origin: e.Statement.Origin, Position: e.Position}
-}
-
-// keyed is a mutex by name. The zero value is ready.
-type keyed struct {
-	mu    sync.Mutex
-	locks map[string]*keyedLock
-}
-
-type keyedLock struct {
-	mu    sync.Mutex
-	users int
-}
-
-func (k *keyed) lock(name string) (unlock func()) {
-	k.mu.Lock()
-	if k.locks == nil {
-		k.locks = make(map[string]*keyedLock)
-	}
-	l := k.locks[name]
-	if l == nil {
-		l = new(keyedLock)
-		k.locks[name] = l
-	}
-	l.users++
-	k.mu.Unlock()
-	l.mu.Lock()
-	return func() {
-		l.mu.Unlock()
-		k.mu.Lock()
-		if l.users--; l.users == 0 {
-			delete(k.locks, name)
-		}
-		k.mu.Unlock()
-	}
 }
