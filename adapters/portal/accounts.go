@@ -90,13 +90,13 @@ type Accounts struct {
 	tidy tidyCounter
 }
 
-const accountsVersion = 3
+const accountsVersion = 4
 
 // accountsSchema leads from each format of portal.db to the next. What was added stands last in its table.
 var accountsSchema = [accountsVersion]string{accountsSchema1, `
 ALTER TABLE accounts ADD COLUMN person TEXT NOT NULL DEFAULT '';
 CREATE UNIQUE INDEX accounts_person ON accounts(org, person) WHERE person <> '';
-`, notice.Schema}
+`, notice.Schema, accountsSchemaAsks}
 
 const accountsSchema1 = `
 CREATE TABLE accounts (
@@ -269,7 +269,7 @@ func (a *Accounts) CreateAccount(ctx context.Context, n NewAccount) (Account, er
 	if acc.ID, err = a.newID("tk"); err != nil {
 		return Account{}, err
 	}
-	res, err := a.db.ExecContext(ctx, `INSERT INTO accounts VALUES(?,?,?,?,?,?,?,?,0,?,?,0,?) ON CONFLICT DO NOTHING`,
+	res, err := a.db.ExecContext(ctx, `INSERT INTO accounts VALUES(?,?,?,?,?,?,?,?,0,?,?,0,?,'') ON CONFLICT DO NOTHING`,
 		acc.ID, acc.Username, acc.DisplayName, acc.Org, string(acc.Role), acc.Right, acc.Language, hash, acc.MustChange, millis(acc.Created), acc.Person)
 	if err != nil {
 		return Account{}, fmt.Errorf("couldn't create account: %w", err)
@@ -373,7 +373,7 @@ func (a *Accounts) setPassword(ctx context.Context, acc Account, password string
 func (a *Accounts) Disable(ctx context.Context, username string, disabled bool) error {
 	return a.tx(ctx, func(tx *sql.Tx) error {
 		var id string
-		err := tx.QueryRow(`UPDATE accounts SET disabled=? WHERE username=? RETURNING id`, disabled, normalUsername(username)).Scan(&id)
+		err := tx.QueryRow(`UPDATE accounts SET disabled=?, disabled_by='' WHERE username=? RETURNING id`, disabled, normalUsername(username)).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNoAccount
 		}

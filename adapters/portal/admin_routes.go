@@ -10,6 +10,7 @@ var adminRoutes = []route{
 	{"GET", "/office/units/{id}", administrators, (*Portal).officeUnit, noForm},
 	{"GET", "/office/persons", administrators, (*Portal).officePersons, noForm},
 	{"GET", "/office/persons/{id}", administrators, (*Portal).officePerson, noForm},
+	{"POST", "/office/persons/{id}/account", administrators, (*Portal).personAccount, smallForm},
 	{"GET", "/office/delegations", administrators, (*Portal).officeDelegations, noForm},
 	{"GET", "/office/rules", administrators, (*Portal).officeRules, noForm},
 	{"GET", "/office/rules/{kind}", administrators, (*Portal).officeRule, noForm},

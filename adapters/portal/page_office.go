@@ -83,6 +83,7 @@ type officeBody struct {
 	Tiles   []officeTile
 	Missing []string
 	Lines   []historyLine
+	Asks    []askLine // for accounts, that wait for another administrator
 }
 
 type officeTile struct {
@@ -109,6 +110,9 @@ func (p *Portal) officePage(v *visit) error {
 		return err
 	}
 	b.Lines = v.words.historyLines(s, changes)
+	if b.Asks, err = p.askLines(v, s); err != nil {
+		return err
+	}
 	return p.show(v, "office", "office", v.words.say("nav.office"), b)
 }
 

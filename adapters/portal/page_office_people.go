@@ -125,11 +125,15 @@ type personsBody struct {
 	Gone  bool // of those who have left
 	Lines []personLine
 	More  int
+
+	Others []Account // accounts of the agency that are no person of its office
 }
 
 type personLine struct {
 	view.PersonSettings
-	Duties []string
+	Duties   []string
+	Username string
+	Disabled bool
 }
 
 // personsMost bounds the list: whoever looks for one of many types a name.
@@ -137,6 +141,10 @@ const personsMost = 200
 
 func (p *Portal) officePersons(v *visit) error {
 	s, err := p.settingsOf(v)
+	if err != nil {
+		return err
+	}
+	accounts, err := p.cfg.Accounts.ofOrg(v.ctx(), v.account.Org)
 	if err != nil {
 		return err
 	}
@@ -152,7 +160,18 @@ func (p *Portal) officePersons(v *visit) error {
 			b.More++
 			continue
 		}
-		b.Lines = append(b.Lines, personLine{x, v.words.duties(s, x.Duties, p.cfg.Node.Now())})
+		l := personLine{PersonSettings: x, Duties: v.words.duties(s, x.Duties, p.cfg.Node.Now())}
+		for _, acc := range accounts {
+			if acc.Person == x.ID {
+				l.Username, l.Disabled = acc.Username, acc.Disabled
+			}
+		}
+		b.Lines = append(b.Lines, l)
+	}
+	for _, acc := range accounts {
+		if acc.Person == "" && !b.Gone && b.Words == "" {
+			b.Others = append(b.Others, acc)
+		}
 	}
 	return p.render(v, 200, "officepersons", "office", v.words.say("office.tab.persons"), p.doneNotice(v), b)
 }
@@ -190,6 +209,7 @@ type personBody struct {
 	Units  []view.Named
 	Roles  []string
 	Lines  []delegationLine
+	Card   *accountCard // nil: a new person
 }
 
 func (p *Portal) officePerson(v *visit) error {
@@ -204,6 +224,11 @@ func (p *Portal) officePerson(v *visit) error {
 const emptyRows = 2
 
 func (p *Portal) showPerson(v *visit, id string, failed *actFailure) error {
+	return p.showPersonWith(v, id, failed, nil)
+}
+
+// showPersonWith shows a person with what was said of the account.
+func (p *Portal) showPersonWith(v *visit, id string, failed *actFailure, trouble []string) error {
 	s, err := p.settingsOf(v)
 	if err != nil {
 		return err
@@ -243,11 +268,16 @@ func (p *Portal) showPerson(v *visit, id string, failed *actFailure) error {
 			b.Lines = append(b.Lines, v.words.delegationLine(d, now))
 		}
 	}
-	title := personWords(x.PersonRef)
+	title, status := personWords(x.PersonRef), statusOf(failed)
 	if b.New {
 		title = v.words.say("act.NewPerson")
+	} else if b.Card, err = p.accountCard(v, s, x, trouble); err != nil {
+		return err
 	}
-	return p.render(v, statusOf(failed), "officeperson", "office", title, p.doneNotice(v), b)
+	if len(trouble) > 0 {
+		status = 422
+	}
+	return p.render(v, status, "officeperson", "office", title, p.doneNotice(v), b)
 }
 
 // withEmptyRows leaves room for further lines, and drops empty ones in between.

@@ -237,6 +237,8 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		want["GET /office"+path] = []int{signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone}
 	}
 	want["POST /office/change"] = []int{signIn, gone, gone, gone, gone, gone, moved, gone, gone, 400}
+	want["POST /office/persons/{id}/account"] = []int{signIn, gone, gone, gone, gone, gone, moved, gone, gone, gone}
+	want["POST /office/persons/lan/account"] = []int{signIn, gone, gone, gone, gone, gone, moved, gone, gone, 400}
 	want["GET /away"] = []int{signIn, gone, gone, gone, gone, gone, moved, ok, ok, ok}
 	want["POST /away"] = []int{signIn, gone, gone, gone, gone, gone, moved, 400, 400, 400}
 	for _, rt := range routes {
