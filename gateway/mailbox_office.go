@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tram-exchange/tram/events"
@@ -88,8 +87,7 @@ func has(d directory.State, s delivery.State, cause events.Event, at time.Time) 
 	switch e := &cause.Statement; e.Name {
 	case incoming.NameRegistered, incoming.NameRefused:
 		org, id, err := incoming.ParseStream(e.Stream)
-		if err == nil && s.Offer.ItemID == delivery.ItemDocument && s.Offer.Item == document.StreamPrefix+id &&
-			(s.Offer.Org == org || slices.Contains(d.Identities(org, at), s.Offer.Org)) {
+		if err == nil && s.Offer.ItemID == delivery.ItemDocument && s.Offer.Org == org && s.Offer.Item == document.StreamPrefix+id {
 			return nil
 		}
 	case delivery.NameOffered:

@@ -45,6 +45,7 @@ func NumberedOf(stream string, own Own) (Numbered, bool) {
 	case incoming.StreamPrefix:
 		s := own.Incoming
 		x.Book.Name, x.Book.Year, x.Wanted = s.Wanted()
+		x.Book.Org = cmp.Or(s.Org, x.Book.Org)
 		x.Chosen, x.Last = s.Chosen, s.Last
 		x.choose = func(n int) ([]events.New, error) { return incoming.DecideChosen(s, n) }
 		x.number = func(numbering.State) ([]events.New, error) { return incoming.DecideRegistered(s) }

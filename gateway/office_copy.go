@@ -58,7 +58,7 @@ func (b *issueBuilder) received(id string) (*source, error) {
 	}
 	streams := []string{document.StreamPrefix + id}
 	if org, _, err := outgoing.ParseStream(b.stream); err == nil {
-		for _, of := range append([]string{org}, b.directory.Identities(org, b.at)...) {
+		for _, of := range b.agencies(org) {
 			streams = append(streams, incoming.Stream(of, id))
 		}
 	}

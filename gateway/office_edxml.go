@@ -174,6 +174,11 @@ func (b *issueBuilder) sender(org string) schemas.Organisation {
 	return schemas.Organisation{ID: CodeOf(b.directory, org, b.at), Name: b.name(org)}
 }
 
+// agencies are one that began something, and all whose work goes on with its own: who succeeds it, and those that one succeeds.
+func (b *issueBuilder) agencies(org string) []string {
+	return append([]string{org}, b.directory.Identities(b.directory.Heir(org, b.at), b.at)...)
+}
+
 func (b *issueBuilder) name(org string) string {
 	if o, ok := b.directory.Organisation(org); ok && o.Name != "" {
 		return o.Name
@@ -248,7 +253,7 @@ func (m made) code() string {
 
 // ownDocument reads another outgoing document of the agency, begun by it or by one that it succeeds.
 func (b *issueBuilder) ownDocument(org, id string) (m made, err error) {
-	for _, of := range append([]string{org}, b.directory.Identities(org, b.at)...) {
+	for _, of := range b.agencies(org) {
 		if m, err = b.outgoing(outgoing.Stream(of, id)); !errors.Is(err, errNothingSigned) {
 			return m, err
 		}

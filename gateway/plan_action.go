@@ -55,12 +55,22 @@ func (a *act) planTarget() (stream func(org, id string) string, decide decideAct
 	return stream, decide, err
 }
 
-// locate finds the stream of the target: the agency goes on with what those it succeeds have begun; what it begins bears its own name.
+// locate finds the stream of the target: the agency goes on with what those it succeeds have begun, and with what came to them; what it
+// begins itself bears its own name.
 func (a *act) locate(ctx context.Context, streams Streams, name func(org, id string) string) (string, error) {
 	for _, org := range a.agency.Identities {
 		stream := name(org, a.form.Target.ID)
 		if exists, err := streams.Exists(ctx, stream); err != nil || exists {
 			return stream, err
+		}
+	}
+	if a.form.Target.Kind == schemas.TargetIncoming && isDocumentKey(a.form.Target.ID) {
+		d, err := streams.Document(ctx, document.StreamPrefix+a.form.Target.ID)
+		if err != nil {
+			return "", err
+		}
+		if as, ok := RecipientOf(d, a.agency.Identities); ok {
+			return name(as, a.form.Target.ID), nil
 		}
 	}
 	return name(a.agency.Org, a.form.Target.ID), nil
@@ -96,13 +106,15 @@ func (h *handIn) planAction(ctx context.Context, p *schemas.Package) (*plan, err
 	if err != nil {
 		return nil, err
 	}
-	pl := &plan{
+	var pl *plan
+	pl = &plan{
 		stream: name(agency.Org, a.form.Target.ID), actor: agency.Org, assurance: h.verdict.assurance, warnings: warnings(p.Warnings),
 		header: h.actID(p, agency),
 		decide: func(ctx context.Context, streams Streams, own Own) ([]events.New, outcome, error) {
 			if err := a.current(own); err != nil {
 				return nil, outcome{}, err
 			}
+			own.Stream = pl.stream
 			news, err := decide(ctx, streams, own)
 			if err != nil {
 				return nil, outcome{}, err

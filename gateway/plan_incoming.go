@@ -26,6 +26,9 @@ func (a *act) planIncoming() decideAct {
 	return func(ctx context.Context, streams Streams, own Own) ([]events.New, error) {
 		c := c
 		var err error
+		if c.Org, _, err = incoming.ParseStream(own.Stream); err != nil {
+			return nil, err
+		}
 		if c.Exchange, err = a.exchange(ctx, streams); err != nil {
 			return nil, err
 		}

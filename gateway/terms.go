@@ -68,6 +68,7 @@ type Streams interface {
 
 // Own is the state of the stream that is decided on: of its kind, the others are zero.
 type Own struct {
+	Stream      string // of an act of a person: its name
 	Version     uint64 // how many events it has
 	Document    document.State
 	Directory   directory.State

@@ -96,8 +96,8 @@ func TestDeskOfASuccessor(t *testing.T) {
 		w.deskAct("sau-"+string(rune('1'+n)), a)
 	}
 	for stream, want := range map[string]incoming.Phase{
-		before: incoming.PhaseAssigned, incoming.Stream(codeSender, arrivalKey("waiting")): incoming.PhaseRegistering,
-		incoming.Stream(codeSender, arrivalKey("begun")): incoming.PhaseArrived,
+		before: incoming.PhaseAssigned, incoming.Stream(codeSecond, arrivalKey("waiting")): incoming.PhaseRegistering,
+		incoming.Stream(codeSender, arrivalKey("begun")): incoming.PhaseArrived, incoming.Stream(codeSender, arrivalKey("waiting")): incoming.PhaseArrived,
 	} {
 		if s, err := w.node.Others().Incoming(w.ctx, stream); err != nil || s.Phase != want {
 			t.Errorf("%s: %q, %v", stream, s.Phase, err)

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/tram-exchange/tram/events/document/outgoing"
 	"github.com/tram-exchange/tram/events/numbering"
 	"github.com/tram-exchange/tram/gateway/rerun"
+	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/schemas"
 )
 
@@ -91,11 +93,24 @@ func TestWorkOfASuccessor(t *testing.T) {
 	if d := a.deliveryOf(waiting, old); d.Phase != delivery.PhaseAcknowledged {
 		t.Errorf("the entry of what was registered is %v", d.Phase)
 	}
-	if got := a.book(numbering.Book{Org: now, Name: numbering.Register("den"), Year: 2026}); !slices.Equal(got, []string{incoming.Stream(now, waiting)}) {
+	if got := a.book(numbering.Book{Org: now, Name: numbering.Register("den"), Year: 2026}); !slices.Equal(got, []string{incoming.Stream(old, waiting)}) {
 		t.Errorf("the register holds %v", got)
 	}
-	if got := a.names(incoming.Stream(now, wanted)); !slices.Equal(got, []string{"withdrawn"}) {
+	if got := a.names(incoming.Stream(old, wanted)); !slices.Equal(got, []string{"withdrawn"}) {
 		t.Errorf("of what was taken back the agency has %v", got)
+	}
+
+	a.step()
+	seen, err := a.views.Incoming(a.ctx, view.IncomingQuery{Staff: view.Staff{Org: now, Person: "lan", Now: a.clock.Now()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for _, r := range seen.Rows {
+		shown[r.ID] += r.State
+	}
+	if want := map[string]string{begun: "finished", waiting: "registered", wanted: "withdrawn"}; !maps.Equal(shown, want) {
+		t.Errorf("a clerk sees %v, expected each once: %v", shown, want)
 	}
 
 	a.did(now, "lan", schemas.TargetOutgoing, "minh", schemas.Issue{})

@@ -27,7 +27,6 @@ func (o *Office) tell(ctx context.Context, stream string) error {
 		return err
 	}
 	doc := document.StreamPrefix + id
-	dir := o.o.Node.Snapshot().Directory
 	var milestones []events.Event
 	known := map[schemas.StatusCode]bool{}
 	paper := false
@@ -50,9 +49,6 @@ func (o *Office) tell(ctx context.Context, stream string) error {
 	s, err := o.streams.Document(ctx, doc)
 	if err != nil {
 		return err
-	}
-	if as, ok := gateway.RecipientOf(s, dir.Identities(org, o.o.Node.Now())); ok {
-		org = as
 	}
 	if answer != nil {
 		now, err := answersNow(s, org, *answer)
@@ -143,8 +139,8 @@ func (o *Office) takenBack(ctx context.Context, e events.Event) error {
 	return nil
 }
 
-// heldAs finds the stream on which work goes on with what came to the first of these agencies, which one of the others succeeds. Where nobody
-// has acted yet it is that of the second, who is the agency now.
+// heldAs finds the stream on which work goes on with what came to the first of these agencies, which one of the others succeeds: its own
+// where nobody has acted yet.
 func (o *Office) heldAs(ctx context.Context, key string, agencies []string) (stream string, s incoming.State, err error) {
 	for _, org := range agencies {
 		stream = incoming.Stream(org, key)
@@ -152,7 +148,7 @@ func (o *Office) heldAs(ctx context.Context, key string, agencies []string) (str
 			return stream, s, err
 		}
 	}
-	return incoming.Stream(agencies[1], key), s, nil
+	return incoming.Stream(agencies[0], key), s, nil
 }
 
 // status tells the sender of a document what an event says of it, unless it knows.

@@ -36,7 +36,8 @@ const (
 // Command is one act of a person with a document.
 type Command struct {
 	By
-	ID string // of the document in the agency
+	Org string // identity of the stream's agency: who acts, or one that it succeeds; "" who acts
+	ID  string // of the document in the agency
 	// Exchange is nil if the document is not of the exchange, or was not for the agency.
 	Exchange *Exchange
 	Act      Act

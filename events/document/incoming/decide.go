@@ -26,7 +26,7 @@ func Decide(s State, c Command) ([]events.New, error) {
 	if err := s.may(c.Act.act(), c.Standing, c.Exchange); err != nil {
 		return nil, err
 	}
-	j := judge{By: c.By, s: s, id: c.ID, x: c.Exchange, today: directory.Day(c.At)}
+	j := judge{By: c.By, s: s, org: c.Org, id: c.ID, x: c.Exchange, today: directory.Day(c.At)}
 	switch a := c.Act.(type) {
 	case Register:
 		return j.register(a)
@@ -83,6 +83,7 @@ func (b By) judged() time.Time { return b.At.UTC() }
 type judge struct {
 	By
 	s     State
+	org   string
 	id    string
 	x     *Exchange
 	today string
@@ -110,9 +111,17 @@ func (j *judge) asked(id, kind string, priority int, came time.Time) (Registrati
 		return RegistrationAsked{}, refuse(ReasonRegister, id)
 	}
 	return RegistrationAsked{
-		Person: j.Standing.Person, For: j.Standing.For, Register: r.ID, Book: numbering.Register(r.ID),
+		Person: j.Standing.Person, For: j.Standing.For, Register: r.ID, Org: j.otherBooks(), Book: numbering.Register(r.ID),
 		Year: j.At.In(directory.Vietnam).Year(), Priority: priority, Due: j.Office.Due(stepPresent, priority, came), Judged: j.judged(),
 	}, nil
+}
+
+// otherBooks names the agency in whose books it is numbered, if that is not the stream's: who succeeds an agency registers in its own.
+func (j *judge) otherBooks() string {
+	if j.org == "" || j.org == j.Office.Org {
+		return ""
+	}
+	return j.Office.Org
 }
 
 func (j *judge) register(a Register) ([]events.New, error) {

@@ -9,7 +9,8 @@
 // document is arrived, in the views too: a view makes the row from the document's stream and lets this one go on with it. What came on
 // paper or by another channel begins with incoming.paper-entered, under an id that the clerk's program chose.
 //
-// An agency that succeeds another goes on with the other's streams; what it begins bears its own name.
+// An agency that succeeds another goes on with the other's streams, and with what came to the other under the other's name; it registers in
+// its own books. What else it begins bears its own name.
 //
 // # Phases
 //

@@ -68,6 +68,7 @@ type RegistrationAsked struct {
 	For      string    `json:"for,omitempty"`
 	Document string    `json:"document,omitempty"` // key, if it came through the exchange
 	Register string    `json:"register"`           // id
+	Org      string    `json:"org,omitempty"`      // whose book, "" that of the stream's agency: another goes on with its work
 	Book     string    `json:"book"`               // of numbering
 	Year     int       `json:"year"`
 	Priority int       `json:"priority"`      // 0..4
@@ -78,6 +79,7 @@ type RegistrationAsked struct {
 
 // NumberChosen is the node's choice, before the number is taken.
 type NumberChosen struct {
+	Org  string `json:"org,omitempty"` // as in RegistrationAsked
 	Book string `json:"book"`
 	Year int    `json:"year"`
 	N    int    `json:"n"`
@@ -85,6 +87,7 @@ type NumberChosen struct {
 
 // Registered says that the number is taken: the document stands in the register.
 type Registered struct {
+	Org  string `json:"org,omitempty"` // as in RegistrationAsked
 	Book string `json:"book"`
 	Year int    `json:"year"`
 	N    int    `json:"n"`

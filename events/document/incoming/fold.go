@@ -107,12 +107,12 @@ func (s *State) registrationAsked(d RegistrationAsked) error {
 		return errOrder
 	}
 	s.Phase, s.Document = PhaseRegistering, d.Document
-	s.Register, s.Book, s.Year, s.Priority, s.Due = d.Register, d.Book, d.Year, d.Priority, d.Due
+	s.Register, s.Org, s.Book, s.Year, s.Priority, s.Due = d.Register, d.Org, d.Book, d.Year, d.Priority, d.Due
 	return nil
 }
 
 func (s *State) numberChosen(d NumberChosen) error {
-	if s.Phase != PhaseRegistering || d.Book != s.Book || d.Year != s.Year || d.N <= s.Chosen {
+	if s.Phase != PhaseRegistering || d.Org != s.Org || d.Book != s.Book || d.Year != s.Year || d.N <= s.Chosen {
 		return errOrder
 	}
 	s.Chosen = d.N
@@ -120,7 +120,7 @@ func (s *State) numberChosen(d NumberChosen) error {
 }
 
 func (s *State) registered(d Registered) error {
-	if s.Phase != PhaseRegistering || d.Book != s.Book || d.Year != s.Year || d.N != s.Chosen || d.N < 1 {
+	if s.Phase != PhaseRegistering || d.Org != s.Org || d.Book != s.Book || d.Year != s.Year || d.N != s.Chosen || d.N < 1 {
 		return errOrder
 	}
 	s.Phase, s.Number = PhaseRegistered, d.N

@@ -37,6 +37,7 @@ type State struct {
 	Channel  string // paper, mail, …; "" the exchange
 	Priority int    // 0..4
 	Register string // id
+	Org      string // whose book, "" that of the stream's agency
 	Book     string
 	Year     int
 	Chosen   int // the number last chosen, 0 none

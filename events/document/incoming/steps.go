@@ -19,7 +19,7 @@ func DecideChosen(s State, n int) ([]events.New, error) {
 	case n < s.Chosen || n < 1:
 		return nil, fmt.Errorf("couldn't choose number %d: %d was chosen before", n, s.Chosen)
 	}
-	return one(NameNumberChosen, NumberChosen{Book: s.Book, Year: s.Year, N: n}, nil)
+	return one(NameNumberChosen, NumberChosen{Org: s.Org, Book: s.Book, Year: s.Year, N: n}, nil)
 }
 
 // DecideRegistered gives the event that the number chosen is the document's: the node has taken it.
@@ -30,7 +30,7 @@ func DecideRegistered(s State) ([]events.New, error) {
 	case s.Phase != PhaseRegistering || s.Chosen == 0:
 		return nil, fmt.Errorf("couldn't register: no number was chosen, phase is %q", s.Phase)
 	}
-	return one(NameRegistered, Registered{Book: s.Book, Year: s.Year, N: s.Chosen}, nil)
+	return one(NameRegistered, Registered{Org: s.Org, Book: s.Book, Year: s.Year, N: s.Chosen}, nil)
 }
 
 // DecideWithdrawn gives the event that the sender took the document back: when the agency has agreed, or had not registered it. by is
