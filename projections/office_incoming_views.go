@@ -279,7 +279,7 @@ func (q *question) incomingDocument(ctx context.Context, who view.Staff, id stri
 	if doc.Row, err = q.incomingRow(ctx, sp, t); err != nil {
 		return doc, err
 	}
-	doc.Version = t.version
+	doc.Version, doc.Asked = t.version, t.row.(*incomingRow).Asked != 0 && t.state != incomingWithdrawn
 	list, err := q.acts(ctx, t)
 	if err != nil {
 		return doc, err

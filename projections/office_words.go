@@ -163,7 +163,7 @@ func (f *actFacts) files() []view.Attachment {
 }
 
 // trailDetails are the members of an act's data that a sentence about it needs.
-var trailDetails = []string{"register", "book", "year", "n", "due", "before", "late", "again", "leader", "channel", "document", "outgoing", "by", "item", "task",
+var trailDetails = []string{"register", "book", "year", "n", "due", "before", "late", "again", "agree", "leader", "channel", "document", "outgoing", "by", "item", "task",
 	"file_plan", "retention", "items", "version", "step", "series", "notation", "date", "code", "chain"}
 
 // trail tells the life of a target. words decides of each act whether the asker may read its text; nil: of all.

@@ -39,6 +39,10 @@ var incomingActs = map[string]func(*actInput) schemas.Act{
 	"FinishHandling": func(in *actInput) schemas.Act {
 		return schemas.FinishHandling{Result: in.text("result", textMost, true)}
 	},
+	"AgreeRecall": func(in *actInput) schemas.Act { return schemas.AgreeRecall{Reason: in.text("reason", textMost, false)} },
+	"DeclineRecall": func(in *actInput) schemas.Act {
+		return schemas.DeclineRecall{Reason: in.text("reason", textMost, true)}
+	},
 	"Reopen": func(in *actInput) schemas.Act { return schemas.Reopen{Reason: in.text("reason", textMost, true)} },
 }
 

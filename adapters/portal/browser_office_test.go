@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/tram-exchange/tram/internal/view"
@@ -18,19 +18,6 @@ import (
 )
 
 // The daily work in a real browser: every flow of an incoming document is clicked through, at a desk and on a telephone.
-
-// dark shows the page as it is with dark colours, and goes back.
-func (b *tab) dark(page string) {
-	b.t.Helper()
-	for _, scheme := range []string{"dark", "light"} {
-		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}}); err != nil {
-			b.t.Fatal(err)
-		}
-		if scheme == "dark" {
-			b.look(page + "-dark")
-		}
-	}
-}
 
 // leaveStaff signs out by the own menu.
 func (b *tab) leaveStaff() {
@@ -42,8 +29,15 @@ func (b *tab) leaveStaff() {
 // openAct opens the form of an act.
 func (b *tab) openAct(name string) {
 	b.t.Helper()
-	eval[bool](b, `(document.querySelector('#act-`+name+` > summary').scrollIntoView({block: 'center'}), true)`)
-	b.do(chromedp.Click("#act-"+name+" > summary"), chromedp.WaitVisible("#act-"+name+" form button"))
+	b.click("#act-" + name + " > summary")
+	b.do(chromedp.WaitVisible("#act-" + name + " form button"))
+}
+
+// click presses something that stays on the page, in the middle of the window: see press.
+func (b *tab) click(selector string) {
+	b.t.Helper()
+	eval[bool](b, `(document.querySelector(`+strconv.Quote(selector)+`).scrollIntoView({block: 'center'}), true)`)
+	b.do(chromedp.Click(selector))
 }
 
 // sendAct presses the button of an open form and waits for the page that says what was done.
@@ -82,7 +76,7 @@ func TestBrowserIncoming(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			p := newTestPortal(t, nil)
 			server := httptest.NewServer(p.Handler())
-			defer server.Close()
+			t.Cleanup(server.Close) // after the browser, which keeps asking
 			b := openTab(t, server.URL+"/portal", "office-"+s.name, s.width, s.height, s.mobile)
 			id := keyOf(orgOffice + "6188/CĐ-UBND")
 			expect := func(state string) {
@@ -96,7 +90,6 @@ func TestBrowserIncoming(t *testing.T) {
 			b.open("/")
 			b.signIn("lan.snv", testPassword)
 			b.look("today-clerk")
-			b.dark("today-clerk")
 			b.press(`.row a[href$="` + id + `"]`)
 			b.look("arrival-arrived")
 			b.openAct("RegisterIncoming")
@@ -142,11 +135,11 @@ func TestBrowserIncoming(t *testing.T) {
 			b.look("arrival-presented")
 			b.openAct("Assign")
 			b.choose("#Assign-in_charge", "tccc/minh")
-			b.do(chromedp.Click("#act-Assign .many summary"), chromedp.Click(`#act-Assign input[name=cooperating][value="vp"]`))
+			b.click("#act-Assign .many summary")
+			b.click(`#act-Assign input[name=cooperating][value="vp"]`)
 			eval[bool](b, `(document.querySelector('#act-Assign input[name=due_in][value="3"]').click(), true)`)
 			b.do(chromedp.SendKeys("#Assign-opinion", "Phòng TCCC chủ trì, báo cáo tôi trước 16 giờ hằng ngày."))
 			b.look("act-assign")
-			b.dark("act-assign")
 			b.sendAct("Assign", "Đã phân công")
 			expect(view.IncomingAssigned)
 			b.openAct("ChangeDeadline")
@@ -154,7 +147,6 @@ func TestBrowserIncoming(t *testing.T) {
 			b.do(chromedp.SendKeys("#ChangeDeadline-reason", "Chờ số liệu các xã."))
 			b.sendAct("ChangeDeadline", "Đã đổi thời hạn")
 			b.look("arrival-assigned")
-			b.dark("arrival-assigned")
 			b.leaveStaff()
 
 			// The specialist handles.
@@ -192,7 +184,7 @@ func TestBrowserIncoming(t *testing.T) {
 			// The auditor sees who opened it; the administrator opens nothing.
 			b.signIn("dang.snv", testPassword)
 			b.open("/incoming/" + id)
-			b.do(chromedp.Click("#readings summary"))
+			b.click("#readings summary")
 			b.look("arrival-auditor")
 			b.leaveStaff()
 			b.signIn("quan.snv", testPassword)
@@ -222,7 +214,7 @@ func TestBrowserPaper(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			p := newTestPortal(t, nil)
 			server := httptest.NewServer(p.Handler())
-			defer server.Close()
+			t.Cleanup(server.Close) // after the browser, which keeps asking
 			b := openTab(t, server.URL+"/portal", "office-"+s.name, s.width, s.height, s.mobile)
 			b.open("/incoming/new")
 			b.signIn("lan.snv", testPassword)

@@ -153,7 +153,29 @@ func (b *tab) look(page string, expected ...string) {
 	if console != "" {
 		b.t.Errorf("%s %s: console: %s", b.name, page, console)
 	}
+	// A message that was not found shows its key, one that was not filled its braces.
+	if raw := eval[string](b, `(document.body.innerText.match(/\{[a-z]+\}|\b(act|app|column|done|due|duty|error|event|field|form|list|live|nav|note|ribbon|search|state|today|work)\.[a-z][\w.-]*/g) || []).join(' ')`); raw != "" {
+		b.t.Errorf("%s %s: words are missing: %s", b.name, page, raw)
+	}
 	b.picture(page)
+	b.dark(page)
+}
+
+// dark judges the page with dark colours, and goes back.
+func (b *tab) dark(page string) {
+	b.t.Helper()
+	for _, scheme := range []string{"dark", "light"} {
+		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}}); err != nil {
+			b.t.Fatal(err)
+		}
+		if scheme == "dark" {
+			if bad := eval[string](b, contrastScript); bad != "" {
+				b.t.Errorf("%s %s, dark: contrast below WCAG AA: %s", b.name, page, bad)
+			}
+			b.axe(page + ", dark")
+			b.picture(page + "-dark")
+		}
+	}
 }
 
 // axe lets axe-core (npm ci in assets brings it) judge the page by WCAG 2.2 AA. Serious and critical findings fail.

@@ -101,7 +101,7 @@ func (o *fakeOffice) fill() {
 		x := &fakeIncoming{IncomingDocument: view.IncomingDocument{Version: 1, Row: view.IncomingRow{ID: r.Document, Document: r.Document, Channel: "exchange", ArrivedAt: r.ArrivedAt, Number: r.Number,
 			Date: r.Date, TypeName: r.TypeName, Subject: r.Subject, Signer: r.Signer, From: r.From, Priority: r.Priority, State: view.IncomingArrived, Year: r.ArrivedAt.In(vietnamTime).Year()}}}
 		o.incoming = append(o.incoming, x)
-		o.trail(x, "incoming.arrived.v1", view.PersonRef{}, nil, "", r.ArrivedAt)
+		o.trail(x, "delivery.offered.v1", view.PersonRef{}, nil, "", r.ArrivedAt)
 		if d.to[orgInterior] != view.StateAcknowledged {
 			continue
 		}
@@ -110,7 +110,7 @@ func (o *fakeOffice) fill() {
 		switch {
 		case n%7 == 0:
 		case n%7 == 1:
-			x.Row.State, x.asked = view.IncomingPresented, "huong"
+			x.Row.State, x.Row.InCharge, x.asked = view.IncomingPresented, view.Assignee{Person: o.ref("huong")}, "huong"
 			o.trail(x, "incoming.presented.v1", o.ref("lan"), []view.Assignee{{Person: o.ref("huong")}}, "Kính trình Giám đốc xem xét.", r.ArrivedAt.Add(time.Hour))
 		default:
 			x.asked = "huong"
@@ -256,6 +256,12 @@ func (o *fakeOffice) charged(person string, x *fakeIncoming) bool {
 func (o *fakeOffice) may(person string, x *fakeIncoming) view.May {
 	var m view.May
 	clerk, leader := o.has(person, "clerk", ""), o.has(person, "leader", "")
+	if x.Asked {
+		if clerk || leader {
+			return view.May{"AgreeRecall", "DeclineRecall"}
+		}
+		return nil
+	}
 	switch s := x.Row.State; s {
 	case view.IncomingArrived:
 		if clerk {
@@ -398,12 +404,12 @@ func (o *fakeOffice) actIncoming(by Actor, packageID string, a schemas.DossierAc
 		x.Row.State = view.IncomingRefused
 		o.trail(x, "incoming.refused.v1", me, nil, act.Reason, now)
 	case schemas.Present:
-		x.Row.State, x.asked = view.IncomingPresented, act.To
+		x.Row.State, x.Row.InCharge, x.asked = view.IncomingPresented, view.Assignee{Person: o.ref(act.To)}, act.To
 		o.trail(x, "incoming.presented.v1", me, []view.Assignee{{Person: o.ref(act.To)}}, act.Note, now)
 	case schemas.Assign:
 		o.assign(x, by.Person, act, now)
 	case schemas.TransferBack:
-		x.Row.State, x.Row.InCharge, x.Row.Cooperating = view.IncomingPresented, view.Assignee{}, nil
+		x.Row.State, x.Row.InCharge, x.Row.Cooperating = view.IncomingPresented, view.Assignee{Person: o.ref(x.assigner)}, nil
 		x.asked = x.assigner
 		o.trail(x, "incoming.transferred-back.v1", me, nil, act.Reason, now)
 	case schemas.StartHandling:
@@ -421,6 +427,13 @@ func (o *fakeOffice) actIncoming(by Actor, packageID string, a schemas.DossierAc
 	case schemas.FinishHandling:
 		x.Row.State, x.Row.FinishedAt = view.IncomingFinished, now
 		o.trail(x, "incoming.finished.v1", me, nil, act.Result, now)
+	case schemas.AgreeRecall:
+		x.Row.State, x.Asked = view.IncomingWithdrawn, false
+		o.trail(x, "incoming.recall-answered.v1", me, nil, act.Reason, now)
+		x.Trail[len(x.Trail)-1].Detail = map[string]string{"agree": "true"}
+	case schemas.DeclineRecall:
+		x.Asked = false
+		o.trail(x, "incoming.recall-answered.v1", me, nil, act.Reason, now)
 	case schemas.Reopen:
 		x.Row.State, x.Row.FinishedAt = view.IncomingHandling, time.Time{}
 		o.trail(x, "incoming.reopened.v1", me, nil, act.Reason, now)

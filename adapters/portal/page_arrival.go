@@ -52,7 +52,7 @@ type trailLine struct {
 }
 
 // actOrder is the order in which a page offers acts: the usual next step first, what takes something back last.
-var actOrder = []string{"RegisterIncoming", "Assign", "StartHandling", "FinishHandling", "Present", "LinkReply", "GiveOpinion", "ChangeDeadline", "Reopen", "TransferBack", "RefuseIncoming"}
+var actOrder = []string{"AgreeRecall", "DeclineRecall", "RegisterIncoming", "Assign", "StartHandling", "FinishHandling", "Present", "LinkReply", "GiveOpinion", "ChangeDeadline", "Reopen", "TransferBack", "RefuseIncoming"}
 
 const readingsShown = 100
 
@@ -111,7 +111,7 @@ func (p *Portal) showArrival(v *visit, d view.IncomingDocument, failed *actFailu
 	if err := p.arrivalRecord(v, &b); err != nil {
 		return err
 	}
-	for _, t := range slices.Backward(d.Trail) {
+	for _, t := range slices.Backward(registration(d.Trail)) {
 		b.Lines = append(b.Lines, p.trailLine(v, t, b.Path))
 	}
 	if err := p.arrivalActs(v, &b, lists, failed); err != nil {
@@ -128,7 +128,7 @@ func (p *Portal) showArrival(v *visit, d view.IncomingDocument, failed *actFailu
 	if failed != nil {
 		status = failed.Status
 	}
-	return p.render(v, status, "arrival", "arrivals", b.Title, p.doneNotice(v), b)
+	return p.render(v, status, "arrival", "arrivals", b.Title, p.arrivalNotice(v, d.Row), b)
 }
 
 // arrivalRecord adds what the exchange knows of the document, and its files.
@@ -191,6 +191,9 @@ func (p *Portal) arrivalActs(v *visit, b *arrivalBody, lists *officeLists, faile
 				f.Values.Set("due", b.Row.Due.Day)
 			}
 		case "Assign":
+			if b.Row.State == view.IncomingPresented { // it lies with who assigns
+				break
+			}
 			f.Values.Set("in_charge", strings.TrimSuffix(b.Row.InCharge.Unit.ID+"/"+b.Row.InCharge.Person.ID, "/"))
 			for _, c := range b.Row.Cooperating {
 				f.Values.Add("cooperating", strings.TrimSuffix(c.Unit.ID+"/"+c.Person.ID, "/"))
@@ -238,6 +241,36 @@ func (p *Portal) replies(v *visit) ([]view.Named, error) {
 	return out, nil
 }
 
+// arrivalNotice says what was done. Who registers a document writes its number on the paper, so it stands there.
+func (p *Portal) arrivalNotice(v *visit, r view.IncomingRow) string {
+	done, ok := p.did(v)
+	if ok && !done.Again && r.ArrivalNumber > 0 && (done.Name == "RegisterIncoming" || done.Name == "RegisterPaper") {
+		return v.words.say("done."+done.Name) + " " + v.words.say("done.number", "n", strconv.Itoa(r.ArrivalNumber))
+	}
+	return p.doneNotice(v)
+}
+
+// registration tells as one line what a person asked for and the node did: the number and the entry follow by themselves.
+func registration(trail []view.Trail) []view.Trail {
+	done := slices.IndexFunc(trail, func(t view.Trail) bool { return t.Name == "incoming.registered.v1" })
+	if done < 0 {
+		return trail
+	}
+	var out []view.Trail
+	for _, t := range trail {
+		switch t.Name {
+		case "incoming.registration-asked.v1":
+			trail[done].Person, trail[done].For = t.Person, t.For
+		case "incoming.number-chosen.v1":
+		case "incoming.registered.v1":
+			out = append(out, trail[done])
+		default:
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
 // trailLine puts words to an act.
 func (p *Portal) trailLine(v *visit, t view.Trail, path string) trailLine {
 	l := trailLine{Trail: t, Tone: trailTone(t.Name), Sentence: v.words.trail(t)}
@@ -251,6 +284,9 @@ func (p *Portal) trailLine(v *visit, t view.Trail, path string) trailLine {
 
 // trail says who did what.
 func (w words) trail(t view.Trail) string {
+	if t.Name == "delivery.offered.v1" { // words for readers of the record say into whose mailbox; here it is the own one
+		t.Name = "incoming.arrived.v1"
+	}
 	if !w.has("event." + t.Name) {
 		return w.say("event.other", "name", t.Name)
 	}
@@ -271,6 +307,9 @@ func (w words) trail(t view.Trail) string {
 	due := dateWords(t.Detail["due"])
 	if due != "" && w.has(key+".due") {
 		key += ".due"
+	}
+	if t.Detail["agree"] != "" && w.has(key+".agree") {
+		key += ".agree"
 	}
 	number := cmp.Or(t.Detail["number"], t.Detail["n"])
 	if number != "" && w.has(key+".number") {

@@ -30,6 +30,7 @@ type arrivalFilter struct {
 	Figure        string // the same in words
 	Problems      []string
 	Active        int
+	Rest          int // of them, those in the part that opens
 
 	query view.IncomingQuery
 }
@@ -140,6 +141,12 @@ func (p *Portal) readArrivals(v *visit, lists *officeLists) (arrivalFilter, erro
 	}
 	if f.query.Year != 0 {
 		f.Active++
+	}
+	f.Rest = f.Active
+	for _, s := range []string{f.Words, f.Number, f.Figure} {
+		if s != "" {
+			f.Rest--
+		}
 	}
 	return f, nil
 }

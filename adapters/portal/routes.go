@@ -112,6 +112,7 @@ type visit struct {
 
 	follows  view.Target // what the page watches, see follow
 	followed uint64
+	noted    uint64 // latest note shown in this visit
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }

@@ -11,7 +11,7 @@ import (
 
 func (w words) named(prefix, code, fallback string, pairs ...any) string {
 	if w.has(prefix + code) {
-		return w.say(prefix + code)
+		return w.say(prefix+code, pairs...)
 	}
 	return w.say(fallback, pairs...)
 }

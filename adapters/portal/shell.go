@@ -96,12 +96,6 @@ func (p *Portal) hasPage(path string) bool { return p.paths[path] }
 // follow tells the page to watch a target: whoever looks at it is told when it changes.
 func (v *visit) follow(t view.Target, version uint64) { v.follows, v.followed = t, version }
 
-// notesCookie keeps which notes the person has seen in this browser.
-const (
-	notesCookie = "tram_notes"
-	notesMost   = 50
-)
-
 // liveState is what the shell shows of the work at one moment.
 type liveState struct {
 	Counts map[string]int
@@ -126,8 +120,7 @@ func (p *Portal) liveNow(v *visit) (liveState, error) {
 	if l.Counts, err = p.cfg.OfficeViews.WorkCounts(v.ctx(), s); err != nil {
 		return l, err
 	}
-	seen, _ := strconv.ParseUint(p.cookie(v.r, notesCookie), 10, 64)
-	notes, err := p.cfg.OfficeViews.Notes(v.ctx(), s, seen+1, notesMost)
+	notes, err := p.cfg.OfficeViews.Notes(v.ctx(), s, p.notesSeen(v)+1, notesMost)
 	if err != nil {
 		return l, err
 	}
@@ -284,41 +277,6 @@ func (p *Portal) sessionEnded(v *visit, rt route) error {
 
 // menu lists every page, for the telephone.
 func (p *Portal) menu(v *visit) error { return p.show(v, "menu", "menu", v.words.say("nav.more"), nil) }
-
-// notesBody is what happened lately on what concerns the person.
-type notesBody struct{ Lines []noteLine }
-
-type noteLine struct {
-	view.Note
-	Path, Sentence string
-	Fresh          bool
-}
-
-// notes shows the latest, and keeps that they were seen.
-func (p *Portal) notes(v *visit) error {
-	list, err := p.cfg.OfficeViews.Notes(v.ctx(), p.staffOf(v), 0, notesMost)
-	if err != nil {
-		return err
-	}
-	seen, _ := strconv.ParseUint(p.cookie(v.r, notesCookie), 10, 64)
-	var b notesBody
-	for _, n := range list {
-		b.Lines = append(b.Lines, noteLine{Note: n, Path: targetPath(n.Target), Sentence: v.words.note(n), Fresh: n.Position > seen})
-	}
-	if len(list) > 0 {
-		p.setCookie(v.w, v.r, notesCookie, strconv.FormatUint(list[0].Position, 10), 365*24*time.Hour, http.SameSiteLaxMode)
-	}
-	return p.show(v, "notes", "notes", v.words.say("nav.notes"), b)
-}
-
-// note says what happened, without a word of any document.
-func (w words) note(n view.Note) string {
-	by := n.By.Name
-	if by == "" {
-		by = w.say("event.node")
-	}
-	return w.named("note.", n.Kind, "note.other", "by", by, "code", n.Code)
-}
 
 // targetPath is the page of a target.
 func targetPath(t view.Target) string {

@@ -55,7 +55,7 @@ func (w words) workState(state string) string { return w.named("work.state.", st
 // actTone says how an act's button looks: main for the usual next step, danger for what takes something back, else quiet.
 func actTone(name string) string {
 	switch name {
-	case "RegisterIncoming", "Assign", "StartHandling", "FinishHandling", "Submit", "Approve", "Issue", "SaveDraft", "OpenDossier", "AddItem":
+	case "AgreeRecall", "RegisterIncoming", "Assign", "StartHandling", "FinishHandling", "Submit", "Approve", "Issue", "SaveDraft", "OpenDossier", "AddItem":
 		return "primary"
 	case "RefuseIncoming", "TransferBack", "SendBack", "Cancel", "RecallIssued", "RemoveItem":
 		return "danger"
@@ -65,7 +65,7 @@ func actTone(name string) string {
 
 // actIcon is the icon of an act.
 func actIcon(name string) string {
-	if i, ok := map[string]string{"RegisterIncoming": "book", "RegisterPaper": "book", "RefuseIncoming": "back", "Present": "up", "Assign": "people", "TransferBack": "back", "StartHandling": "play",
+	if i, ok := map[string]string{"RegisterIncoming": "book", "RegisterPaper": "book", "RefuseIncoming": "back", "AgreeRecall": "back", "DeclineRecall": "bad", "Present": "up", "Assign": "people", "TransferBack": "back", "StartHandling": "play",
 		"GiveOpinion": "say", "ChangeDeadline": "clock", "LinkReply": "link", "FinishHandling": "ok", "Reopen": "history", "SaveDraft": "edit", "AskOpinion": "say", "Submit": "up", "Approve": "seal",
 		"Sign": "seal", "OpenDossier": "folder", "AddItem": "plus", "RemoveItem": "back", "GiveTask": "people", "FinishTask": "ok", "RecordDecision": "seal", "HandOver": "people", "ClassifyDossier": "folder", "CloseDossier": "ok",
 		"SendBack": "back", "Issue": "outgoing", "Cancel": "bad", "RecallIssued": "back", "MakeCopy": "copy"}[name]; ok {

@@ -197,6 +197,7 @@ type Reading struct {
 type IncomingDocument struct {
 	Row      IncomingRow
 	Opinion  string // of the latest assignment
+	Asked    bool   // its sender asks for it back, and the agency has not answered
 	Trail    []Trail
 	Files    []Attachment // of a paper registration
 	Package  string       // hex, of the paper registration

@@ -44,6 +44,33 @@
     var many = e.target.closest && e.target.closest('.many')
     if (many) chosen(many)
   })
+  // Chosen files stand below the button in the words of the page; what is too much is said before it is sent.
+  function pickFiles (input) {
+    var label = input.closest('.pick'), most = 100 * 1024 * 1024
+    label.querySelector('[data-pick]').hidden = false
+    input.classList.add('unseen')
+    function show () {
+      var field = label.closest('fieldset'), list = field.querySelector('[data-picked]'), all = 0
+      list.replaceChildren.apply(list, [].map.call(input.files, function (f) {
+        var li = document.createElement('li'), name = document.createElement('bdi'), size = document.createElement('small')
+        name.textContent = f.name.replace(/[\u0000-\u001f\u007f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g, '□')
+        size.textContent = f.size < 1048576 ? Math.ceil(f.size / 1024) + ' KB' : Math.ceil(f.size / 104857.6) / 10 + ' MB'
+        all += f.size
+        li.append(name, size)
+        return li
+      }))
+      field.querySelector('[data-toomuch]').hidden = all <= most && input.files.length <= 20
+    }
+    input.addEventListener('change', show)
+    ;['dragover', 'dragleave', 'drop'].forEach(function (name) {
+      label.addEventListener(name, function (e) {
+        label.classList.toggle('over', name === 'dragover')
+        if (name === 'dragleave') return
+        e.preventDefault()
+        if (name === 'drop' && e.dataTransfer.files.length) { input.files = e.dataTransfer.files; show() }
+      })
+    })
+  }
   function chosen (many) {
     var n = many.querySelectorAll('input:checked').length, badge = many.querySelector('[data-chosen]')
     if (!badge) return // the boxes are all in sight
@@ -156,6 +183,7 @@
     body = document.body
     document.querySelectorAll('.narrow-box').forEach(function (e) { e.hidden = false })
     document.querySelectorAll('.many').forEach(chosen)
+    document.querySelectorAll('.pick input[type=file]').forEach(pickFiles)
     var off = document.getElementById('keys-off')
     if (off) {
       off.checked = keysOff()
