@@ -115,14 +115,15 @@ const (
 	refusal    = 3  // tries that a refusal counts for: it may be a wrongly set up mail server, so not all of them
 	noRight    = time.Hour
 
-	idle   = time.Minute      // a step at least so often
-	gather = 10 * time.Second // and not more often because something has changed
+	idle   = time.Minute     // a step at least so often
+	gather = 5 * time.Second // and not more often because something has changed
 )
 
 // Notifier tells people.
 type Notifier struct {
 	o       Options
 	counted *prometheus.CounterVec
+	ways    *prometheus.GaugeVec
 
 	mu      sync.Mutex
 	own     ownTrouble // with the node's own mail server
@@ -148,9 +149,10 @@ func New(o Options) (*Notifier, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	n := &Notifier{o: o, counted: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_notices_total",
-		Help: "Messages to people outside the portal, by channel and outcome (ok, failed, paused, own)."}, []string{"channel", "outcome"})}
+		Help: "Messages to people outside the portal, by channel and outcome (ok, failed, paused, own)."}, []string{"channel", "outcome"}),
+		ways: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tram_notices_ways", Help: "Channels of people, by state (all, waiting, failing, paused)."}, []string{"state"})}
 	if o.Metrics != nil {
-		if err := o.Metrics.Register(n.counted); err != nil {
+		if err := errors.Join(o.Metrics.Register(n.counted), o.Metrics.Register(n.ways)); err != nil {
 			return nil, fmt.Errorf("couldn't make notifier: %w", err)
 		}
 	}
@@ -161,6 +163,7 @@ func New(o Options) (*Notifier, error) {
 func (n *Notifier) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		more, err := n.Step(ctx)
+		err = errors.Join(err, n.measure(ctx))
 		n.mu.Lock()
 		n.stopped = err
 		n.mu.Unlock()
@@ -170,6 +173,18 @@ func (n *Notifier) Run(ctx context.Context) error {
 		if !more || err != nil {
 			n.rest(ctx)
 		}
+	}
+	return nil
+}
+
+// measure publishes how the ways do.
+func (n *Notifier) measure(ctx context.Context) error {
+	s, err := n.o.Choices.Standing(ctx)
+	if err != nil {
+		return err
+	}
+	for state, count := range map[string]int{"all": s.Ways, "waiting": s.Waiting, "failing": s.Failing, "paused": s.Paused} {
+		n.ways.WithLabelValues(state).Set(float64(count))
 	}
 	return nil
 }

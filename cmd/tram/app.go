@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/tram-exchange/tram/adapters/notify"
 	"github.com/tram-exchange/tram/adapters/portal"
 	"github.com/tram-exchange/tram/events"
 	"github.com/tram-exchange/tram/events/policy"
@@ -57,7 +58,8 @@ type app struct {
 	api      *httpapi.API
 	accounts *portal.Accounts
 	portal   *portal.Portal
-	proofs   *portalProofs // nil: no portal
+	notify   *notify.Notifier // nil: nobody is told outside the portal
+	proofs   *portalProofs    // nil: no portal
 	stamps   *timestamper
 	public   *publishedLog
 
@@ -278,12 +280,12 @@ func (a *app) openPortal(data string) (err error) {
 	}
 	if a.portal, err = portal.New(portal.Config{
 		Views: a.views, OfficeViews: a.views, Office: portalOffice{a}, Past: a.past, Node: newPortalNode(a), Proofs: a.proofs, Accounts: a.accounts, Log: a.log,
-		Secure: !a.c.Portal.PlainHTTP, Trial: a.c.Trial, Name: a.c.Name,
+		Notices: a.c.Notify.rules(), Secure: !a.c.Portal.PlainHTTP, Trial: a.c.Trial, Name: a.c.Name,
 	}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.portal.Close)
-	return nil
+	return a.openNotify()
 }
 
 // close closes what was opened, last first.
@@ -343,6 +345,9 @@ func (a *app) run(ctx context.Context, ready func(addresses map[string]string)) 
 	part("published log", a.public.run)
 	part("clock", a.clock.run)
 	part("witness", a.watch.run)
+	if a.notify != nil {
+		part("messages to people", a.notify.Run)
+	}
 	if a.proofs != nil {
 		part("verifications", a.proofs.runs.run)
 	}

@@ -112,7 +112,7 @@ func (c *Config) publicFiles() ([]string, error) {
 	for _, s := range c.SigningServices {
 		chains = append(chains, s.Roots)
 	}
-	for _, p := range chains {
+	for _, p := range append(chains, c.Notify.Email.Roots, c.Notify.Webhook.Roots) {
 		if p != "" {
 			list = append(list, c.path(p))
 		}
@@ -147,7 +147,7 @@ func (c *Config) secretFiles() ([]string, error) {
 		list = append(list, c.path(ref.Path()))
 		sources = append(sources, ref.PINSource())
 	}
-	sources = append(sources, c.Store.PasswordSource)
+	sources = append(sources, c.Store.PasswordSource, c.Notify.Email.PasswordSource)
 	for _, s := range c.SigningServices {
 		sources = append(append(sources, s.ClientSecretSource, s.TokenSource), slices.Collect(maps.Values(s.AuthSources))...)
 	}

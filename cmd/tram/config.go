@@ -57,6 +57,8 @@ type Config struct {
 	PublicURL string `yaml:"public_url"`
 	// Portal is the people's door.
 	Portal PortalConfig `yaml:"portal"`
+	// Notify says how people are told outside the portal that there is work.
+	Notify NotifyConfig `yaml:"notify"`
 	// Operations is the address of /metrics, /healthz and /readyz in plain HTTP; keep it on loopback. Empty: none.
 	Operations string `yaml:"operations"`
 	// Limits of what is taken in; zero fields take the defaults.
@@ -151,6 +153,7 @@ func (c *Config) defaults() {
 	c.storeDefaults()
 	c.AsOf.defaults()
 	c.witnessDefaults()
+	c.notifyDefaults()
 	if c.MinFreeMiB == 0 {
 		c.MinFreeMiB = 1024
 	}
@@ -215,6 +218,9 @@ func (c *Config) check() error {
 		errs = append(errs, err)
 	}
 	if err := c.checkWitness(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.checkNotify(); err != nil {
 		errs = append(errs, err)
 	}
 	if err := c.checkBackup(); err != nil {

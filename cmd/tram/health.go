@@ -48,6 +48,11 @@ func (a *app) checks(ctx context.Context) ([]portal.Check, error) {
 	out = append(out, a.backups.check()...)
 	out = append(out, a.clusterCheck(now)...)
 	out = append(out, a.witnesses.checks()...)
+	told, err := a.notifyChecks(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, told...)
 	alarms, err := a.watch.checks(ctx)
 	if err != nil {
 		return nil, err

@@ -307,6 +307,11 @@ public_url: {{printf "%q" .PublicURL}}
 portal:
   listen: {{printf "%q" .Portal}}
   plain_http: {{.PlainHTTP}}
+# How people are told outside the portal that there is work: counts and a link, never anything of a document (docs/operations.md).
+notify:
+  portal_url: ""             # where people reach the portal, e.g. https://tram.example.gov.vn/portal
+  email: {server: ""}        # {server: "mail.example.gov.vn:587", from: "Trạm <tram@example.gov.vn>", username: "", password_source: "", domains: []}
+  webhook: {enabled: false}  # {enabled: true, private_hosts: []}
 # /metrics, /healthz, /readyz in plain HTTP; keep it on loopback. Empty: none.
 operations: {{printf "%q" .Metrics}}
 
