@@ -22,6 +22,9 @@ func TestCopies(t *testing.T) {
 			t.Errorf("%s is a copy %q, expected %q", id, got, form)
 		}
 	}
+	if got := outgoingPage(t, o, v, "leader", "trich").Versions; len(got) != 1 || got[0].Extract != "Mục II" {
+		t.Errorf("the extract says of itself %+v", got)
+	}
 	if got := outgoingPage(t, o, v, "leader", "sao-y").Related; len(got) != 1 || got[0].Kind != "copies" || got[0].Target != (view.Target{Kind: "outgoing", ID: "di-1"}) || got[0].Number != "01/SXD" {
 		t.Errorf("the copy is related to %+v", got)
 	}

@@ -229,7 +229,7 @@ func (q *question) draftVersions(sp *speaker, list []events.Event) ([]view.Draft
 		v := view.DraftVersion{
 			No: d.Version, At: e.Statement.Time, By: sp.person(cmp.Or(d.For, d.Person)), Note: f.Note, Type: typeNamed(Fold(d.Type)), Subject: f.Subject, Content: f.Content,
 			ToPlaces: f.ToPlaces, Priority: d.Priority, DueDate: d.Due, Signer: sp.person(d.Signer), Competence: f.Competence, Series: d.Series, Place: f.Place,
-			Pages: d.Pages, Copies: d.Copies, KeptBy: f.KeptBy, ReplyTo: d.ReplyTo, Dossier: d.Dossier, Relation: d.Relation, RelatedTo: d.RelatedTo,
+			Pages: d.Pages, Copies: d.Copies, KeptBy: f.KeptBy, ReplyTo: d.ReplyTo, Dossier: d.Dossier, Relation: d.Relation, RelatedTo: d.RelatedTo, Extract: f.Extract,
 		}
 		if p := e.Statement.Package; p != nil {
 			v.Package = hex.EncodeToString(p.SHA256[:])

@@ -217,6 +217,15 @@ func TestBrowserIssued(t *testing.T) {
 		d.look("copy-extract")
 		d.send("Đã lập bản sao")
 
+		d.open("/drafts/copy?incoming=" + keyOf(orgOffice+"6131/UBND-NC"))
+		if got := eval[string](d.tab, `document.querySelector('[name=copy_form]').value`); got != "SL" {
+			t.Errorf("a copy of what came begins as %q", got)
+		}
+		d.choose("#MakeCopy-signer", "huong")
+		d.do(chromedp.SendKeys("#MakeCopy-to_places", "Các phòng"))
+		d.look("copy-of-copy")
+		d.send("Đã lập bản sao")
+
 		// An update, a replacement and a correction begin with what was issued.
 		for _, relation := range relations {
 			d.open("/outgoing/di-2")

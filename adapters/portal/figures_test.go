@@ -120,12 +120,28 @@ func TestLeaderActs(t *testing.T) {
 	if a := v.send("POST", "/leader/outgoing/du-thao-2", stale); a.StatusCode != 409 {
 		t.Errorf("a second signature: %s", a.Status)
 	}
+	// Sending back takes a reason with the touch: the button is the reason.
+	head := newVisitor(t, v.server)
+	head.signIn("binh.snv")
+	body = head.get("/leader").body
+	back := formFields(t, body, "SendBack")
+	reason := regexp.MustCompile(`<button class="big" name="reason" value="([^"]+)">`).FindStringSubmatch(body)
+	if reason == nil {
+		t.Fatal("no reason to choose")
+	}
+	if a := head.send("POST", "/leader/outgoing/du-thao-5", with1(back, "reason", "")); a.StatusCode != 422 {
+		t.Errorf("sent back without a reason: %s", a.Status)
+	}
+	head.follow(head.send("POST", "/leader/outgoing/du-thao-5", with1(back, "reason", html.UnescapeString(reason[1]))))
+	if a := p.last(t).action.Act.(schemas.SendBack); a.Reason != html.UnescapeString(reason[1]) || p.office.findMade("du-thao-5").Row.State != view.OutgoingSentBack {
+		t.Errorf("sent back with %q", a.Reason)
+	}
 	for path, want := range map[string]int{"/leader/incoming/du-thao-2": 400, "/leader/outgoing/khong-co": 404, "/leader/dossier/ho-so-1": 400} {
 		if a := v.send("POST", path, sign); a.StatusCode != want {
 			t.Errorf("%s: %s, expected %d", path, a.Status, want)
 		}
 	}
-	if n := len(p.office.done); n != 2 {
-		t.Errorf("%d acts were done, expected 2", n)
+	if n := len(p.office.done); n != 3 {
+		t.Errorf("%d acts were done, expected 3", n)
 	}
 }

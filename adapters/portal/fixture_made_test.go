@@ -323,6 +323,7 @@ func (o *fakeOffice) actOutgoing(by Actor, packageID string, a schemas.DossierAc
 			x := o.begin(a.Target.ID, by.Person, now)
 			o.revise(x, by.Person, schemas.Draft{Type: "Công văn", Subject: act.Form + " " + act.Of + " " + act.Extract, Signer: act.Signer, Recipients: act.Recipients, ToPlaces: act.ToPlaces}, "", packageID, files, now)
 			x.Chain = []view.ChainStep{{Person: o.ref(act.Signer), Role: "leader", Signs: true, State: "current"}}
+			x.Versions[0].Extract = act.Extract
 			x.Row.State, x.Row.Copy, x.Row.Subject = view.OutgoingSubmitted, act.Form, ""
 			x.Row.TypeName = "Công văn"
 			if of := o.findMade(act.Of); of != nil {

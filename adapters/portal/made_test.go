@@ -247,10 +247,10 @@ func TestCopyAndRelations(t *testing.T) {
 	if c := p.last(t).action.Act.(schemas.MakeCopy); c.Of != "di-1" || c.Form != "TrS" || c.Extract != "Mục II" {
 		t.Errorf("copy is %+v", c)
 	}
-	if body := v.get("/outgoing/" + id).body; !strings.Contains(body, "Bản trích sao công văn") || !strings.Contains(body, `<a href="/portal/outgoing/di-1">`) || strings.Contains(body, "Không có trích yếu") {
+	if body := v.get("/outgoing/" + id).body; !strings.Contains(body, "Bản trích sao công văn") || !strings.Contains(body, "<bdi>Mục II</bdi>") || !strings.Contains(body, `<a href="/portal/outgoing/di-1">`) || strings.Contains(body, "Không có trích yếu") {
 		t.Error("the page of the extract does not say what it is and of what")
 	}
-	if body := v.get("/drafts?list=open").body; !strings.Contains(body, "Bản trích sao") || strings.Contains(body, "Không có trích yếu") {
+	if body := v.get("/drafts?list=open").body; !strings.Contains(body, `Bản trích sao</bdi></span> <bdi lang="vi">công văn`) || strings.Contains(body, "Không có trích yếu") {
 		t.Error("the list does not call it an extract")
 	}
 	// The leader sends it back: it is made again in its place, once.

@@ -88,7 +88,7 @@ var outgoingMessages = map[string]message{
 	"act.SendBack":        {"Trả lại để sửa", "Send back"},
 	"act.SendBack.is":     {"Dự thảo về người soạn cùng lý do dưới đây.", "It goes back to its author with the reason below."},
 	"act.Issue":           {"Phát hành", "Issue"},
-	"act.Issue.is":        {"Văn bản được cấp số tiếp theo của năm, ký số của cơ quan và gửi đến mọi nơi nhận.", "It gets the next number of the year, the agency's seal, and goes to every recipient."},
+	"act.Issue.is":        {"Văn bản được cấp số tiếp theo của năm, ký số của cơ quan và gửi đến mọi nơi nhận. Ngày để trống là hôm nay.", "It gets the next number of the year, the agency's seal, and goes to every recipient. Without a date it bears today's."},
 	"act.Cancel":          {"Huỷ", "Cancel"},
 	"act.Cancel.is":       {"Văn bản không được gửi đi. Nếu đã có số, số đó ghi là huỷ trong sổ.", "It is not sent. If it has a number, that is void in the register."},
 	"act.RecallIssued":    {"Thu hồi", "Recall"},

@@ -69,6 +69,7 @@ func (p *Portal) copyAgain(v *visit, f *actForm, id string) error {
 		last := d.Versions[0]
 		f.Values.Set("signer", last.Signer.ID)
 		f.Values.Set("competence", last.Competence)
+		f.Values.Set("extract", last.Extract)
 		f.Values.Set("to_places", strings.Join(last.ToPlaces, "\n"))
 		for _, r := range last.Recipients {
 			f.Values.Add("recipients", r.Code)

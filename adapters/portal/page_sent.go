@@ -187,6 +187,9 @@ func (p *Portal) sentList(v *visit, base, section, title string) error {
 		return err
 	}
 	for _, r := range page.Rows {
+		if r.Copy != "" && r.Subject == "" && r.Destroyed == "" {
+			r.TypeName, r.Subject = v.words.copyTitle(r.Copy), lowerFirst(r.TypeName)
+		}
 		b.Lines = append(b.Lines, sentLine{r, "/outgoing/" + r.ID})
 	}
 	before := 0

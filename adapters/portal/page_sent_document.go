@@ -22,7 +22,6 @@ type sentDocument struct {
 	Head      string
 	Rest      bool
 	Latest    *view.DraftVersion
-	KindForm  schemas.KindForm
 	Fields    []labelled
 	Missing   []string
 	Files     []fileLine
@@ -261,7 +260,9 @@ func (p *Portal) sentVersions(v *visit, b *sentDocument, lists *officeLists) {
 	if !ok {
 		return
 	}
-	b.KindForm = kind
+	if b.Row.Copy != "" { // it has the words of its original, not a form
+		return
+	}
 	var fields []schemas.DraftField
 	for _, f := range b.Latest.Fields {
 		fields = append(fields, schemas.DraftField{Name: f[0], Value: f[1]})

@@ -148,7 +148,7 @@ func (p *Portal) workLine(v *visit, w view.WorkItem, box view.Box) workLine {
 	l := workLine{Key: w.Target.Kind + "/" + w.Target.ID, Path: targetPath(w.Target), Ask: v.words.workAsk(w.What), Number: w.Number, TypeName: w.TypeName, Subject: w.Subject,
 		Party: partyName(w.Party), Priority: w.Priority, Due: w.Due, Since: w.Since, For: w.For.Name, Version: w.Version}
 	if l.Subject == "" && w.Copy != "" {
-		l.Subject = v.words.copyTitle(w.Copy)
+		l.TypeName, l.Subject = v.words.copyTitle(w.Copy), lowerFirst(w.TypeName)
 	}
 	if box != view.BoxMine {
 		l.With = assigneeName(w.To)

@@ -302,6 +302,7 @@ type DraftVersion struct {
 	Dossier    string
 	Relation   string
 	RelatedTo  string
+	Extract    string // of a copy: which part
 }
 
 // ChainStep is one step of a chain of approval.
