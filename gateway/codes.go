@@ -156,7 +156,7 @@ const (
 	CodeDraftChain      = 7107 // no such chain of approval for the kind
 	CodeDraftSigner     = 7108 // who is named cannot sign
 	CodeSeries          = 7109 // no such series for the kind
-	CodeIssueDate       = 7110 // dated before its signature, or after today
+	CodeIssueDate       = 7110 // dated before its signature or the last number of its series, or after today
 	CodeDayPast         = 7111 // a day by which something is asked for has passed
 	CodeNumbering       = 7112 // it is getting its number
 	CodeNumbered        = 7113 // it has its number, series and date

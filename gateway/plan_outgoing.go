@@ -12,6 +12,7 @@ import (
 	"github.com/tram-exchange/tram/events/document"
 	"github.com/tram-exchange/tram/events/document/incoming"
 	"github.com/tram-exchange/tram/events/document/outgoing"
+	"github.com/tram-exchange/tram/events/numbering"
 	"github.com/tram-exchange/tram/schemas"
 )
 
@@ -45,7 +46,16 @@ func (a *act) planOutgoing() decideAct {
 			return outgoing.DecideSendBack(s, outgoing.SendBack{By: by, Reason: x.Reason, Files: a.files()})
 		})
 	case schemas.Issue:
-		plain(func(s outgoing.State) ([]events.New, error) { return outgoing.DecideIssue(s, a.issue(by, s, x)) })
+		decide = func(ctx context.Context, streams Streams, s outgoing.State) ([]events.New, error) {
+			c := a.issue(by, s, x)
+			if book, ok := outgoing.BookFor(s, c); ok {
+				var err error
+				if c.Last, err = lastDate(ctx, streams, book); err != nil {
+					return nil, err
+				}
+			}
+			return outgoing.DecideIssue(s, c)
+		}
 	case schemas.Cancel:
 		plain(func(s outgoing.State) ([]events.New, error) {
 			return outgoing.DecideCancel(s, outgoing.Cancel{By: by, Reason: x.Reason})
@@ -164,6 +174,20 @@ func (a *act) issue(by outgoing.By, s outgoing.State, x schemas.Issue) outgoing.
 	}
 	c.Recipients = a.recipients(codes)
 	return c
+}
+
+// lastDate is the date of the document that has the last number of a book, "" if none was given.
+func lastDate(ctx context.Context, streams Streams, book numbering.Book) (string, error) {
+	free, err := numbering.NextFree(ctx, func(ctx context.Context, n int) (bool, error) { return streams.Exists(ctx, book.Stream(n)) }, 1)
+	if err != nil || free == 1 {
+		return "", err
+	}
+	number, err := streams.Number(ctx, book.Stream(free-1))
+	if err != nil {
+		return "", err
+	}
+	holder, err := streams.Outgoing(ctx, number.Holder)
+	return holder.Issue.Date, err
 }
 
 // related is an own outgoing document, begun by the agency or one that it succeeds; nothing if the person may not see it.

@@ -39,7 +39,7 @@ func TestNewYear(t *testing.T) {
 		schemas.SetCalendar{Agency: codeRecipient, Year: 2026, Working: []schemas.Date{{Year: 2026, Month: 12, Day: 26}}},
 		schemas.SetCalendar{Agency: codeRecipient, Year: 2027, Holidays: []schemas.Date{{Year: 2027, Month: 1, Day: 1}}},
 	)
-	for _, id := range []string{"mot", "hai", "ba", "bon"} {
+	for _, id := range []string{"mot", "hai", "ba", "bon", "nam"} {
 		a.signedDraft(codeSender, id, codeSecond)
 	}
 	a.until(2026, time.December, 31, 23, 59, 58)
@@ -58,6 +58,11 @@ func TestNewYear(t *testing.T) {
 	_, err := a.click(codeSender, "lan", schemas.TargetOutgoing, "bon", schemas.Issue{Date: schemas.Date{Year: 2027, Month: 1, Day: 2}})
 	refusedWith(t, err, gateway.CodeFutureDate)
 
+	a.clock.Add(24 * time.Hour)
+	a.did(codeSender, "lan", schemas.TargetOutgoing, "bon", schemas.Issue{}) // on the 2nd
+	_, err = a.click(codeSender, "lan", schemas.TargetOutgoing, "nam", schemas.Issue{Date: schemas.Date{Year: 2027, Month: 1, Day: 1}})
+	refusedWith(t, err, gateway.CodeIssueDate) // numbers follow the order of days
+
 	for _, x := range []struct {
 		book numbering.Book
 		want []string
@@ -65,7 +70,7 @@ func TestNewYear(t *testing.T) {
 		{numbering.Book{Org: codeRecipient, Name: numbering.Register("den"), Year: 2026}, []string{incoming.Stream(codeRecipient, first)}},
 		{numbering.Book{Org: codeRecipient, Name: numbering.Register("den"), Year: 2027}, []string{incoming.Stream(codeRecipient, second)}},
 		{numbering.Book{Org: codeSender, Name: numbering.Series("cv"), Year: 2026}, []string{outgoing.Stream(codeSender, "mot"), outgoing.Stream(codeSender, "hai")}},
-		{numbering.Book{Org: codeSender, Name: numbering.Series("cv"), Year: 2027}, []string{outgoing.Stream(codeSender, "ba")}},
+		{numbering.Book{Org: codeSender, Name: numbering.Series("cv"), Year: 2027}, []string{outgoing.Stream(codeSender, "ba"), outgoing.Stream(codeSender, "bon")}},
 		{numbering.Book{Org: codeSender, Name: numbering.Dossiers, Year: 2026}, []string{dossier.Stream(codeSender, "cu")}},
 		{numbering.Book{Org: codeSender, Name: numbering.Dossiers, Year: 2027}, []string{dossier.Stream(codeSender, "moi")}},
 	} {

@@ -147,6 +147,7 @@ type Issue struct {
 	By
 	Series       string     // id, "" the draft's, else the agency's for the kind
 	Date         string     // yyyy-MM-dd, "" today
+	Last         string     // with a Date: that of the last number of the book (BookFor), "" none
 	Abbreviation string     // of the kind, "" none
 	Recipients   Recipients // of the draft, as the directory knows them now
 	Files        []FileFacts
@@ -183,7 +184,7 @@ const (
 	ReasonChain        Reason = "chain"         // no such chain, or not for this kind
 	ReasonSigner       Reason = "signer"        // who is named cannot sign
 	ReasonSeries       Reason = "series"        // no such series, or not for this kind
-	ReasonDate         Reason = "date"          // before the signature, or after today
+	ReasonDate         Reason = "date"          // before the signature or the last number's date, or after today
 	ReasonDay          Reason = "day"           // a day that has passed
 	ReasonNumbering    Reason = "numbering"     // it is getting its number: again in a moment
 	ReasonNumbered     Reason = "numbered"      // it has its number, series and date

@@ -1,6 +1,7 @@
 package outgoing
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -53,11 +54,7 @@ func DecideIssue(s State, c Issue) ([]events.New, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := c.Series
-	if id == "" {
-		id = s.Latest.Series
-	}
-	series, err := seriesOf(c.Office, id, s.Latest.Type, s.Opened.Copy != nil)
+	series, err := s.seriesFor(c)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +73,24 @@ func DecideIssue(s State, c Issue) ([]events.New, error) {
 		Person: c.Standing.Person, For: c.Standing.For, Series: series.ID, Org: s.otherBooks(c.Office), Book: numbering.Series(series.ID),
 		Year: date.Year(), Date: date.Format(time.DateOnly), Notation: notation, Files: len(c.Files), Judged: c.At,
 	}, Facts: issueFacts(c)}}, nil
+}
+
+func (s State) seriesFor(c Issue) (directory.Series, error) {
+	return seriesOf(c.Office, cmp.Or(c.Series, s.Latest.Series), s.Latest.Type, s.Opened.Copy != nil)
+}
+
+// BookFor is where a signed document would be numbered that is given an earlier date: the act needs the date of the last number there
+// (Issue.Last). false: it is not needed.
+func BookFor(s State, c Issue) (numbering.Book, bool) {
+	if s.Phase != PhaseSigned || c.Date == "" || c.Date >= directory.Day(c.At) || c.Office == nil {
+		return numbering.Book{}, false
+	}
+	date, err := s.issueDate(c)
+	if err != nil {
+		return numbering.Book{}, false
+	}
+	series, err := s.seriesFor(c)
+	return numbering.Book{Org: c.Office.Org, Name: numbering.Series(series.ID), Year: date.Year()}, err == nil
 }
 
 // namesake is the series that numbers documents like this one under the same notation, if that is another. Number and notation are unique in
@@ -104,8 +119,8 @@ func issueFacts(c Issue) any {
 	return IssueAskedFacts{Files: c.Files}
 }
 
-// issueDate is the date of the document: today, or a day since it was signed. A document is not older than its signature, and a date
-// that is to come would put its number out of the order of days.
+// issueDate is the date of the document: today, or a day since it was signed and since the last number was given. A document is not older
+// than its signature, and numbers follow the order of days (NĐ 30/2020 Điều 15).
 func (s State) issueDate(c Issue) (time.Time, error) {
 	today, signed := directory.Day(c.At), directory.Day(s.Signed.Judged)
 	day := c.Date
@@ -113,8 +128,9 @@ func (s State) issueDate(c Issue) (time.Time, error) {
 		day = today
 	}
 	date, err := time.Parse(time.DateOnly, day)
-	if err != nil || day < signed || day > today {
-		return date, refuse(ReasonDate, day, signed, today)
+	earliest := max(signed, c.Last)
+	if err != nil || day < earliest || day > today {
+		return date, refuse(ReasonDate, day, earliest, today)
 	}
 	return date, nil
 }

@@ -205,6 +205,7 @@ func TestIssue(t *testing.T) {
 		"before the signature": {Issue{Date: "2026-11-29"}, ReasonDate},
 		"tomorrow":             {Issue{Date: "2026-12-03"}, ReasonDate},
 		"no day":               {Issue{Date: "2026-12-0"}, ReasonDate},
+		"before the last":      {Issue{Date: "2026-11-30", Last: "2026-12-01"}, ReasonDate},
 		"no such series":       {Issue{Series: "x"}, ReasonSeries},
 		"for another kind":     {Issue{Series: "qd"}, ReasonSeries},
 		"of copies":            {Issue{Series: "sao"}, ReasonSeries},
@@ -219,7 +220,11 @@ func TestIssue(t *testing.T) {
 		"":           {Series: "cv", Book: "di-cv", Year: 2026, Date: "2026-12-02", Notation: "UBND-NV"},
 		"2026-11-30": {Series: "cv", Book: "di-cv", Year: 2026, Date: "2026-11-30", Notation: "UBND-NV"},
 	} {
-		news, err := DecideIssue(h.state, Issue{By: h.by("em"), Date: date})
+		book, ok := BookFor(h.state, Issue{By: h.by("em"), Date: date})
+		if ok != (date != "") || ok && book != (numbering.Book{Org: "H02", Name: "di-cv", Year: 2026}) {
+			t.Errorf("the last number is looked up in %v, %t", book, ok)
+		}
+		news, err := DecideIssue(h.state, Issue{By: h.by("em"), Date: date, Last: date})
 		if err != nil {
 			t.Fatal(err)
 		}
