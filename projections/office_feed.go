@@ -64,16 +64,22 @@ func (q *question) days(ctx context.Context, l *targetListing, day, from, to str
 		*end.month = month(end.day)
 		l.cond(day+" "+end.is+" ?", end.day)
 	}
-	class := l.kind.class(listMonth)
-	l.period = &stretch{low: math.MaxInt64}
-	for _, org := range l.scope.orgs {
+	var err error
+	l.period, err = q.stretch(ctx, l.scope.orgs, l.kind, first, last)
+	return err
+}
+
+// stretch finds out where the targets of some months have their places.
+func (q *question) stretch(ctx context.Context, orgs []uint32, kind targetKind, first, last uint64) (*stretch, error) {
+	class := kind.class(listMonth)
+	p := &stretch{low: math.MaxInt64}
+	for _, org := range orgs {
 		err := eachRow(ctx, q.conn, monthsSQL, []any{org, class, int64(first), int64(last)}, func(r *sql.Rows) error {
 			var what, low, high uint64
 			var n int
 			if err := r.Scan(&what, &low, &high, &n); err != nil {
 				return err
 			}
-			p := l.period
 			p.low, p.high, p.n = min(p.low, low), max(p.high, high), p.n+n
 			if key := (listKey{class, what}); !slices.Contains(p.months, key) {
 				p.months = append(p.months, key)
@@ -81,10 +87,10 @@ func (q *question) days(ctx context.Context, l *targetListing, day, from, to str
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("couldn't read months: %w", err)
+			return nil, fmt.Errorf("couldn't read months: %w", err)
 		}
 	}
-	return nil
+	return p, nil
 }
 
 // source is a group of lists that has all targets that are asked for.

@@ -38,6 +38,8 @@ func TestOfficePlans(t *testing.T) {
 		}
 		plan(listSQL, 1, 1, 1, 1, 1, 1)
 		plan(monthsSQL, 1, 1, 1, 1)
+		plan("SELECT f.day FROM "+arrivedSQL, 1, 1, 1, 1, 1)
+		plan("SELECT f.day FROM "+issuedSQL, 1, 1, 1, 1, 1)
 		plan(wordsSQL, "x", 1, 1)
 		plan(lateSQL, 1, 1, "", 1)
 		plan(workSQL+workOrderSQL, 1, 1, 1, 1, "", 1, "", 1)

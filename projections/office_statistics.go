@@ -293,7 +293,13 @@ func (c *counting) facts(ctx context.Context, days [2]string, n int) error {
 	return nil
 }
 
-// single counts the documents that the asker may see, each once.
+const (
+	arrivedSQL = "listed l CROSS JOIN fact f ON f.id = l.id WHERE l.org = ? AND l.class = ? AND l.what = ? AND l.id BETWEEN ? AND ?"
+	issuedSQL  = "listed l CROSS JOIN target t INDEXED BY target_number ON t.org = l.org AND t.kind = 2 AND t.number = l.id AND t.number <> 0" +
+		" CROSS JOIN fact f ON f.id = t.id WHERE l.org = ? AND l.class = ? AND l.what = ? AND l.id BETWEEN ? AND ?"
+)
+
+// single counts the documents that the asker may see, each once. Their lists are read where the period lies.
 func (c *counting) single(ctx context.Context) error {
 	if len(c.scope.people) == 0 && len(c.scope.units) == 0 {
 		return view.ErrNotFound
@@ -312,14 +318,20 @@ func (c *counting) single(ctx context.Context) error {
 			return nil
 		})
 	}
-	for _, org := range c.scope.orgs {
-		for _, kind := range []targetKind{targetIncoming, targetOutgoing} {
+	for kind, from := range map[targetKind]string{targetIncoming: arrivedSQL, targetIssued: issuedSQL} {
+		part, err := c.q.stretch(ctx, c.scope.orgs, kind, month(c.from), month(c.to))
+		if err != nil {
+			return err
+		}
+		for _, org := range c.scope.orgs {
 			for _, l := range c.q.concern(c.scope, kind) {
-				if err := take("listed l CROSS JOIN fact f ON f.id = l.id WHERE l.org = ? AND l.class = ? AND l.what = ?", org, l.class, l.what); err != nil {
+				if err := take(from, org, l.class, l.what, int64(part.low), int64(part.high)); err != nil {
 					return err
 				}
 			}
 		}
+	}
+	for _, org := range c.scope.orgs {
 		if !c.scope.archive {
 			continue
 		}
