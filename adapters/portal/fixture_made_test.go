@@ -531,7 +531,7 @@ func (o *fakeOffice) Outgoing(_ context.Context, q view.OutgoingQuery) (view.Pag
 		}
 		all = append(all, r)
 	}
-	return fakePage(all, q.Cursor, q.Limit, 50)
+	return sparsePage(o, all, q.Cursor, q.Limit)
 }
 
 // OutgoingDocument is one.

@@ -24,6 +24,7 @@ type fakeOffice struct {
 	settings view.Settings
 	changes  []view.OfficeChange // recorded, oldest first
 	changed  []OfficeChange      // as asked
+	sparse   int                 // pages without rows before the first of a list
 	incoming []*fakeIncoming     // newest last
 	outgoing []*fakeOutgoing
 	dossiers []*fakeDossier

@@ -100,6 +100,22 @@ func fakePage[T any](all []T, cursor string, limit, usual int) (view.Page[T], er
 	return p, nil
 }
 
+// sparsePage is a page, after as many empty ones as the fixture has: as of a question whose filters leave next to nothing of much.
+func sparsePage[T any](o *fakeOffice, all []T, cursor string, limit int) (view.Page[T], error) {
+	rest, began := strings.CutPrefix(cursor, "e")
+	if cursor != "" && !began || o.sparse == 0 {
+		return fakePage(all, cursor, limit, 50)
+	}
+	n, err := strconv.Atoi("0" + rest)
+	if err != nil {
+		return view.Page[T]{}, fmt.Errorf("couldn't read cursor %q: %w", cursor, view.ErrQuery)
+	}
+	if n == o.sparse {
+		return fakePage(all, "", limit, 50)
+	}
+	return view.Page[T]{Next: fmt.Sprint("e", n+1), Total: -1}, nil
+}
+
 // Work is one box.
 func (o *fakeOffice) Work(_ context.Context, q view.WorkQuery) (view.Page[view.WorkItem], error) {
 	o.mu.Lock()
@@ -147,7 +163,7 @@ func (o *fakeOffice) Incoming(_ context.Context, q view.IncomingQuery) (view.Pag
 		}
 		all = append(all, r)
 	}
-	return fakePage(all, q.Cursor, q.Limit, 50)
+	return sparsePage(o, all, q.Cursor, q.Limit)
 }
 
 // IncomingDocument is one of them.

@@ -109,6 +109,8 @@ var pageMessages = map[string]message{
 	"register.range.total":   {"Mục {from}–{to} trong {n}", "Entries {from}–{to} of {n}"},
 	"register.none":          {"Chưa có văn bản nào trong sổ này.", "This register has no documents yet."},
 	"register.none.filter":   {"Không có văn bản nào khớp với bộ lọc. Hãy bỏ bớt điều kiện, hoặc gõ ít chữ hơn.", "No document matches. Remove a condition or type fewer words."},
+	"register.none.yet":      {"Chưa thấy văn bản nào khớp trong phần mới nhất đã xem.", "Nothing has matched yet in the latest part, which was looked through."},
+	"register.none.on":       {"Tìm tiếp phần cũ hơn", "Go on to older ones"},
 	"register.bad.date":      {"“{value}” không phải ngày. Hãy gõ theo dạng ngày/tháng/năm, ví dụ 22/11/2026.", "“{value}” is not a date. Type day/month/year, for example 22/11/2026."},
 	"register.bad.order":     {"Ngày đầu đứng sau ngày cuối. Hãy đổi lại.", "The first date is after the last. Swap them."},
 	"register.bad.org":       {"Danh bạ không có cơ quan nào là “{value}”. Hãy chọn trong danh sách gợi ý.", "The directory has no agency “{value}”. Choose from the suggestions."},

@@ -66,7 +66,7 @@ func (p *Portal) arrivalsSheet(v *visit, most int) (*sheet, error) {
 	}
 	var rows []view.IncomingRow
 	f.query.Cursor, f.query.Limit = "", sheetBatch
-	for {
+	for pages := 1; ; pages++ {
 		page, err := p.cfg.OfficeViews.Incoming(v.ctx(), f.query)
 		if err != nil {
 			return nil, err
@@ -77,11 +77,12 @@ func (p *Portal) arrivalsSheet(v *visit, most int) (*sheet, error) {
 				rows = append(rows, r)
 			}
 		}
-		if page.Next == "" || len(page.Rows) == 0 {
+		if page.Next == "" {
 			break
 		}
-		if len(rows) >= most {
-			rows, s.Capped = rows[:most], most
+		if len(rows) >= most || pages == sheetPages {
+			rows = rows[:min(most, len(rows))]
+			s.Capped = len(rows)
 			break
 		}
 		f.query.Cursor = page.Next

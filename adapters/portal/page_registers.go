@@ -270,17 +270,18 @@ func (p *Portal) printRegister(v *visit) error {
 	defer done()
 	b := printBody{Past: past, Direction: direction, Org: org, Node: p.cfg.Name, Back: f.address(direction, ""), Problems: f.Problems, At: f.query.Reader.Now}
 	f.query.Cursor, f.query.Limit = "", printBatch
-	for {
+	for pages := 1; ; pages++ {
 		page, err := views.Register(v.ctx(), f.query)
 		if err != nil {
 			return err
 		}
 		b.Rows, b.AsOf = append(b.Rows, page.Rows...), page.AsOf
-		if page.Next == "" || len(page.Rows) == 0 {
+		if page.Next == "" {
 			break
 		}
-		if len(b.Rows) >= printMost {
-			b.Rows, b.Capped = b.Rows[:printMost], printMost
+		if len(b.Rows) >= printMost || pages == sheetPages {
+			b.Rows = b.Rows[:min(printMost, len(b.Rows))]
+			b.Capped = len(b.Rows)
 			break
 		}
 		f.query.Cursor = page.Next

@@ -269,7 +269,7 @@ func (p *Portal) sentSheet(v *visit, most int) (*sheet, error) {
 		}
 	}
 	f.query.Cursor, f.query.Limit = "", sheetBatch
-	for {
+	for pages := 1; ; pages++ {
 		page, err := p.cfg.OfficeViews.Outgoing(v.ctx(), f.query)
 		if err != nil {
 			return nil, err
@@ -278,11 +278,12 @@ func (p *Portal) sentSheet(v *visit, most int) (*sheet, error) {
 		for _, r := range page.Rows {
 			s.Rows = append(s.Rows, sentCells(v.words, lists, r))
 		}
-		if page.Next == "" || len(page.Rows) == 0 {
+		if page.Next == "" {
 			break
 		}
-		if len(s.Rows) >= most {
-			s.Rows, s.Capped = s.Rows[:most], most
+		if len(s.Rows) >= most || pages == sheetPages {
+			s.Rows = s.Rows[:min(most, len(s.Rows))]
+			s.Capped = len(s.Rows)
 			break
 		}
 		f.query.Cursor = page.Next

@@ -36,6 +36,8 @@ type sheetColumn struct {
 const (
 	sheetPrint = 2000 // rows of a printed sheet
 	sheetBatch = 500
+	// sheetPages is how many pages are read for a sheet: filters that leave next to nothing of much give pages that are short or empty.
+	sheetPages = 200
 )
 
 // sendXLSX answers with the spreadsheet of a sheet.
