@@ -14,6 +14,7 @@ var noticeMessages = map[string]message{
 	"notices.save.email":      {"Gửi mã xác nhận", "Send the code"},
 	"notices.save.webhook":    {"Lưu webhook", "Save the webhook"},
 	"notices.change":          {"Đổi địa chỉ", "Change the address"},
+	"notices.begin":           {"Đặt địa chỉ", "Set an address"},
 	"notices.none":            {"Chưa đặt.", "Not set up."},
 	"notices.since":           {"Đang dùng từ {time}", "In use since {time}"},
 	"notices.told":            {"tin gần nhất {time}", "last message {time}"},
