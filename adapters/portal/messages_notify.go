@@ -64,5 +64,8 @@ var noticeMessages = map[string]message{
 	"notices.done.resumed": {"Trạm sẽ gửi lại ngay.", "The station tries again now."},
 	"notices.done.removed": {"Đã bỏ kênh này cùng địa chỉ của nó.", "It was removed, with its address."},
 
+	"work.above.head":   {"Báo lên trưởng đơn vị", "Raised to the head of the unit"},
+	"work.above.leader": {"Báo lên lãnh đạo", "Raised to the leaders"},
+
 	"check.notices": {"Báo việc qua thư điện tử, webhook", "Messages by e-mail and webhook"},
 }

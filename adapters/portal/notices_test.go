@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tram-exchange/tram/internal/notice"
+	"github.com/tram-exchange/tram/internal/view"
 )
 
 // codeFor is what the person reads in the message.
@@ -166,5 +167,39 @@ func TestNoticesBelongToThePerson(t *testing.T) {
 	}
 	if a := v.post("/account/notices/address", "channel", "email", "address", "a@thu.example"); a.StatusCode != 422 || !strings.Contains(a.body, "gov.vn") {
 		t.Errorf("an address of a domain that is not open: %s", a.Status)
+	}
+}
+
+// What has been late for long says to whom it was raised, in the list of what is late and in no other.
+func TestLateListSaysToWhomItWasRaised(t *testing.T) {
+	p := newTestPortal(t, func(c *Config, _ *AccountsConfig) { c.Notices.Escalate = notice.Escalation{Head: 1, Leader: 4} })
+	server := httptest.NewServer(p.Handler())
+	defer server.Close()
+	v := newVisitor(t, server)
+	v.signIn("huong.snv")
+	count := func(path string) map[string]int {
+		body := v.get(path).body
+		return map[string]int{"head": strings.Count(body, "Báo lên trưởng đơn vị"), "leader": strings.Count(body, "Báo lên lãnh đạo")}
+	}
+	want := map[string]int{}
+	page, err := p.office.Work(t.Context(), view.WorkQuery{Staff: view.Staff{Org: orgInterior, Person: "huong", Now: p.clock.now()}, Box: view.BoxLate, Limit: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range page.Rows {
+		if late := -w.Due.Left; late > 4 {
+			want["leader"]++
+		} else if late > 1 {
+			want["head"]++
+		}
+	}
+	if len(want) == 0 {
+		t.Fatal("nothing in the fixture is late for long")
+	}
+	if got := count("/?box=late"); got["head"] != want["head"] || got["leader"] != want["leader"] {
+		t.Errorf("the list says %v, want %v of %d", got, want, len(page.Rows))
+	}
+	if got := count("/"); got["head"]+got["leader"] > 0 {
+		t.Errorf("the own list says it, too: %v", got)
 	}
 }

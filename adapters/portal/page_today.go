@@ -25,7 +25,8 @@ type workLine struct {
 	Since     time.Time
 	Version   uint64
 	Destroyed string
-	Done      bool // the deadline is that of a thing that is finished
+	Done      bool   // the deadline is that of a thing that is finished
+	Above     string // who else is told that it is late
 }
 
 // listTab is one of several lists, for the part "tabs".
@@ -152,6 +153,9 @@ func (p *Portal) workLine(v *visit, w view.WorkItem, box view.Box) workLine {
 	}
 	if box != view.BoxMine {
 		l.With = assigneeName(w.To)
+	}
+	if to := p.cfg.Notices.Escalate.To(-w.Due.Left); box == view.BoxLate && w.Due.Late && to != "" {
+		l.Above = v.words.say("work.above." + to)
 	}
 	return l
 }
