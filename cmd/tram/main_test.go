@@ -42,6 +42,11 @@ func TestScripts(t *testing.T) {
 					return err
 				}
 			}
+			people, err := freeAddress()
+			if err != nil {
+				return err
+			}
+			e.Setenv("PORTAL", people)
 			e.Setenv("API", api)
 			e.Setenv("OPERATIONS", operations)
 			e.Setenv("TODAY", time.Now().In(vietnam).Format(time.DateOnly))
@@ -52,6 +57,8 @@ func TestScripts(t *testing.T) {
 			"waitfile": waitFile,
 			"flip":     flipByte,
 			"asktrial": askTrial,
+
+			"administer": administer,
 
 			"documentkey":   documentKeyOf,
 			"waitproved":    waitProved,
