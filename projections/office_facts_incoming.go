@@ -13,11 +13,17 @@ type measured struct {
 	Unit  string `json:"unit,omitempty"`  // in charge; that of the person, when a person is
 	Days  int    `json:"days,omitempty"`  // working days from arrival to end, once it is finished
 	Dated bool   `json:"dated,omitempty"` // it had a deadline when it was finished
+	// Passed is when it was laid before, or given to, whoever has it, in microseconds: the column "ngày chuyển" of the register.
+	Passed int64 `json:"passed,omitempty"`
 }
 
 // measure takes in an event that the row has folded.
 func (r *incomingRow) measure(office *directory.Office, before incoming.State, e *decoded) {
 	m := &r.Measured
+	switch e.Statement.Name {
+	case incoming.NamePresented, incoming.NameAssigned, incoming.NameTransferredBack:
+		m.Passed = micros(e.Statement.Time)
+	}
 	switch e.Statement.Name {
 	case incoming.NameAssigned:
 		m.Unit = unitInCharge(office, r.State.Assignment.InCharge)

@@ -164,7 +164,7 @@ func (q *question) incomingRow(ctx context.Context, sp *speaker, t *target) (vie
 	s := &r.State
 	row := view.IncomingRow{
 		ID: t.name, Channel: channelExchange, Register: s.Register, ArrivalNumber: s.Number, Year: s.Year, ArrivedAt: fromMicros(r.At),
-		RegisteredAt: fromMicros(r.Register), Date: r.Date, From: view.Party{Org: r.From}, Priority: r.priority(), State: incomingStates[t.state],
+		RegisteredAt: fromMicros(r.Register), PassedAt: fromMicros(r.Measured.Passed), Date: r.Date, From: view.Party{Org: r.From}, Priority: r.priority(), State: incomingStates[t.state],
 		InCharge: sp.assignee(s.Assignment.InCharge.Unit, s.Assignment.InCharge.Person), Cooperating: sp.assignees(s.Assignment.Cooperating), Version: t.version,
 	}
 	if s.Phase == incoming.PhasePresented {

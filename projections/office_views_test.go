@@ -257,6 +257,10 @@ func TestIncomingPage(t *testing.T) {
 		"incoming.presented.v1 clerk Kính trình; incoming.assigned.v1 leader Khẩn trương thẩm định" {
 		t.Errorf("trail: %s", got)
 	}
+	// The column "ngày chuyển" of the register.
+	if last := doc.Trail[len(doc.Trail)-1]; !row.PassedAt.Equal(last.At) || row.PassedAt.IsZero() {
+		t.Errorf("passed on at %s, assigned at %s", row.PassedAt, last.At)
+	}
 	if doc.Opinion != "Khẩn trương thẩm định" || doc.Version != uint64(d.incoming[d.assigned].Events) {
 		t.Errorf("opinion %q, version %d", doc.Opinion, doc.Version)
 	}

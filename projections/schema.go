@@ -16,7 +16,7 @@ import (
 
 // schemaVersion names the layout of views.db and the meaning of its rows. Any change of either raises it; an older or
 // newer file is thrown away and read anew from the log.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // Layout. Keys of documents and deliveries are the 32 bytes of their stream; the indexes hold only the first eight as
 // an integer (k), and whoever looks one up compares the whole key. Organisations, clients, codes and other strings that

@@ -114,7 +114,11 @@ func arrivalCells(w words, r view.IncomingRow, form string) []string {
 		return []string{number, strings.Join(slices.DeleteFunc([]string{subject, r.Number, dateWords(r.Date), author}, func(s string) bool { return s == "" }), "; "), handler,
 			dateWords(r.Due.Day), progress, r.Reply, r.Note}
 	}
-	return []string{day(r.ArrivedAt), number, author, r.Number, dateWords(r.Date), subject, handler, "", "", r.Note}
+	passed := ""
+	if !r.PassedAt.IsZero() {
+		passed = day(r.PassedAt)
+	}
+	return []string{day(r.ArrivedAt), number, author, r.Number, dateWords(r.Date), subject, handler, passed, "", r.Note}
 }
 
 func (l *officeLists) unitName(id string) string {

@@ -149,6 +149,7 @@ type IncomingRow struct {
 	Year          int
 	ArrivedAt     time.Time
 	RegisteredAt  time.Time
+	PassedAt      time.Time // laid before, or given to, whoever has it
 	Number        string
 	Date          string
 	TypeName      string
