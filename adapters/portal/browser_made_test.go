@@ -341,4 +341,10 @@ func (d *desk) lead() {
 	d.dark("statistics")
 	d.press(".figures-card td a")
 	d.look("statistics-list")
+	d.tap(".menu > summary")
+	d.press(`.sheet-menu form[action$="/language"] button`)
+	for _, page := range []string{"/leader", "/statistics", "/outgoing/di-1", "/outgoing", "/dossiers/ho-so-1", "/outgoing/du-thao-3"} {
+		d.open(page)
+		d.look("en" + strings.ReplaceAll(page, "/", "-"))
+	}
 }
