@@ -30,9 +30,6 @@ type act struct {
 // at is as of when the act is judged. The first event that it leads to keeps it in its data as "judged": by that it is judged again.
 func (a *act) at() time.Time { return a.h.at }
 
-// assurance of the signature: own or custody.
-func (a *act) assurance() string { return a.h.verdict.assurance }
-
 // decideAct decides an act by the state of its target and what other streams say. That an act was done before is not for it to find:
 // the header id says so.
 type decideAct func(context.Context, Streams, Own) ([]events.New, error)

@@ -190,7 +190,6 @@ type fixture struct {
 	store  *notice.Store
 	hook   *fakeSender
 	mail   *fakeSender
-	codes  CodeSender
 	o      Options
 	notify *Notifier
 }

@@ -37,12 +37,13 @@ type looker struct {
 // at finds what there is to tell by a way, as the person. What was begun before is found again in the same bounds.
 func (l *looker) at(ctx context.Context, w notice.Way) (job, bool, error) {
 	fresh := !w.Begun()
-	notes, day := w.UpTo > 0, w.Telling
+	day := w.Telling
 	if fresh {
-		var err error
-		if notes, day, err = l.time(ctx, w); err != nil || !notes {
+		now, today, err := l.time(ctx, w)
+		if err != nil || !now {
 			return job{}, false, err
 		}
+		day = today
 	}
 	staff := view.Staff{Org: w.Org, Person: w.Person, Now: l.now}
 	list, err := l.o.Views.Notes(ctx, staff, w.From, notesMost)

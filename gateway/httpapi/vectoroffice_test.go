@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -43,7 +42,7 @@ func (c vectorCustody) Key([]string, time.Time) (office.Key, error) {
 	if c.a == nil {
 		return office.Key{}, office.ErrNoKey
 	}
-	return office.Key{Signer: c.a.key.(crypto.Signer), Chain: []*x509.Certificate{c.a.cert}, Release: func() {}}, nil
+	return office.Key{Signer: c.a.key, Chain: []*x509.Certificate{c.a.cert}, Release: func() {}}, nil
 }
 
 // stopping is a node that records so many steps and no more.

@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -42,7 +41,7 @@ type custodyOf map[string]*agency
 func (c custodyOf) Key(codes []string, _ time.Time) (office.Key, error) {
 	for _, code := range codes {
 		if a := c[code]; a != nil {
-			return office.Key{Signer: a.key.(crypto.Signer), Chain: []*x509.Certificate{a.cert}, Release: func() {}}, nil
+			return office.Key{Signer: a.key, Chain: []*x509.Certificate{a.cert}, Release: func() {}}, nil
 		}
 	}
 	return office.Key{}, office.ErrNoKey

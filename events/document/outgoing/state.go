@@ -80,11 +80,6 @@ func (s State) Step() (Step, bool) {
 	return s.Chain.Steps[s.Chain.Done], true
 }
 
-// wrote says whether the person wrote the latest version, or it was written in the person's place.
-func (s State) wrote(person string) bool {
-	return person != "" && (s.Latest.Person == person || s.Latest.For == person)
-}
-
 func (s State) recalled(org string) bool {
 	return slices.ContainsFunc(s.Recalled, func(r Recipient) bool { return r.Org == org })
 }
