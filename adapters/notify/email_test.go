@@ -265,7 +265,7 @@ func TestEmailNeedsTLS(t *testing.T) {
 	badPassword.Username, badPassword.Password = "tram", func() (string, error) { return "sai", nil }
 	noPassword := wrong.options(StartTLS)
 	noPassword.Username, noPassword.Password = "tram", func() (string, error) { return "", errors.New("no such file") }
-	for name, o := range map[string]EmailOptions{"no STARTTLS": o, "unknown certificate": unknown, "wrong password": badPassword, "no password": noPassword} {
+	for name, o := range map[string]EmailOptions{"no STARTTLS": plain.options(StartTLS), "no STARTTLS for a password": o, "unknown certificate": unknown, "wrong password": badPassword, "no password": noPassword} {
 		var f *Failure
 		if err := newEmail(t, o).Send(t.Context(), lanEmail(), testMessage()); !errors.As(err, &f) || !f.Own {
 			t.Errorf("%s: %v, want it to be the node's own trouble", name, err)

@@ -103,7 +103,7 @@ type Way struct {
 	Channel  Channel
 	Choice
 	Address   string    // e-mail address or URL
-	Confirmed time.Time // zero: the address was not confirmed yet, and is not used
+	Confirmed time.Time // when the address was: before that it is not here (Asking)
 	Secret    string    // of a webhook
 	Set       int64     // tells this address from those before it
 

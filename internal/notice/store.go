@@ -101,7 +101,7 @@ func (s *Store) Ways(ctx context.Context, account string) ([]Way, error) {
 
 // Live are the ways by which something may be told now, those that have waited longest first. Closed accounts have none.
 func (s *Store) Live(ctx context.Context, now time.Time) ([]Way, error) {
-	return s.ways(ctx, `a.disabled=0 AND a.person<>'' AND w.confirmed>0 AND w.paused=0 AND w.pace<>? AND w.next<=? ORDER BY w.next, w.account, w.channel`, string(Never), millis(now))
+	return s.ways(ctx, `a.disabled=0 AND a.person<>'' AND w.paused=0 AND w.pace<>? AND w.next<=? ORDER BY w.next, w.account, w.channel`, string(Never), millis(now))
 }
 
 // SetWebhook names the URL of an account's webhook and gives the secret with which its messages are signed: the only time that it is
@@ -240,7 +240,7 @@ func (s *Store) change(ctx context.Context, text string, args ...any) error {
 
 // Standing is how many ways there are and how they do.
 type Standing struct {
-	Ways    int // confirmed, of accounts that are open
+	Ways    int // of accounts that are open
 	Waiting int // something was begun and has not arrived
 	Failing int // the last try failed
 	Paused  int
@@ -250,7 +250,7 @@ type Standing struct {
 func (s *Store) Standing(ctx context.Context) (Standing, error) {
 	var out Standing
 	err := s.db.QueryRowContext(ctx, `SELECT count(*), coalesce(sum((w.up_to>0 OR w.telling<>'') AND w.paused=0),0), coalesce(sum(w.tries>0 AND w.paused=0),0), coalesce(sum(w.paused),0)
-		FROM notice_ways w JOIN accounts a ON a.id=w.account WHERE a.disabled=0 AND w.confirmed>0`).Scan(&out.Ways, &out.Waiting, &out.Failing, &out.Paused)
+		FROM notice_ways w JOIN accounts a ON a.id=w.account WHERE a.disabled=0`).Scan(&out.Ways, &out.Waiting, &out.Failing, &out.Paused)
 	if err != nil {
 		return Standing{}, fmt.Errorf("couldn't count channels: %w", err)
 	}
