@@ -14,12 +14,22 @@ import (
 	"github.com/tram-exchange/tram/internal/view"
 )
 
-// twoAdministrators gives the fixture a second one, "thao", and an account of another agency with a person of the same id.
+// twoAdministrators gives the fixture a second one, and an account of another agency with a person of the same id.
 func twoAdministrators(t *testing.T) (*testPortal, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
 	p := newTestPortal(t, func(c *Config, _ *AccountsConfig) { c.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	p.secondAdministrator()
+	if _, err := p.accounts.CreateAccount(t.Context(), NewAccount{Username: "linh.khac", Org: orgAgri, Role: RoleStaff, Person: "nv-001", Password: testPassword}); err != nil {
+		t.Fatal(err)
+	}
+	return p, log
+}
+
+// secondAdministrator makes "thao" administrator too, and gives the office somebody without an account.
+func (p *testPortal) secondAdministrator() {
 	p.office.mu.Lock()
+	defer p.office.mu.Unlock()
 	for i := range p.office.settings.Persons {
 		if x := &p.office.settings.Persons[i]; x.ID == "thao" {
 			x.Duties = append(x.Duties, view.DutySettings{Role: roleAdministrator})
@@ -27,11 +37,6 @@ func twoAdministrators(t *testing.T) (*testPortal, *bytes.Buffer) {
 	}
 	p.office.settings.Persons = append(p.office.settings.Persons, view.PersonSettings{PersonRef: view.PersonRef{ID: "nv-001", Name: "Bùi Khánh Linh"}})
 	p.office.sync()
-	p.office.mu.Unlock()
-	if _, err := p.accounts.CreateAccount(t.Context(), NewAccount{Username: "linh.khac", Org: orgAgri, Role: RoleStaff, Person: "nv-001", Password: testPassword}); err != nil {
-		t.Fatal(err)
-	}
-	return p, log
 }
 
 var (

@@ -119,6 +119,27 @@ func TestBrowserAdministration(t *testing.T) {
 			b.look("admin-menu")
 			b.leaveStaff()
 
+			// An account takes two: one asks, another grants.
+			p.secondAdministrator()
+			b.signIn("quan.snv", testPassword)
+			b.open("/office/persons/nv-001")
+			b.look("admin-account-none")
+			b.press("#account form button")
+			b.look("admin-account-asked")
+			b.press("main a.button.main")
+			b.look("admin-account-waits")
+			b.leaveStaff()
+			b.signIn("thao.snv", testPassword)
+			b.open("/office")
+			b.look("admin-office-asks")
+			b.open("/office/persons/nv-001")
+			b.press("#account button.main")
+			b.look("admin-account-granted")
+			b.press("main a.button.main")
+			b.press("#account button.danger")
+			b.look("admin-account-disabled")
+			b.leaveStaff()
+
 			// A person goes away, by the own menu.
 			b.signIn("binh.snv", testPassword)
 			b.do(chromedp.Click(".menu > summary"))
