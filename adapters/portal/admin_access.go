@@ -33,8 +33,12 @@ func (p *Portal) worksOnDocuments(v *visit) error {
 
 // onlyAdministers says whether to administer is all that the person does today.
 func (l *officeLists) onlyAdministers(person string) bool {
-	return slices.Equal(l.roles(person), []string{roleAdministrator}) &&
-		!slices.ContainsFunc(l.Delegations, func(d view.Delegation) bool { return d.To.ID == person && d.InForce })
+	return slices.Equal(l.roles(person), []string{roleAdministrator}) && !l.actsForAnother(person)
+}
+
+// actsForAnother says whether a delegation to the person is in force.
+func (l *officeLists) actsForAnother(person string) bool {
+	return slices.ContainsFunc(l.Delegations, func(d view.Delegation) bool { return d.To.ID == person && d.InForce })
 }
 
 // settingsOf is all of the office of the visitor's agency, as the views know it now, once per visit.

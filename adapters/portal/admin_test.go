@@ -97,6 +97,9 @@ func TestAdministratorReadsNothing(t *testing.T) {
 	if gone("/incoming") {
 		t.Error("who acts for the clerk finds no arrivals")
 	}
+	if a := v.get("/"); !strings.Contains(a.body, `href="/portal/incoming"`) {
+		t.Error("who acts for the clerk has no way to the arrivals")
+	}
 	p.office.mu.Lock()
 	p.office.office.Delegations[0].InForce = false
 	p.office.mu.Unlock()

@@ -33,12 +33,13 @@ type liveFrame struct {
 	Seen   uint64      // version of Target
 }
 
-// staffNav is the navigation of people at work, by their roles today. A page that this program does not have yet is left out.
-func staffNav(roles []string, has func(path string) bool) []navItem {
+// staffNav is the navigation of people at work, by their roles today; who acts for another reads what that one reads. A page that this
+// program does not have yet is left out.
+func staffNav(roles []string, actsForAnother bool, has func(path string) bool) []navItem {
 	is := func(any ...string) bool {
 		return slices.ContainsFunc(any, func(r string) bool { return slices.Contains(roles, r) })
 	}
-	reads := is("clerk", "specialist", "head", "leader", "auditor")
+	reads := is("clerk", "specialist", "head", "leader", "auditor") || actsForAnother
 	var nav []navItem
 	add := func(on bool, n navItem) {
 		if on && has(n.Path) {
@@ -68,7 +69,7 @@ func (p *Portal) staffShell(v *visit, f *frame) {
 	f.Staff, f.Search = s, true
 	lists, err := p.officeOf(v)
 	if err != nil {
-		f.Nav, f.Search = staffNav(nil, p.hasPage), false
+		f.Nav, f.Search = staffNav(nil, false, p.hasPage), false
 		return
 	}
 	me := lists.person(v.person)
@@ -77,7 +78,7 @@ func (p *Portal) staffShell(v *visit, f *frame) {
 	}
 	s.Roles = lists.roles(v.person)
 	s.Bell = !lists.onlyAdministers(v.person)
-	f.Nav = staffNav(s.Roles, p.hasPage)
+	f.Nav = staffNav(s.Roles, lists.actsForAnother(v.person), p.hasPage)
 	f.Search = slices.ContainsFunc(f.Nav, func(n navItem) bool { return n.Section == "search" })
 	now, err := p.liveNow(v)
 	if err != nil {
