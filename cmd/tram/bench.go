@@ -85,6 +85,8 @@ type bench struct {
 	work   string
 	say    io.Writer // progress
 	report benchReport
+
+	viewsHeld float64 // MiB of memory at the first of viewsSizes
 }
 
 func runBench(cmd *cobra.Command, o benchOptions) (err error) {

@@ -182,9 +182,13 @@ func (s *benchSite) processor() (time.Duration, error) {
 
 // memory reads a value like VmRSS or VmHWM (the peak) of the node's process, in bytes.
 func (s *benchSite) memory(name string) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+	return processMemory(s.process.Process.Pid, name)
+}
+
+func processMemory(pid int, name string) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("couldn't read the node's memory: %w", err)
+		return 0, fmt.Errorf("couldn't read the memory of a process: %w", err)
 	}
 	for line := range strings.Lines(string(b)) {
 		if rest, ok := strings.CutPrefix(line, name+":"); ok {
@@ -193,7 +197,7 @@ func (s *benchSite) memory(name string) (int64, error) {
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("couldn't find %s among the node's figures", name)
+	return 0, fmt.Errorf("couldn't find %s among the figures of a process", name)
 }
 
 // ownProcessor is the processor time that this process has used: that of the senders.

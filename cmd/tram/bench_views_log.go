@@ -29,7 +29,8 @@ type viewsLog struct {
 	orgs  []string
 	lives []*viewsLife // documents under way
 
-	numbers map[string]int // last of each book and year
+	numbers map[string]int      // last of each book and year
+	ends    map[string][]string // of each kind, ids of some documents that are done with
 }
 
 // viewsLife is a document on its way: steps not yet taken.
@@ -59,7 +60,7 @@ const (
 )
 
 func newViewsLog() *viewsLog {
-	l := &viewsLog{r: rand.New(rand.NewPCG(5, 2026)), clock: time.Date(2016, 1, 4, 1, 0, 0, 0, time.UTC), numbers: map[string]int{}}
+	l := &viewsLog{r: rand.New(rand.NewPCG(5, 2026)), clock: time.Date(2016, 1, 4, 1, 0, 0, 0, time.UTC), numbers: map[string]int{}, ends: map[string][]string{}}
 	for i := range 120 {
 		l.orgs = append(l.orgs, fmt.Sprintf("H99.%02d", i+2))
 	}
@@ -100,12 +101,15 @@ func (l *viewsLog) next(documents int, last bool) {
 	for documents > 0 || last && len(l.lives) > viewsUnderWay/10 {
 		if documents > 0 && len(l.lives) < viewsUnderWay {
 			l.lives = append(l.lives, l.life())
-			documents--
+			if documents--; l.made%viewsDossierEach == 0 {
+				l.lives = append(l.lives, l.dossier())
+			}
 		}
 		i := l.r.IntN(len(l.lives))
 		life := l.lives[i]
 		life.steps[0](life)
 		if life.steps = life.steps[1:]; len(life.steps) == 0 {
+			l.finish(life)
 			l.lives[i] = l.lives[len(l.lives)-1]
 			l.lives = l.lives[:len(l.lives)-1]
 		}

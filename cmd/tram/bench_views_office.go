@@ -47,6 +47,7 @@ func (l *viewsLog) office(put func(name string, data, facts any)) {
 	put(directory.NameRegisterSet, directory.RegisterSet{Org: viewsOrg, Register: directory.Register{ID: viewsRegister}}, directory.WordFacts{Name: "Sổ văn bản đến"})
 	put(directory.NameSeriesSet, directory.SeriesSet{Org: viewsOrg, Series: directory.Series{ID: viewsRegister, Notation: "{type}-{unit}"}}, directory.WordFacts{Name: "Sổ văn bản đi"})
 	put(directory.NameDeadlinesSet, directory.DeadlinesSet{Org: viewsOrg, Rules: []directory.DeadlineRule{{What: "register", Days: 1}}}, nil)
+	l.plan(put)
 	for year := 2016; year < 2030; year++ {
 		day := func(s string) string { return fmt.Sprintf("%d-%s", year, s) }
 		put(directory.NameCalendarSet, directory.CalendarSet{Org: viewsOrg, Year: year, Calendar: directory.Calendar{Holidays: []string{day("01-01"), day("04-30"), day("05-01"), day("09-02")}}}, nil)

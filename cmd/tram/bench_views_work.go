@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tram-exchange/tram/events/dossier"
 	"github.com/tram-exchange/tram/internal/view"
 	"github.com/tram-exchange/tram/projections"
 )
 
-// workQuestions are those of the people of an agency: work lists, incoming list, register of outgoing documents, statistics.
+// workQuestions are those of the people of an agency: work lists, incoming list, register of outgoing documents, search, dossiers, statistics.
 func workQuestions() []viewsQuestion {
 	var out []viewsQuestion
 	staff := func(l *viewsLog, person string) view.Staff {
@@ -72,11 +73,12 @@ func workQuestions() []viewsQuestion {
 
 	for _, who := range []string{"clerk", "head", "specialist"} {
 		incoming("incoming list", who, "all", func(*viewsLog, *view.IncomingQuery) {})
+		incoming("incoming list", who, "last page", func(_ *viewsLog, q *view.IncomingQuery) { q.Cursor = "5000" })
 		incoming("incoming list", who, "open", func(_ *viewsLog, q *view.IncomingQuery) { q.Open = true })
 		incoming("incoming list", who, "late", func(_ *viewsLog, q *view.IncomingQuery) { q.Late = true })
 		incoming("incoming list", who, "a month", func(l *viewsLog, q *view.IncomingQuery) { q.From, q.To = l.someMonth() })
-		incoming("search", who, "a topic", func(l *viewsLog, q *view.IncomingQuery) { q.Words = pick(l, viewsTopics) })
-		incoming("search", who, "a rare word", func(l *viewsLog, q *view.IncomingQuery) { q.Words = fmt.Sprint(1000 + l.r.IntN(90_000)) })
+		incoming("staff search", who, "a topic", func(l *viewsLog, q *view.IncomingQuery) { q.Words = pick(l, viewsTopics) })
+		incoming("staff search", who, "a rare word", func(l *viewsLog, q *view.IncomingQuery) { q.Words = fmt.Sprint(1000 + l.r.IntN(90_000)) })
 	}
 	incoming("incoming list", "clerk", "register of a year", func(l *viewsLog, q *view.IncomingQuery) { q.Register, q.Year = viewsRegister, l.day().Year() })
 	incoming("incoming list", "clerk", "a kind of a month", func(l *viewsLog, q *view.IncomingQuery) {
@@ -86,7 +88,7 @@ func workQuestions() []viewsQuestion {
 	incoming("incoming list", "clerk", "of a sender, finished late", func(l *viewsLog, q *view.IncomingQuery) {
 		q.Correspondent, q.Outcome = l.some(), view.OutcomeLateDone
 	})
-	incoming("search", "clerk", "arrival number", func(l *viewsLog, q *view.IncomingQuery) { q.Number = fmt.Sprint(1 + l.r.IntN(60_000)) })
+	incoming("staff search", "clerk", "arrival number", func(l *viewsLog, q *view.IncomingQuery) { q.Number = fmt.Sprint(1 + l.r.IntN(60_000)) })
 
 	for _, who := range []string{"clerk", "head", "specialist"} {
 		outgoing("outgoing register", who, "drafts", func(_ *viewsLog, q *view.OutgoingQuery) { q.Open = true })
@@ -97,11 +99,11 @@ func workQuestions() []viewsQuestion {
 			q.Issued, q.Valid = true, true
 			q.From, q.To = l.someMonth()
 		})
-		outgoing("search", who, "outgoing, a topic", func(l *viewsLog, q *view.OutgoingQuery) {
+		outgoing("staff search", who, "outgoing, a topic", func(l *viewsLog, q *view.OutgoingQuery) {
 			q.Words = strings.ToLower(projections.Fold(pick(l, viewsTopics)))
 		})
 	}
-	outgoing("search", "clerk", "outgoing, a number", func(l *viewsLog, q *view.OutgoingQuery) { q.Number = fmt.Sprintf("%d/", 1+l.r.IntN(40_000)) })
+	outgoing("staff search", "clerk", "outgoing, a number", func(l *viewsLog, q *view.OutgoingQuery) { q.Number = fmt.Sprintf("%d/", 1+l.r.IntN(40_000)) })
 
 	statistics("leader", "this month", func(l *viewsLog, q *view.StatisticsQuery) { q.From = l.today()[:8] + "01" })
 	statistics("leader", "a year", func(l *viewsLog, q *view.StatisticsQuery) {
@@ -113,25 +115,21 @@ func workQuestions() []viewsQuestion {
 	})
 	statistics("leader", "everything", func(*viewsLog, *view.StatisticsQuery) {})
 	statistics("leader", "a division, this year", func(l *viewsLog, q *view.StatisticsQuery) { q.From, q.Unit = l.today()[:5]+"01-01", viewsDivision })
+	statistics("head", "a year", func(l *viewsLog, q *view.StatisticsQuery) {
+		q.From, q.To = l.day().Format("2006")+"-01-01", l.day().Format("2006")+"-12-31"
+	})
 	statistics("head", "this month", func(l *viewsLog, q *view.StatisticsQuery) { q.From = l.today()[:8] + "01" })
 
+	dossierQuestions(add)
 	add("page of one document", "clerk", "incoming", func(ctx context.Context, v *projections.Views, l *viewsLog, s view.Staff) error {
-		page, err := v.Incoming(ctx, view.IncomingQuery{Staff: s, Cursor: fmt.Sprint(l.r.Uint64N(l.Head().Size)), Limit: 1})
-		if err != nil || len(page.Rows) == 0 {
-			return err
-		}
-		_, err = v.IncomingDocument(ctx, s, page.Rows[0].ID)
+		_, err := v.IncomingDocument(ctx, s, l.finished(dossier.KindIncoming))
 		return err
 	})
 	add("page of one document", "clerk", "outgoing", func(ctx context.Context, v *projections.Views, l *viewsLog, s view.Staff) error {
-		page, err := v.Outgoing(ctx, view.OutgoingQuery{Staff: s, Cursor: fmt.Sprint(l.r.Uint64N(l.Head().Size)), Limit: 1})
-		if err != nil || len(page.Rows) == 0 {
-			return err
-		}
-		_, err = v.OutgoingDocument(ctx, s, page.Rows[0].ID)
+		_, err := v.OutgoingDocument(ctx, s, l.finished(dossier.KindOutgoing))
 		return err
 	})
-	add("page of one document", "clerk", "notes", func(ctx context.Context, v *projections.Views, _ *viewsLog, s view.Staff) error {
+	add("notes", "clerk", "the latest", func(ctx context.Context, v *projections.Views, _ *viewsLog, s view.Staff) error {
 		_, err := v.Notes(ctx, s, 0, 50)
 		return err
 	})
