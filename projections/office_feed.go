@@ -26,6 +26,7 @@ const (
 	lateSQL  = "SELECT id FROM target INDEXED BY target_due WHERE org = ? AND kind = ? AND due <> '' AND due < ? LIMIT ?"
 	// wordedSQL asks of a target whether words match.
 	wordedSQL = "EXISTS (SELECT 1 FROM words WHERE rowid = CASE t.words WHEN 0 THEN t.doc ELSE t.words END AND words MATCH ?)"
+	endsSQL   = "SELECT (SELECT min(id) FROM listed WHERE org = ?1 AND class = ?2 AND what = ?3), (SELECT max(id) FROM listed WHERE org = ?1 AND class = ?2 AND what = ?3)"
 	// monthsSQL gives the months that have targets, with their first and last place and how many they have. It hops from one to the next.
 	monthsSQL = `WITH RECURSIVE m (w) AS (
 		SELECT (SELECT max(what) FROM listed WHERE org = ?1 AND class = ?2 AND what >= ?3 AND what <= ?4) UNION ALL
@@ -98,6 +99,7 @@ type source struct {
 	lists []listKey
 	n     int // about how many of them are looked at for all that there are
 	all   int // targets of the kind
+	part  *stretch
 }
 
 // byLists begins the cursor of what was found by words and read from lists.
@@ -136,7 +138,7 @@ func (q *question) drive(ctx context.Context, l *targetListing, cursor string) (
 			return l.from, before, err
 		}
 	}
-	l.from = q.listFeed(l.scope.orgs, best.lists, l.period)
+	l.from = q.listFeed(l.scope.orgs, best.lists, best.part)
 	if l.late {
 		ids, ok, err := q.lateOnes(ctx, l, best.n)
 		if err != nil {
@@ -192,6 +194,59 @@ func (q *question) wordsFeed(l *targetListing) feed {
 	}
 }
 
+// bounds is where all that stands in each list that a target must be in has its place, and about which part of total that is.
+func (q *question) bounds(ctx context.Context, l *targetListing, total int) (*stretch, float64, error) {
+	whole, err := q.ends(ctx, l.scope.orgs, listKey{l.kind.class(listAll), 0})
+	if err != nil {
+		return nil, 0, err
+	}
+	out, part := &stretch{low: whole.low, high: whole.high}, 1.0
+	if p := l.period; p != nil {
+		out.low, out.high = max(out.low, p.low), min(out.high, p.high)
+		part = float64(p.n) / float64(max(total, 1))
+	}
+	for _, k := range l.and {
+		p, err := q.ends(ctx, l.scope.orgs, k)
+		if err != nil {
+			return nil, 0, err
+		}
+		out.low, out.high = max(out.low, p.low), min(out.high, p.high)
+		if list := k.class & (1<<classBits - 1); l.kind == targetIssued && (list == listYear || list == listBook) {
+			n, err := q.listLengths(ctx, l.scope.orgs, []listKey{k})
+			if err != nil {
+				return nil, 0, err
+			}
+			part = min(part, float64(n)/float64(max(total, 1))) // places go by year and series
+		}
+	}
+	if out.high < out.low {
+		return out, 0, nil
+	}
+	if l.kind != targetIssued { // places are those of the log, and spread evenly
+		part = min(part, (float64(out.high-out.low)+1)/(float64(whole.high-whole.low)+1))
+	}
+	return out, part, nil
+}
+
+// ends are the first and the last place of a list.
+func (q *question) ends(ctx context.Context, orgs []uint32, k listKey) (*stretch, error) {
+	p := &stretch{low: math.MaxInt64}
+	for _, org := range orgs {
+		err := eachRow(ctx, q.conn, endsSQL, []any{org, k.class, int64(k.what)}, func(r *sql.Rows) error {
+			var low, high sql.NullInt64
+			if err := r.Scan(&low, &high); err != nil || !low.Valid {
+				return err
+			}
+			p.low, p.high = min(p.low, uint64(low.Int64)), max(p.high, uint64(high.Int64))
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("couldn't read ends of list: %w", err)
+		}
+	}
+	return p, nil
+}
+
 // shortest chooses the lists of which the fewest are looked at.
 func (q *question) shortest(ctx context.Context, l *targetListing) (source, error) {
 	all := []listKey{{l.kind.class(listAll), 0}}
@@ -199,14 +254,13 @@ func (q *question) shortest(ctx context.Context, l *targetListing) (source, erro
 	if err != nil {
 		return source{}, err
 	}
-	best := source{all, total, total}
-	part := 1.0 // of every list that lies in the period
-	if p := l.period; p != nil {
-		part = float64(p.n) / float64(max(total, 1))
-		best.n = p.n
-		if l.kind == targetIssued && len(p.months) <= monthsMerged { // places go by series, which a period cuts into pieces
-			best.lists = p.months
-		}
+	bounds, part, err := q.bounds(ctx, l, total)
+	if err != nil {
+		return source{}, err
+	}
+	best := source{all, int(math.Ceil(float64(total) * part)), total, bounds}
+	if p := l.period; p != nil && l.kind == targetIssued && len(p.months) <= monthsMerged {
+		best.lists, best.n = p.months, p.n // places go by series, which a period cuts into pieces
 	}
 	var groups [][]listKey
 	for _, k := range l.and {

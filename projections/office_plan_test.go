@@ -38,6 +38,7 @@ func TestOfficePlans(t *testing.T) {
 		}
 		plan(listSQL, 1, 1, 1, 1, 1, 1)
 		plan(monthsSQL, 1, 1, 1, 1)
+		plan(endsSQL, 1, 1, 1)
 		plan("SELECT f.day FROM "+arrivedSQL, 1, 1, 1, 1, 1)
 		plan("SELECT f.day FROM "+issuedSQL, 1, 1, 1, 1, 1)
 		plan(wordsSQL, "x", 1, 1)
