@@ -103,6 +103,7 @@ func (s State) apply(data, facts any, now time.Time, at events.Address) (State, 
 		if _, ok := s.changes.Get(d.Change); ok {
 			return s, fmt.Errorf("change %q came before", d.Change)
 		}
+		s.began = s.events - 1
 		s.changes = s.changes.Set(d.Change, accepted{content: d.Content, address: at, events: d.Events})
 		return s, nil
 	case OrganisationAdded:

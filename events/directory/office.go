@@ -33,9 +33,14 @@ type Office struct {
 	Calendar    Calendar
 	Position    uint64 // log position of its latest change
 
+	Changes []uint64 // versions of the stream at which its latest changes begin, ascending; at most KeptChanges
+
 	DeadlinesChange uint64 // log position of the latest change of Deadlines
 	CalendarChange  uint64 // of Calendar
 }
+
+// KeptChanges is how many of an office's changes are known by their place; the log has all.
+const KeptChanges = 500
 
 // Unit of an agency. Name is from facts and decides nothing.
 type Unit struct {

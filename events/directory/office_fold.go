@@ -155,6 +155,9 @@ func (s State) office(org string, at events.Address, f func(o *Office) error) (S
 		next = *before
 	}
 	next.Position = at.Position
+	if n := len(next.Changes); n == 0 || next.Changes[n-1] != s.began {
+		next.Changes = append(slices.Clip(next.Changes[max(0, n+1-KeptChanges):]), s.began)
+	}
 	if err := f(&next); err != nil {
 		return s, err
 	}

@@ -494,3 +494,19 @@ func TestOfficeFoldRefusesWhatCannotFollow(t *testing.T) {
 		}
 	}
 }
+
+// The places of the latest changes are known, of each change once, and of no more than so many.
+func TestOfficeKnowsItsChanges(t *testing.T) {
+	s := mustChange(t, agency(t), change("open", "root", 2, SetUnit{Agency: "H02.05", ID: "cu", Name: "Cũ"}))
+	before, _ := s.Office("H02.05")
+	for i := range KeptChanges + 3 {
+		s = mustChange(t, s, change(fmt.Sprintf("more-%d", i), "root", 3, SetUnit{Agency: "H02.05", ID: "cu", Name: "A"}, SetUnit{Agency: "H02.05", ID: "cu", Name: "B"}))
+	}
+	o, _ := s.Office("H02.05")
+	if len(o.Changes) != KeptChanges || !slices.IsSorted(o.Changes) || o.Changes[KeptChanges-1] != uint64(s.Version())-2 || o.Changes[KeptChanges-1]-o.Changes[KeptChanges-2] != 3 {
+		t.Errorf("%d places, the last %v of version %d", len(o.Changes), o.Changes[len(o.Changes)-2:], s.Version())
+	}
+	if len(before.Changes) != 2 {
+		t.Errorf("what others read has changed: %v", before.Changes)
+	}
+}

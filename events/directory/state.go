@@ -120,6 +120,7 @@ type Reading struct {
 // (times the length of a successor chain).
 type State struct {
 	events    uint64 // number of events folded
+	began     uint64 // version of the event that begins the change being folded
 	basis     uint64 // position of the last event folded, plus one
 	orgs      pmap.Map[*Organisation]
 	codes     pmap.Map[string] // code → identity; for ever, valid or not

@@ -12,86 +12,59 @@ import (
 	"github.com/tram-exchange/tram/internal/view"
 )
 
-const (
-	historyStep  = 2000   // events read at a time, from the end of the directory's stream
-	historyMost  = 40_000 // events read for one page at most: the directory of a province changes a few thousand times a year
-	historyItems = 50     // things listed of one change
-)
+// historyItems is how many things are listed of one change.
+const historyItems = 50
 
 // History gives the latest changes of an agency's office, latest first. before is what the call before returned as next, 0 at first; next is
-// 0 when there is nothing older. A page may hold less than limit, even nothing, and yet have a next one: it looks back only so far at once.
+// 0 when nothing older is known by its place (directory.KeptChanges).
 func (o *Office) History(ctx context.Context, org string, before uint64, limit int) (list []view.OfficeChange, next uint64, err error) {
-	end := uint64(o.o.Node.Snapshot().Directory.Version() + 1)
-	if before > 0 && before < end {
-		end = before
+	office, ok := o.o.Node.Snapshot().Directory.Office(org)
+	if !ok {
+		return nil, 0, nil
 	}
-	for read := 0; end > 0 && read < historyMost; read += historyStep {
-		begin := end - min(end, historyStep)
-		found, err := o.changesBetween(ctx, org, begin, end)
+	for i := len(office.Changes) - 1; i >= 0; i-- {
+		version := office.Changes[i]
+		if before > 0 && version >= before {
+			continue
+		}
+		if len(list) == limit {
+			return list, version + 1, nil
+		}
+		c, err := o.changeAt(ctx, office, org, version)
 		if err != nil {
 			return nil, 0, fmt.Errorf("couldn't read the history of %s: %w", org, err)
 		}
-		for i := len(found) - 1; i >= 0; i-- {
-			if len(list) == limit {
-				return list, found[i].version + 1, nil
+		list = append(list, c)
+	}
+	return list, 0, nil
+}
+
+// changeAt reads the change that begins at a version of the directory's stream, as far as it is about the office.
+func (o *Office) changeAt(ctx context.Context, office *directory.Office, org string, version uint64) (c view.OfficeChange, err error) {
+	left := 0 // of its events, still to come
+	err = o.o.Log.Stream(ctx, directory.Stream, version, func(e events.Event) error {
+		if e.Statement.Version == version {
+			var d directory.ChangeAccepted
+			if c, d, err = beganChange(office, e); err != nil {
+				return err
 			}
-			list = append(list, found[i].change)
+			left = d.Events
+		} else if item, is, err := changedItem(office, org, e); err != nil {
+			return err
+		} else if is && len(c.Items) == historyItems {
+			c.More++
+		} else if is {
+			c.Items = append(c.Items, item)
 		}
-		end = begin
-	}
-	return list, end, nil
-}
-
-// changeAt is a change of the office that began at a version of the directory's stream.
-type changeAt struct {
-	change  view.OfficeChange
-	version uint64
-}
-
-// changesBetween gives those that began at a version in [begin, end).
-func (o *Office) changesBetween(ctx context.Context, org string, begin, end uint64) (out []changeAt, err error) {
-	office, ok := o.o.Node.Snapshot().Directory.Office(org)
-	if !ok {
-		return nil, nil
-	}
-	var current changeAt
-	of, left := false, 0 // whether it changed this office, and how many of its events are still to come
-	flush := func() {
-		if of {
-			out = append(out, current)
-		}
-		of = false
-	}
-	err = o.o.Log.Stream(ctx, directory.Stream, begin, func(e events.Event) error {
-		if e.Statement.Version >= end && left == 0 {
+		if left--; left == 0 {
 			return errEnough
-		}
-		if e.Statement.Name == directory.NameChangeAccepted {
-			flush()
-			c, d, err := beganChange(office, e)
-			current, left = changeAt{c, e.Statement.Version}, d.Events-1
-			return err
-		}
-		if left == 0 {
-			return nil // of a change that began before
-		}
-		left--
-		item, is, err := changedItem(office, org, e)
-		if err != nil || !is {
-			return err
-		}
-		if of = true; len(current.change.Items) == historyItems {
-			current.change.More++
-		} else {
-			current.change.Items = append(current.change.Items, item)
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return nil, err
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
-	flush()
-	return out, nil
+	return c, err
 }
 
 func beganChange(office *directory.Office, e events.Event) (view.OfficeChange, directory.ChangeAccepted, error) {
