@@ -33,6 +33,7 @@ type actForm struct {
 	For     view.PersonRef // in whose place it is done, zero: in the own name
 	Open    bool
 	Upload  bool
+	Aside   bool     // there is a more usual next step beside it
 	Refused []string // sentences beside the form
 	Codes   []string
 	Held    []heldFile // files that came with the refused form and need not be chosen again

@@ -187,6 +187,7 @@ var adminMessages = map[string]message{
 	"field.working_days":         {"Ngày làm bù", "Days worked instead"},
 
 	"changed.lead":                 {"Ai đổi gì, lúc nào, theo căn cứ nào. Mỗi dòng là một gói có chữ ký trong nhật ký.", "Who changed what, when and by which decision. Each is a signed package in the log."},
+	"changed.rest":                 {"và {n} mục nữa", "and {n} more"},
 	"changed.none":                 {"Chưa có thay đổi nào.", "No changes yet."},
 	"changed.position":             {"Vị trí {n} trong nhật ký", "Position {n} of the log"},
 	"changed.more":                 {"và {n} mục khác", "and {n} others"},

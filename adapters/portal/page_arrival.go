@@ -199,9 +199,11 @@ func (p *Portal) arrivalActs(v *visit, b *arrivalBody, lists *officeLists, faile
 				f.Values.Add("cooperating", strings.TrimSuffix(c.Unit.ID+"/"+c.Person.ID, "/"))
 			}
 		}
+		f.Aside = name == "Present" && b.Row.State == view.IncomingPresented // a second time is not the usual next step
 		f.keep(failed)
 		b.Acts = append(b.Acts, f)
 	}
+	oneNext(b.Acts)
 	if failed == nil {
 		return nil
 	}

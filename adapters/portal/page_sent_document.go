@@ -321,6 +321,7 @@ func (p *Portal) sentActs(v *visit, b *sentDocument, lists *officeLists, failed 
 		f.keep(failed)
 		b.Acts = append(b.Acts, f)
 	}
+	oneNext(b.Acts)
 	b.Links = p.sentLinks(v, b, lists)
 	if failed == nil {
 		return

@@ -47,6 +47,7 @@ type todayBody struct {
 	Next   string
 	Start  string
 	None   string
+	Others []listTab // lists that hold something while this one is empty
 	Admin  bool
 	Notice string
 }
@@ -92,6 +93,13 @@ func (p *Portal) today(v *visit) error {
 		b.Lead = v.words.say("today.lead.none", "name", name)
 	}
 	switch box {
+	case view.BoxMine:
+		// Whoever is answerable for late work is not done, though nothing waits for his own hand.
+		if counts[string(view.BoxLate)] > 0 {
+			b.None = v.words.say("today.none.mine")
+		}
+	case view.BoxUnit:
+		b.None = v.words.say("today.none.unit")
 	case view.BoxLate:
 		b.None = v.words.say("today.none.late")
 	case view.BoxWatch:
@@ -111,6 +119,13 @@ func (p *Portal) today(v *visit) error {
 		return err
 	}
 	b.Groups = p.workGroups(v, page.Rows, box)
+	if len(b.Groups) == 0 {
+		for _, tab := range b.Tabs {
+			if !tab.Current && tab.N > 0 {
+				b.Others = append(b.Others, tab)
+			}
+		}
+	}
 	if page.Next != "" {
 		b.Next = with("/", "box", string(box), "after", page.Next)
 	}

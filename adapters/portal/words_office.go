@@ -55,12 +55,23 @@ func (w words) workState(state string) string { return w.named("work.state.", st
 // actTone says how an act's button looks: main for the usual next step, danger for what takes something back, else quiet.
 func actTone(name string) string {
 	switch name {
-	case "AgreeRecall", "RegisterIncoming", "Assign", "StartHandling", "FinishHandling", "Submit", "Approve", "Issue", "SaveDraft", "OpenDossier", "AddItem":
+	case "AgreeRecall", "RegisterIncoming", "Assign", "Present", "StartHandling", "FinishHandling", "Submit", "Approve", "Issue", "SaveDraft", "OpenDossier", "AddItem":
 		return "primary"
 	case "RefuseIncoming", "TransferBack", "SendBack", "Cancel", "RecallIssued", "RemoveItem":
 		return "danger"
 	}
 	return "quiet"
+}
+
+// oneNext leaves one act the look of the usual next step: the first of those that have it, in the order of the page.
+func oneNext(acts []*actForm) {
+	found := false
+	for _, f := range acts {
+		if f.Aside || actTone(f.Name) != "primary" {
+			continue
+		}
+		f.Aside, found = found, true
+	}
 }
 
 // actIcon is the icon of an act.

@@ -189,6 +189,11 @@
       off.checked = keysOff()
       off.addEventListener('change', function () { try { localStorage.setItem('tram-keys', off.checked ? 'off' : 'on') } catch (e) {} })
     }
+    // Tabs that don't fit a telephone begin where one is.
+    document.querySelectorAll('.tabs [aria-current]').forEach(function (tab) {
+      var row = tab.closest('.tabs')
+      if (row.scrollWidth > row.clientWidth) row.scrollLeft += tab.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - tab.offsetWidth) / 2
+    })
     var open = document.querySelector('details.act[open]')
     if (open) open.scrollIntoView({ block: 'center' })
     var look = document.querySelector('#changed a')
