@@ -138,6 +138,7 @@ var pageMessages = map[string]message{
 	"print.year":           {"Mẫu sổ theo Phụ lục IV Nghị định 30/2020/NĐ-CP", "Columns as in Appendix IV of Decree 30/2020/NĐ-CP"},
 	"print.made":           {"In lúc {time} từ {node}, {n} văn bản, nhật ký đọc đến vị trí {position}", "Printed {time} from {node}, {n} documents, log read up to position {position}"},
 	"print.capped":         {"Chỉ in {n} văn bản đầu. Hãy thu hẹp khoảng ngày để in phần còn lại.", "Only the first {n} documents are printed. Narrow the dates to print the rest."},
+	"print.unread":         {"Danh sách dài quá mức đọc một lần, và đến đó chưa thấy văn bản nào khớp. Hãy thu hẹp khoảng ngày.", "The list is longer than is read at once, and nothing has matched that far. Narrow the dates."},
 	"print.button":         {"In trang này", "Print this page"},
 	"print.keys":           {"Hoặc bấm Ctrl+P. Khổ giấy A4 ngang.", "Or press Ctrl+P. Paper A4 landscape."},
 	"print.back":           {"Về sổ", "Back to the register"},

@@ -82,7 +82,7 @@ func (p *Portal) arrivalsSheet(v *visit, most int) (*sheet, error) {
 		}
 		if len(rows) >= most || pages == sheetPages {
 			rows = rows[:min(most, len(rows))]
-			s.Capped = len(rows)
+			s.Capped = cmp.Or(len(rows), -1)
 			break
 		}
 		f.query.Cursor = page.Next

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -241,7 +242,7 @@ type printBody struct {
 	Columns   []string // message keys, in the legal order
 	Period    string
 	Filters   []string
-	Capped    int
+	Capped    int // see sheet
 	At        time.Time
 	AsOf      uint64
 	Node      string
@@ -281,7 +282,7 @@ func (p *Portal) printRegister(v *visit) error {
 		}
 		if len(b.Rows) >= printMost || pages == sheetPages {
 			b.Rows = b.Rows[:min(printMost, len(b.Rows))]
-			b.Capped = len(b.Rows)
+			b.Capped = cmp.Or(len(b.Rows), -1)
 			break
 		}
 		f.query.Cursor = page.Next

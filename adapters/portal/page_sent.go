@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -283,7 +284,7 @@ func (p *Portal) sentSheet(v *visit, most int) (*sheet, error) {
 		}
 		if len(s.Rows) >= most || pages == sheetPages {
 			s.Rows = s.Rows[:min(most, len(s.Rows))]
-			s.Capped = len(s.Rows)
+			s.Capped = cmp.Or(len(s.Rows), -1)
 			break
 		}
 		f.query.Cursor = page.Next

@@ -15,6 +15,14 @@ type staffFound struct {
 	More  string // address of the whole list
 	Total string
 	Lines []workLine
+	On    string // address of the rest, if nothing has matched so far
+}
+
+// on leads to the rest of a list whose first page is empty though it is not all.
+func (s *staffFound) on(next, path string, pairs ...string) {
+	if len(s.Lines) == 0 && next != "" {
+		s.On = with(path, pairs...)
+	}
 }
 
 // staffSearch looks for words or a number among incoming documents, drafts and outgoing documents, and dossiers that the person may see.
@@ -49,6 +57,11 @@ func (p *Portal) staffSearch(v *visit, text string) error {
 		section.Lines = append(section.Lines, workLine{Key: "incoming/" + r.ID, Path: "/incoming/" + r.ID, Number: r.Number, TypeName: r.TypeName, Subject: r.Subject, Party: partyName(r.From), With: assigneeName(r.InCharge),
 			Priority: r.Priority, Due: r.Due, State: r.State, Done: !r.FinishedAt.IsZero(), Since: r.ArrivedAt, Version: r.Version, Destroyed: r.Destroyed})
 	}
+	if more == "" {
+		section.on(found.Next, "/incoming", "list", "all", "from", text, "to", text, "after", found.Next)
+	} else {
+		section.on(found.Next, "/incoming", "list", "all", more, text, "after", found.Next)
+	}
 	b.Sections = append(b.Sections, section)
 	if p.hasPage("/outgoing/{id}") {
 		sent, err := p.cfg.OfficeViews.Outgoing(v.ctx(), out)
@@ -64,6 +77,12 @@ func (p *Portal) staffSearch(v *visit, text string) error {
 			}
 			section.Lines = append(section.Lines, l)
 		}
+		// The lists show drafts and documents apart, and begin anew.
+		if more == "" {
+			section.on(sent.Next, "/outgoing", "list", "all", "from", text, "to", text)
+		} else {
+			section.on(sent.Next, "/outgoing", "list", "all", more, text)
+		}
 		b.Sections = append(b.Sections, section)
 	}
 	if p.hasPage("/dossiers/{id}") && in.Words != "" {
@@ -75,6 +94,7 @@ func (p *Portal) staffSearch(v *visit, text string) error {
 		for _, r := range dossiers.Rows {
 			section.Lines = append(section.Lines, workLine{Key: "dossier/" + r.ID, Path: "/dossiers/" + r.ID, Number: r.Code, Subject: r.Title, With: r.InCharge.Name, Due: r.Due, State: r.State, Since: r.OpenedAt, Version: r.Version, Destroyed: r.Destroyed})
 		}
+		section.on(dossiers.Next, "/dossiers", "list", "all", "words", text, "after", dossiers.Next)
 		b.Sections = append(b.Sections, section)
 	}
 	return p.show(v, "staffsearch", "search", v.words.say("search.title"), b)

@@ -17,7 +17,7 @@ type sheet struct {
 	Filters []string
 	Columns []sheetColumn
 	Rows    [][]string
-	Capped  int // more rows than that were left out
+	Capped  int // more rows than that were left out; -1: none was found as far as the list was read
 	At      time.Time
 	AsOf    uint64
 	Node    string
@@ -61,7 +61,10 @@ func (p *Portal) sendXLSX(v *visit, s *sheet, name string) error {
 		return nil
 	}, func() []string {
 		below := []string{v.words.say("print.made", "time", s.At, "node", s.Node, "n", len(s.Rows), "position", s.AsOf)}
-		if s.Capped > 0 {
+		switch {
+		case s.Capped < 0:
+			below = append(below, v.words.say("print.unread"))
+		case s.Capped > 0:
 			below = append(below, v.words.say("print.capped", "n", s.Capped))
 		}
 		return below

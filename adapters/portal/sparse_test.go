@@ -2,6 +2,7 @@ package portal
 
 import (
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -32,9 +33,18 @@ func TestSparseLists(t *testing.T) {
 			t.Errorf("%s: %d lines printed behind empty pages, expected %d", path, got, lines)
 		}
 		p.office.sparse = sheetPages
-		if got := strings.Count(v.get(path+"/print?list=all").body, "<tr"); got >= lines {
-			t.Errorf("%s: %d lines printed behind more pages than may be read", path, got)
+		unread := v.get(path + "/print?list=all")
+		if got := strings.Count(unread.body, "<tr"); got >= lines || !strings.Contains(unread.body, "dài quá mức đọc một lần") || strings.Contains(unread.body, "bỏ bớt điều kiện") {
+			t.Errorf("%s: %d lines printed behind more pages than may be read, or it does not say so", path, got)
 		}
 		p.office.sparse = 0
+	}
+	if s := v.get("/search?q=" + url.QueryEscape("đầu tư")); s.StatusCode != 200 || strings.Contains(s.body, "Chưa thấy văn bản nào khớp") {
+		t.Errorf("search: status %d, or what is all is said not to be", s.StatusCode)
+	}
+	p.office.sparse = 3
+	s := v.get("/search?q=" + url.QueryEscape("đầu tư"))
+	if n := strings.Count(s.body, "Chưa thấy văn bản nào khớp"); n != 2 || !strings.Contains(s.body, "after=e1&amp;list=all&amp;words=") || !strings.Contains(s.body, "/outgoing?list=all&amp;words=") {
+		t.Errorf("search: %d sections lead on, expected those of incoming and outgoing documents", n)
 	}
 }
