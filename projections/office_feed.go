@@ -124,6 +124,16 @@ func (q *question) drive(ctx context.Context, l *targetListing, cursor string) (
 	}
 	l.byWords = len(l.match) > 0 && !lists
 	if l.byWords {
+		if l.kind != targetDossier { // few rows of words are dossiers: theirs are sooner found by their own token
+			places, few, err := q.fewMatches(ctx, l.match, q.ownTokens(l))
+			if err != nil {
+				return nil, 0, err
+			}
+			if few {
+				l.from = fixedFeed(places)
+				return l.from, before, nil
+			}
+		}
 		l.from = q.wordsFeed(l)
 		if cursor != "" {
 			return l.from, before, nil
@@ -177,8 +187,8 @@ func (q *question) wordsFewer(ctx context.Context, words feed, n, all int) (bool
 	return byWords <= byLists, nil
 }
 
-// wordsFeed gives the rows of words that match.
-func (q *question) wordsFeed(l *targetListing) feed {
+// ownTokens are those of the rows of words that may be targets of a listing.
+func (q *question) ownTokens(l *targetListing) [][]byte {
 	var own [][]byte
 	for _, org := range l.scope.orgs {
 		own = append(own, appendOffice(nil, l.kind.row(), q.text(org)))
@@ -186,8 +196,13 @@ func (q *question) wordsFeed(l *targetListing) feed {
 			own = append(own, appendOrg(nil, signRecipient, q.text(org)))
 		}
 	}
+	return own
+}
+
+// wordsFeed gives the rows of words that match.
+func (q *question) wordsFeed(l *targetListing) feed {
 	match := slices.Clone(l.match)
-	match.addAny(own)
+	match.addAny(q.ownTokens(l))
 	text := match.String()
 	return func(ctx context.Context, before uint64, n int) ([]uint64, error) {
 		return q.places(ctx, wordsSQL, text, before, n)

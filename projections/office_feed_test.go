@@ -53,6 +53,10 @@ func TestWordsOfFew(t *testing.T) {
 	}
 	slices.Reverse(want)
 	v := openViews(t, viewsPath(t), o, Options{})
+	v.few = 10
+	if rare, next := everyPage(t, v, view.IncomingQuery{Staff: o.staff("clerk"), Number: "1234"}, 7); len(rare) != 1 || len(next) != 0 {
+		t.Errorf("a number found %q, cursors %q", rare, next)
+	}
 	got, next := everyPage(t, v, view.IncomingQuery{Staff: o.staff("specialist"), Words: "kinh ph"}, 7)
 	if !slices.Equal(got, want) {
 		t.Errorf("%d documents on all pages, expected %d", len(got), len(want))

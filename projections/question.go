@@ -23,6 +23,8 @@ type question struct {
 	texts     []string
 	position  uint64
 	now       time.Time
+	few       int    // see fewPlaces
+	reach     uint64 // see countReach
 }
 
 // errClosed is given once Close was called.
@@ -62,7 +64,7 @@ func (v *Views) replaced(db *database) bool {
 }
 
 func (v *Views) askOn(ctx context.Context, db *database, conn *sql.Conn, f func(*question) error) (again bool, err error) {
-	q := &question{conn: conn, now: v.opt.Now()}
+	q := &question{conn: conn, now: v.opt.Now(), few: v.few, reach: v.reach}
 	if v.opt.rights != nil {
 		q.rights = v.opt.rights.directoryNow()
 	}

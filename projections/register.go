@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +18,9 @@ import (
 // countLimit is how many rows of a filtered register are counted; with more, Page.Total is -1. Each costs as much as a row of the page,
 // and nobody reads on to the thousandth.
 const countLimit = 1_000
+
+// countReach is how long a log may be for rows that words find to be counted all the same: what matches seldom would be sought in all of it.
+const countReach = 2_000_000
 
 // Register gives one page of an agency's register, newest first: outgoing documents by their acceptance, incoming ones by
 // their arrival. The cursor is a place in the log: pages stay stable while new rows come in. Documents taken back before they
@@ -39,7 +44,9 @@ type listing struct {
 	args  []any
 	order string // column of order and cursor
 	match matchParts
-	count string // counter that knows the total, "" if there is a filter
+	own   [][]byte // tokens of the rows of words that are this register's
+	count string   // counter that knows the total, "" if there is a filter
+	many  bool     // too many to be counted
 }
 
 func (l *listing) and(cond string, args ...any) {
@@ -63,6 +70,9 @@ func (q *question) register(ctx context.Context, rq view.RegisterQuery) (view.Pa
 	limit := clamp(rq.Limit, 50)
 	l, err := q.listing(&rq)
 	if err != nil || l == nil {
+		return page, err
+	}
+	if err := q.matching(ctx, l); err != nil {
 		return page, err
 	}
 	columns := "d.id, d.key, d.org, d.state, d.business, d.date, d.number, d.type, d.body"
@@ -214,7 +224,7 @@ func (q *question) listing(rq *view.RegisterQuery) (*listing, error) {
 			if rq.Correspondent != "" { // a later recipient stands in a row of its own
 				own = append(own, appendOrg(nil, signLate, rq.Org))
 			}
-			l.match.addAny(own)
+			l.own = own
 		}
 		l.and("d.org = ?", org)
 		l.count = countOutgoing + rq.Org
@@ -223,7 +233,7 @@ func (q *question) listing(rq *view.RegisterQuery) (*listing, error) {
 		if searched {
 			l.from = "words LEFT JOIN late l ON l.id = words.rowid CROSS JOIN doc d ON d.id = coalesce(l.doc, words.rowid) CROSS JOIN delivery v INDEXED BY delivery_doc ON v.doc = d.id"
 			l.order = "words.rowid"
-			l.match.add(appendOrg(nil, signRecipient, rq.Org))
+			l.own = [][]byte{appendOrg(nil, signRecipient, rq.Org)}
 			if correspondent != 0 {
 				l.and("d.org = ?", correspondent)
 			}
@@ -234,8 +244,8 @@ func (q *question) listing(rq *view.RegisterQuery) (*listing, error) {
 		return nil, fmt.Errorf("couldn't read direction %q: %w", rq.Direction, view.ErrQuery)
 	}
 	if searched {
-		l.and("words MATCH ?", l.match.String())
 		l.count = ""
+		l.many = (rq.Words != "" || number != "") && rq.From == "" && rq.To == "" && q.position > q.reach
 	}
 	if number != "" {
 		l.and("instr(d.number, ?) > 0", number)
@@ -258,6 +268,31 @@ func (q *question) listing(rq *view.RegisterQuery) (*listing, error) {
 		}
 	}
 	return l, nil
+}
+
+// matching settles how the rows that words find are read: those that match, if they are few, else those of them that are this register's.
+func (q *question) matching(ctx context.Context, l *listing) error {
+	if len(l.match) == 0 {
+		return nil
+	}
+	places, few, err := q.fewMatches(ctx, l.match, l.own)
+	if err != nil {
+		return err
+	}
+	if !few {
+		match := slices.Clone(l.match)
+		match.addAny(l.own)
+		l.and("words MATCH ?", match.String())
+		return nil
+	}
+	list, err := json.Marshal(append([]uint64{}, places...)) // [] if there are none
+	if err != nil {
+		return err
+	}
+	l.from = strings.NewReplacer("words LEFT", "json_each(?) c LEFT", "words.rowid", "c.value").Replace(l.from)
+	l.args = append([]any{string(list)}, l.args...)
+	l.order, l.many = "c.value", false
+	return nil
 }
 
 // state adds the filter by state. A recalled document is only that, on both sides.
@@ -296,8 +331,11 @@ func (l *listing) state(dir view.Direction, name string) error {
 	return nil
 }
 
-// total counts the rows of a listing, -1 if there are more than countLimit and no counter knows.
+// total counts the rows of a listing, -1 if there are more than countLimit and no counter knows, or if it would take too long to know.
 func (q *question) total(ctx context.Context, l *listing) (int, error) {
+	if l.many {
+		return -1, nil
+	}
 	var n int
 	if l.count != "" {
 		err := eachRow(ctx, q.conn, "SELECT n FROM counter WHERE name = ?", []any{l.count}, func(r *sql.Rows) error { return r.Scan(&n) })

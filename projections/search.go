@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -204,4 +205,33 @@ func (q *question) searching(sq *view.SearchQuery, r *reader) (*listing, error) 
 		l.and("d.date <> '' AND d.date <= ?", sq.To)
 	}
 	return l, nil
+}
+
+const (
+	// fewSQL leaves out rows of words that are not the agency's own: where a document has several, the one that names the agency counts.
+	fewSQL = `SELECT c.value FROM json_each(?) c LEFT JOIN late l ON l.id = c.value
+		WHERE NOT EXISTS (SELECT 1 FROM late o WHERE o.doc = coalesce(l.doc, c.value)) OR EXISTS (SELECT 1 FROM words WHERE rowid = c.value AND words MATCH ?)
+		ORDER BY c.value DESC`
+	// fewPlaces is up to how many rows are looked up one by one.
+	fewPlaces = 200
+)
+
+// fewMatches are the rows of words that match, newest first; not few if there are more than are worth a look at each. The token of an agency
+// stands in every row of a node that serves one: what else matches is sought without it, and each row asked whose it is.
+func (q *question) fewMatches(ctx context.Context, match matchParts, own [][]byte) (places []uint64, few bool, err error) {
+	places, err = q.places(ctx, wordsSQL, match.String(), int64(math.MaxInt64), q.few+1)
+	switch {
+	case err != nil || len(places) > q.few:
+		return nil, false, err
+	case len(places) == 0:
+		return nil, true, nil
+	}
+	list, err := json.Marshal(places)
+	if err != nil {
+		return nil, false, err
+	}
+	var mine matchParts
+	mine.addAny(own)
+	places, err = q.places(ctx, fewSQL, string(list), mine.String())
+	return places, true, err
 }

@@ -178,6 +178,58 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// TestOwnRows: what stands in several rows of words, because recipients came later, is found once by each of its agencies, however many match.
+func TestOwnRows(t *testing.T) {
+	s := newScenario(t)
+	v := openViews(t, viewsPath(t), s, Options{})
+	for _, v.few = range []int{0, fewPlaces} {
+		for _, c := range []struct {
+			q    view.RegisterQuery
+			want string
+		}{
+			{view.RegisterQuery{Org: sxd, Direction: view.Incoming}, "7"},
+			{view.RegisterQuery{Org: syt, Direction: view.Incoming}, "7"},
+			{view.RegisterQuery{Org: bn, Direction: view.Incoming}, "7"},
+			{view.RegisterQuery{Org: stp, Direction: view.Incoming}, ""},
+			{view.RegisterQuery{Org: syt, Direction: view.Incoming, Correspondent: stp}, "7"},
+			{view.RegisterQuery{Org: stp}, "7"},
+			{view.RegisterQuery{Org: stp, Correspondent: sxd}, "7"},
+			{view.RegisterQuery{Org: stp, Correspondent: syt}, "7"},
+			{view.RegisterQuery{Org: sxd}, ""},
+		} {
+			c.q.Words = "gop y du thao"
+			if got := numbers(t, v, c.q); got != c.want {
+				t.Errorf("few %d, %+v: %q, expected %q", v.few, c.q, got, c.want)
+			}
+		}
+	}
+}
+
+// TestFarCounts: in a long log, what words find is not counted unless it is little; what a period bounds is.
+func TestFarCounts(t *testing.T) {
+	_, v := library(t)
+	v.few, v.reach = 1, 1
+	for _, c := range []struct {
+		q    view.RegisterQuery
+		want int
+	}{
+		{view.RegisterQuery{Words: "cong"}, -1},
+		{view.RegisterQuery{Words: "khoi cong"}, 1},
+		{view.RegisterQuery{Number: "UBND"}, -1},
+		{view.RegisterQuery{Words: "cong", From: "2022-01-01", To: "2022-12-31"}, 3},
+		{view.RegisterQuery{}, 8},
+	} {
+		c.q.Reader, c.q.Org, c.q.Direction, c.q.Limit = view.Reader{Orgs: []string{ubnd}}, ubnd, view.Outgoing, 1
+		page, err := v.Register(t.Context(), c.q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Total != c.want || len(page.Rows) != 1 {
+			t.Errorf("%+v: total %d, rows %d, expected %d and 1", c.q, page.Total, len(page.Rows), c.want)
+		}
+	}
+}
+
 func TestUnreadableQuestions(t *testing.T) {
 	_, v := library(t)
 	r := view.Reader{Orgs: []string{ubnd}}
@@ -240,6 +292,7 @@ func TestPaging(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(rt *rapid.T) {
+		v.few = rapid.SampledFrom([]int{0, 5, fewPlaces}).Draw(rt, "few")
 		q := view.RegisterQuery{
 			Reader: view.Reader{Audit: true}, Org: ubnd, Direction: view.Outgoing,
 			Words:  rapid.SampledFrom([]string{"", "dau tu", "đầu tư", "k"}).Draw(rt, "words"),

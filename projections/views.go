@@ -74,6 +74,10 @@ type Views struct {
 	src  Source
 	opt  Options
 
+	// How questions are asked: fewPlaces and countReach, less in tests.
+	few   int
+	reach uint64
+
 	rebuilding sync.Mutex // one Rebuild at a time; taken before writing
 
 	// writing is held by whoever moves the position; it is taken before mu. It guards what follows up to mu.
@@ -105,7 +109,7 @@ func Open(ctx context.Context, path string, src Source, opt Options) (*Views, er
 	if err := settle(path); err != nil {
 		return nil, err
 	}
-	v := &Views{path: path, src: src, opt: opt, moved: make(chan struct{}), bulkFrom: bulkEvents}
+	v := &Views{path: path, src: src, opt: opt, moved: make(chan struct{}), bulkFrom: bulkEvents, few: fewPlaces, reach: countReach}
 	if err := v.open(ctx); err != nil {
 		if !isDamaged(err) {
 			return nil, err
