@@ -1,7 +1,9 @@
 package projections
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tram-exchange/tram/events/directory"
@@ -21,6 +23,16 @@ func (v *Views) Office(ctx context.Context, org string) (out view.Office, err er
 		return nil
 	})
 	return out, err
+}
+
+// byLength puts retention periods in the order in which people look for them: the shortest first, for ever last.
+func byLength(periods []directory.Retention) []directory.Retention {
+	return slices.SortedStableFunc(slices.Values(periods), func(a, b directory.Retention) int {
+		if (a.Years == 0) != (b.Years == 0) {
+			return cmp.Compare(b.Years, a.Years)
+		}
+		return cmp.Compare(a.Years, b.Years)
+	})
 }
 
 func (sp *speaker) officeView(name string) view.Office {
@@ -57,7 +69,7 @@ func (sp *speaker) officeView(name string) view.Office {
 			out.FilePlan = append(out.FilePlan, view.FilePlanEntry{Code: f.Code, Title: f.Title, Retention: f.Retention, Unit: f.Unit})
 		}
 	}
-	for _, r := range o.Retentions {
+	for _, r := range byLength(o.Retentions) {
 		out.Retentions = append(out.Retentions, view.Named{ID: r.ID, Name: sp.retention(r.ID)})
 	}
 	for i := range o.Delegations {

@@ -66,7 +66,7 @@ func (sp *speaker) rules(out *view.Settings) {
 	for _, f := range o.FilePlan {
 		out.FilePlan = append(out.FilePlan, view.FilePlanSettings{Code: f.Code, Title: f.Title, Retention: f.Retention, Unit: f.Unit, Closed: f.Closed, Version: f.LastChange})
 	}
-	for _, r := range o.Retentions {
+	for _, r := range byLength(o.Retentions) {
 		out.Retentions = append(out.Retentions, view.RetentionSettings{ID: r.ID, Name: sp.retention(r.ID), Years: r.Years, Version: r.LastChange})
 	}
 	for _, d := range o.Deadlines {

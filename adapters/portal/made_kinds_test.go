@@ -80,6 +80,9 @@ func TestMissingFieldsDoNotStopADraft(t *testing.T) {
 		if !strings.Contains(said, "Người ký") {
 			t.Errorf("%s: a draft without a signer is not told so: %q", kind.Name, said)
 		}
+		if !strings.Contains(said, "Bổ sung ngay") || strings.Contains(page, `class="act primary"`) {
+			t.Errorf("%s: the next step of a draft that can't be submitted yet is not to complete it: %q", kind.Name, said)
+		}
 		for _, f := range kind.Fields {
 			if named := strings.Contains(said, f.Vi); named != f.Required {
 				t.Errorf("%s: %q named as missing: %v, required: %v", kind.Name, f.Vi, named, f.Required)

@@ -60,6 +60,7 @@ var outgoingMessages = map[string]message{
 	"draft.changed":             {"Khác với bản trước:", "What changed:"},
 	"draft.unchanged":           {"Không đổi chữ nào so với bản trước.", "No word changed."},
 	"draft.first":               {"Bản đầu tiên.", "The first version."},
+	"draft.missing.do":          {"Bổ sung ngay", "Add it now"},
 	"draft.missing":             {"Cần bổ sung trước khi trình:", "Needed before submission:"},
 	"draft.relation.update":     {"Cập nhật văn bản đã phát hành", "Updates a document"},
 	"draft.relation.replace":    {"Thay thế văn bản đã phát hành", "Replaces a document"},

@@ -307,6 +307,7 @@ func (p *Portal) sentActs(v *visit, b *sentDocument, lists *officeLists, failed 
 		f.Office = lists
 		switch name {
 		case "Submit":
+			f.Aside = len(b.Missing) > 0 // it would be refused: what is missing comes first
 			f.Data = lists.chainsOf(b.Row.TypeName)
 		case "Approve":
 			if b.signs() {
@@ -336,6 +337,9 @@ func (p *Portal) sentActs(v *visit, b *sentDocument, lists *officeLists, failed 
 		b.Typed, b.TypedOf, b.Refused = typedFields(v.words, failed.Values), failed.Name, failed.Said
 	}
 }
+
+// MayEdit says whether the person may save another version of the draft.
+func (b sentDocument) MayEdit() bool { return slices.Contains(b.May, "SaveDraft") }
 
 // signs says whether the step that the draft stands at is the signature. A copy has no other step.
 func (b *sentDocument) signs() bool {
