@@ -46,7 +46,7 @@ test-peers: build
 	for d in $$(grep -rl --include='*_test.go' '^//go:build peers' . | xargs -n1 dirname | sort -u); do \
 		names=$$(grep -l '^//go:build peers' $$d/*_test.go | xargs grep -ho '^func Test[A-Za-z0-9_]*' | sed 's/^func //' | paste -sd'|' -); \
 		[ -n "$$names" ] || continue; \
-		$(GO) test -tags peers -count=1 -timeout 20m -run "^($$names)\$$" $$d; ran=$$((ran+1)); \
+		$(GO) test -tags peers -count=1 -timeout 40m -run "^($$names)\$$" $$d; ran=$$((ran+1)); \
 	done; \
 	test $$ran -ge 5 || { echo "test-peers: only $$ran packages have peer tests; some went missing"; exit 1; }
 
