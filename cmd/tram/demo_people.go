@@ -224,6 +224,25 @@ func (o *office) fetch(ctx context.Context, sha256 string) (*schemas.Package, er
 	return schemas.Parse(ctx, schemas.ReceivedBytes(b.Bytes()), schemas.Options{})
 }
 
+// emptied waits until nothing is left to be taken: the list is a view, which follows what was just acknowledged.
+func (o *office) emptied(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		left, err := o.waiting(ctx)
+		if err != nil || left == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s still has %d entries after all were taken", o.name, left)
+		case <-tick.C:
+		}
+	}
+}
+
 // waiting counts open entries that have not been taken.
 func (o *office) waiting(ctx context.Context) (int, error) {
 	var page httpapi.MailboxPage
